@@ -1,0 +1,35 @@
+import { type ErrorCode, type TargetType } from '@app/contracts';
+
+/** How a command ended, for the answer to a repeat of it. */
+export interface RecordedOutcome {
+  readonly status: 'success' | 'error';
+  readonly error_code: ErrorCode | null;
+  readonly error_msg: string | null;
+  readonly success_msg: string | null;
+}
+
+/** What was (last) mounted for a target: with it a layer in the mount table is known to be ours. */
+export interface MountedAs {
+  readonly type: TargetType;
+  /** Normalised export or secret reference. */
+  readonly source: string;
+  readonly mountPath: string;
+  readonly readOnly: boolean;
+  /** Null from before the mount is tried until it was seen in the mount table. */
+  readonly mntId: number | null;
+  readonly device: string | null;
+  readonly fstype: string | null;
+}
+
+/** The node's memory of one target. It outlives the mount: the epoch must never be forgotten before a reboot. */
+export interface TargetRecord {
+  readonly targetId: string;
+  /** The highest epoch that was received, and the one operation that it authorises. 0 and null before the first. */
+  readonly epoch: number;
+  readonly operationId: string | null;
+  /** Null until that operation has ended. */
+  readonly outcome: RecordedOutcome | null;
+  readonly mountedAs: MountedAs | null;
+  /** A Python program mounted it and has not unmounted it. */
+  readonly legacyHolder: boolean;
+}

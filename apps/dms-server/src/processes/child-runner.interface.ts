@@ -1,0 +1,34 @@
+export interface ChildCommand {
+  /** The target that it is for; its pid and start time are recorded under it before the program starts. */
+  readonly targetId: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The whole environment; nothing is inherited. Default: PATH and LC_ALL=C only. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** After this long its process group is killed and reaped in bounded time. */
+  readonly deadlineMs: number;
+}
+
+export type ChildOutcome =
+  | {
+      readonly kind: 'exited';
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly output: string;
+    }
+  /** Killed at its deadline. `gone` is false if it is in D state and may still act: it is counted until it ends. */
+  | { readonly kind: 'deadline'; readonly gone: boolean; readonly output: string }
+  /** The program could not be started at all, e.g. it is not installed. */
+  | { readonly kind: 'not-started'; readonly reason: string };
+
+/** Runs short-lived programs (mount, umount, probes), each with a deadline, in its own process group. */
+export interface ChildRunner {
+  /** Never rejects for what the program does; `output` is standard output and error, at most 16 KiB of each end. */
+  run(command: ChildCommand): Promise<ChildOutcome>;
+  /** Children of the target, also of an earlier dms-server, that may still live. */
+  childrenLeft(targetId: string): Promise<number>;
+  /** Kills the children left by an earlier dms-server and waits, for a bounded time, until they are gone. */
+  endLeftOver(): Promise<void>;
+}
+
+export const CHILD_RUNNER = Symbol('ChildRunner');

@@ -1,0 +1,64 @@
+import { type TargetRequestDto, type TargetType } from '@app/contracts';
+import { type MountEntry } from '../kernel/mount-table.interface';
+import { type MountedAs } from '../fence/target-record';
+
+/** A point in time until which something may take. */
+export interface Deadline {
+  /** Milliseconds left; 0 when it has passed. */
+  remainingMs(): number;
+}
+
+export interface MountPlan {
+  readonly targetId: string;
+  readonly request: TargetRequestDto;
+  /** Normalised export or secret reference. */
+  readonly source: string;
+  /** A guarded, empty directory that nothing is mounted on. */
+  readonly mountPath: string;
+  readonly readOnly: boolean;
+}
+
+export interface UnmountPlan {
+  readonly targetId: string;
+  readonly mountedAs: MountedAs;
+}
+
+/**
+ * How an unmount went.
+ * - `gone`: no layer is left and, for FUSE, the daemon has exited; `flushVerified` says whether it is known to have
+ *   flushed cleanly (null: not applicable), `detail` what it said otherwise;
+ * - `busy`: somebody uses it, it stands as before;
+ * - `failed`: it may stand or not: look.
+ */
+export type UnmountResult =
+  | { readonly kind: 'gone'; readonly flushVerified: boolean | null; readonly detail: string | null }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * Mounts one type of target. A provider works on one target at a time for each target id (the caller's queue sees to
+ * it) and on many targets at once. A new type is one folder beside this file and one line in the providers module.
+ */
+export interface TargetProvider {
+  readonly type: TargetType;
+
+  /**
+   * Mounts and returns once the mount is in the mount table and has answered a readdir.
+   * Where it fails it has taken back what it did as far as it could; the caller looks at the mount table again.
+   *
+   * @returns the layer that it made
+   * @throws DmsError MOUNT_FAILED (with the program's own words), SECRET_UNAVAILABLE, AUTH_EXPIRED, TIMEOUT
+   */
+  mount(plan: MountPlan, deadline: Deadline): Promise<MountEntry>;
+
+  /** Takes the layer away: umount first, backoff while busy, signals only as far as policy allows. */
+  unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult>;
+
+  /** Pid of the process that serves the mount, null where there is none (NFS) or it is gone. */
+  daemonPid(targetId: string): Promise<number | null>;
+
+  /** True if `layer` can be a mount of this provider: its file system type and source fit. */
+  owns(layer: MountEntry, mountedAs: MountedAs): boolean;
+}
+
+export const TARGET_PROVIDERS = Symbol('TargetProviders');

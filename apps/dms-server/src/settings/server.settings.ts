@@ -1,0 +1,211 @@
+import { hostname } from 'node:os';
+import { hostProblem } from '@app/contracts';
+import {
+  asBrokerUrls,
+  asDirectories,
+  asDirectory,
+  asHttpUrl,
+  asInteger,
+  asLogLevel,
+  asPort,
+  asSeconds,
+  asText,
+  readSettings,
+  type SettingValues,
+} from '@app/platform';
+
+/** Every setting of dms-server; docs/CONFIGURATION.md is made from this table. */
+export const SERVER_SETTINGS = {
+  rabbitmqUrls: {
+    env: 'DMS_RABBITMQ_URL',
+    file: 'rabbitmq_url',
+    help: 'Message broker: amqp:// or amqps:// URLs of one cluster, comma separated.',
+    parse: asBrokerUrls,
+    secret: true,
+  },
+  nodeId: {
+    env: 'DMS_NODE_ID',
+    file: 'node_id',
+    help: 'Name of this node: the `host` of requests. The queue is called dms.<name>.',
+    default: hostname(),
+    parse: asHost,
+  },
+  authUrl: {
+    env: 'DMS_AUTH_URL',
+    file: 'auth_url',
+    help: 'Keystone, e.g. http://keystone:5000/v3; needed for s3 targets.',
+    default: null,
+    parse: asHttpUrl,
+  },
+  barbicanUrl: {
+    env: 'DMS_BARBICAN_URL',
+    file: 'barbican_url',
+    help: 'Key manager; where it is not set, the one of the Keystone catalogue.',
+    default: null,
+    parse: asHttpUrl,
+  },
+  caFile: {
+    env: 'DMS_CA_FILE',
+    file: 'ca_file',
+    help: 'Authorities (PEM) trusted for Keystone, Barbican and the broker, beside those of the system.',
+    default: null,
+    parse: asText,
+  },
+  certificateFile: {
+    env: 'DMS_RABBITMQ_CERT_FILE',
+    file: 'rabbitmq_cert_file',
+    help: 'Client certificate (PEM) for amqps.',
+    default: null,
+    parse: asText,
+  },
+  keyFile: {
+    env: 'DMS_RABBITMQ_KEY_FILE',
+    file: 'rabbitmq_key_file',
+    help: 'Key (PEM) of the client certificate.',
+    default: null,
+    parse: asText,
+  },
+  mountBases: {
+    env: 'DMS_MOUNT_BASE',
+    file: 'mount_base_path',
+    help: 'Directories below which this node mounts, comma separated; the first is where targets without a path go.',
+    default: '/var/lib/trilio/triliovault-mounts',
+    parse: asDirectories,
+  },
+  runDir: {
+    env: 'DMS_RUN_DIR',
+    file: 'run_dir',
+    help: 'Memory of the node: fences, children, daemon logs. Best on tmpfs.',
+    default: '/run/dms',
+    parse: asDirectory,
+  },
+  pidDir: {
+    env: 'DMS_PID_DIR',
+    file: 'pid_dir',
+    help: 'PID files of the FUSE processes, <backup_target_id>.pid.',
+    default: '/run/dms/s3',
+    parse: asDirectory,
+  },
+  s3VaultFuseBinary: {
+    env: 'DMS_S3VAULTFUSE_BIN',
+    file: 's3vaultfuse_bin',
+    help: 'FUSE program for S3; where it is not installed, a launcher of s3fs that obeys the same environment.',
+    default: '/usr/bin/s3vaultfuse.py',
+    parse: asText,
+  },
+  vaultDataDirectoryOld: {
+    env: 'DMS_VAULT_DATA_DIRECTORY_OLD',
+    file: 'vault_data_directory_old',
+    help: 'Passed on to the FUSE program as vault_data_directory_old.',
+    default: '/var/triliovault',
+    parse: asText,
+  },
+  vaultMaxPoolConnections: {
+    env: 'DMS_VAULT_S3_MAX_POOL_CONNECTIONS',
+    file: 'vault_s3_max_pool_connections',
+    help: 'Passed on to the FUSE program as vault_s3_max_pool_connections.',
+    default: '500',
+    parse: asInteger(1, 100_000),
+  },
+  vaultLogConfig: {
+    env: 'DMS_VAULT_LOG_CONFIG',
+    file: 'log_config_append',
+    help: 'Passed on to the FUSE program as log_config_append.',
+    default: '/etc/triliovault-object-store/object_store_logging.conf',
+    parse: asText,
+  },
+  vaultHelperCommand: {
+    env: 'DMS_VAULT_HELPER_COMMAND',
+    file: 'helper_command',
+    help: 'Passed on to the FUSE program as helper_command.',
+    default: 'sudo /usr/bin/workloadmgr-rootwrap /etc/triliovault-wlm/rootwrap.conf privsep-helper',
+    parse: asText,
+  },
+  rootwrap: {
+    env: 'DMS_ROOTWRAP',
+    file: 'rootwrap',
+    help: 'Command put before mount and umount of NFS, e.g. "sudo /usr/bin/workloadmgr-rootwrap /etc/triliovault-wlm/rootwrap.conf".',
+    default: null,
+    parse: asText,
+  },
+  mountTimeoutMs: {
+    env: 'DMS_MOUNT_TIMEOUT',
+    file: 'mount_timeout',
+    help: 'Seconds that a mount may take on the node.',
+    default: '60',
+    parse: asSeconds(1, 3600),
+  },
+  unmountTimeoutMs: {
+    env: 'DMS_UNMOUNT_TIMEOUT',
+    file: 'unmount_timeout',
+    help: 'Seconds that an unmount may take on the node, the flush of the FUSE daemon included.',
+    default: '60',
+    parse: asSeconds(1, 3600),
+  },
+  probeTimeoutMs: {
+    env: 'DMS_PROBE_TIMEOUT',
+    file: 'probe_timeout',
+    help: 'Seconds in which a healthy mount answers a readdir.',
+    default: '10',
+    parse: asSeconds(0.1, 600),
+  },
+  busyTimeoutMs: {
+    env: 'DMS_BUSY_TIMEOUT',
+    file: 'busy_timeout',
+    help: 'Seconds that an unmount goes on trying while somebody uses the mount.',
+    default: '5',
+    parse: asSeconds(0, 600),
+  },
+  queueLimit: {
+    env: 'DMS_QUEUE_LIMIT',
+    file: 'queue_limit',
+    help: 'Commands that may wait for one target; one more is answered BUSY at once.',
+    default: '32',
+    parse: asInteger(1, 10_000),
+  },
+  mountpointGraceMs: {
+    env: 'DMS_MOUNTPOINT_GRACE',
+    file: 'mountpoint_grace',
+    help: 'Seconds that the guarded, empty directory of an unmounted target stays.',
+    default: '60',
+    parse: asSeconds(0, 86_400),
+  },
+  healthHost: {
+    env: 'DMS_HEALTH_HOST',
+    file: 'health_host',
+    help: 'Address of the health and metrics port.',
+    default: '127.0.0.1',
+    parse: asText,
+  },
+  healthPort: {
+    env: 'DMS_HEALTH_PORT',
+    file: 'health_port',
+    help: 'Health and metrics port; 0 takes any free one.',
+    default: '8091',
+    parse: asPort,
+  },
+  logLevel: {
+    env: 'DMS_LOG_LEVEL',
+    file: 'log_level',
+    help: 'DEBUG, INFO, WARNING or ERROR.',
+    default: 'INFO',
+    parse: asLogLevel,
+  },
+} as const;
+
+export type ServerSettings = SettingValues<typeof SERVER_SETTINGS>;
+
+/** Injection token of the typed settings. */
+export const SETTINGS = Symbol('ServerSettings');
+
+/** @throws SettingsError that names every bad setting at once */
+export function loadServerSettings(env: NodeJS.ProcessEnv = process.env): ServerSettings {
+  const files = [env.DMS_CONFIG_FILE ?? '/etc/trilio-dms/server.conf'];
+  return readSettings(SERVER_SETTINGS, { env, files, section: 'server' });
+}
+
+function asHost(text: string): string {
+  const problem = hostProblem(text);
+  if (problem !== null) throw new Error(problem);
+  return text;
+}

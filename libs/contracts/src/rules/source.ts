@@ -1,0 +1,53 @@
+import { typeName } from './identifiers';
+
+/** host:/path, with an IPv6 address in brackets; a host that begins with "-" would be an option to mount(8). */
+const EXPORT =
+  /^(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?):(\/[^\s,\u0000-\u001f\u007f]*)$/u; // eslint-disable-line no-control-regex -- a source may hold none
+const SECRET_PATH = /\/v1\/secrets\/[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+const MAX_SOURCE_CHARACTERS = 1024;
+
+/** What is wrong with an NFS export, or null. */
+export function exportProblem(value: unknown): string | null {
+  if (typeof value !== 'string')
+    return `is required for an nfs target as "server:/path", not ${typeName(value)}`;
+  if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
+  return EXPORT.test(value) && !value.split('/').includes('..')
+    ? null
+    : 'must be "server:/path", without spaces, commas and ".."';
+}
+
+/** What is wrong with a reference to a Barbican secret, or null. */
+export function secretRefProblem(value: unknown): string | null {
+  if (typeof value !== 'string')
+    return `is required for an s3 target as the secret's URL, not ${typeName(value)}`;
+  if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
+  if (!URL.canParse(value)) return 'must be the URL of a secret, as Barbican returned it';
+  const url = new URL(value);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must be an http or https URL';
+  if (url.username !== '' || url.password !== '') return 'must not carry a user or password';
+  if (url.search !== '' || url.hash !== '') return 'must not carry a query or fragment';
+  return SECRET_PATH.test(trimSlashes(url.pathname)) ? null : 'must end in /v1/secrets/<uuid>';
+}
+
+/** The one spelling of an export, so that two requests for one source compare equal. */
+export function normalizeExport(value: string): string {
+  const at = value.indexOf(':/');
+  return `${value.slice(0, at).toLowerCase()}:${trimSlashes(value.slice(at + 1)) || '/'}`;
+}
+
+/** The one spelling of a secret's URL: lower-case host and id, no default port, no trailing slash. */
+export function normalizeSecretRef(value: string): string {
+  const url = new URL(value);
+  const path = trimSlashes(url.pathname);
+  const cut = path.lastIndexOf('/') + 1;
+  return `${url.origin}${path.slice(0, cut)}${path.slice(cut).toLowerCase()}`;
+}
+
+/** The id of the secret that a (valid) reference names. */
+export function secretIdOf(secretRef: string): string {
+  return normalizeSecretRef(secretRef).split('/').at(-1) ?? '';
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/\/+$/, '');
+}

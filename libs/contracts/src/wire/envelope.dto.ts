@@ -1,0 +1,30 @@
+import { IsInt, IsOptional, IsString, IsUUID, MaxLength, Min } from 'class-validator';
+
+/**
+ * What this project adds to a request on the wire, under the key `dms`, where an older peer ignores it.
+ * (incarnation, epoch) is the fence: a node acts on a command only if both fit what it remembers.
+ */
+export class EnvelopeDto {
+  @IsInt()
+  @Min(1)
+  protocol: number;
+
+  /** The node's memory that the sender has in mind; null where it has heard of none. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  incarnation: string | null;
+
+  /** Grows with each physical intention for this target on this node; 0 for a probe. */
+  @IsInt()
+  @Min(0)
+  epoch: number;
+
+  @IsUUID()
+  operation_id: string;
+
+  /** Milliseconds that the sender will wait for the reply, counted from when it was sent. */
+  @IsInt()
+  @Min(1)
+  deadline_ms: number;
+}

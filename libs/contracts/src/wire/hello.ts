@@ -1,0 +1,30 @@
+/** What every node says every two seconds and before it takes its first command. */
+export interface Hello {
+  readonly node: string;
+  /** Random id of the node's fence memory; a new one after a reboot or a lost run directory. */
+  readonly incarnation: string;
+  readonly boot_id: string;
+  readonly protocol: number;
+  /** Version of the program. */
+  readonly version: string;
+  /** Directories below which this node mounts. */
+  readonly bases: readonly string[];
+  /** Grows whenever the node's mount table changed. */
+  readonly mount_table_version: number;
+  readonly public_key: string | null;
+}
+
+/** `value` as a hello, or null where it is none. */
+export function asHello(value: unknown): Hello | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const hello = value as Partial<Hello>;
+  const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
+  const fits =
+    texts.every((text) => typeof text === 'string' && text.length > 0 && text.length <= 255) &&
+    Number.isInteger(hello.protocol) &&
+    Number.isInteger(hello.mount_table_version) &&
+    Array.isArray(hello.bases) &&
+    hello.bases.every((base) => typeof base === 'string') &&
+    (hello.public_key === null || typeof hello.public_key === 'string');
+  return fits ? (hello as Hello) : null;
+}

@@ -1,0 +1,24 @@
+/** Version of what this project adds to the wire; see docs/WIRE.md. */
+export const PROTOCOL_VERSION = 1;
+
+/** What a node's queue understands. `mount` and `unmount` are those of the Python system. */
+export const NODE_ACTIONS = ['mount', 'unmount', 'inventory', 'probe', 'fence'] as const;
+export type NodeAction = (typeof NODE_ACTIONS)[number];
+
+/** Topic exchange (durable) of hellos and events. */
+export const EVENTS_EXCHANGE = 'dms.events';
+export const HELLO_PATTERN = 'hello.#';
+
+/** A node's queue: classic, durable, no arguments, as Python programs declare it. */
+export function nodeQueue(host: string): string {
+  return `dms.${host}`;
+}
+
+export function helloRoutingKey(host: string): string {
+  return `hello.${host}`;
+}
+
+/** A node says hello this often, in milliseconds. */
+export const HELLO_INTERVAL_MS = 2_000;
+/** A node that was not heard for this long, in milliseconds, is silent. */
+export const HELLO_TIMEOUT_MS = 6_000;

@@ -1,0 +1,17 @@
+/** The names that `DMS_LOG_LEVEL` takes: those of Python's logging, and pino's for the same. */
+export const LOG_LEVELS = {
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARNING: 'warn',
+  WARN: 'warn',
+  ERROR: 'error',
+  CRITICAL: 'fatal',
+} as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[keyof typeof LOG_LEVELS];
+
+export function asLogLevel(text: string): LogLevel {
+  const level = Object.entries(LOG_LEVELS).find(([name]) => name === text.toUpperCase());
+  if (level === undefined) throw new Error(`must be one of ${Object.keys(LOG_LEVELS).join(', ')}`);
+  return level[1];
+}

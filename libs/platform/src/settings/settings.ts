@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parse as parseIni } from 'ini';
+
+/** One setting: where it may stand, what it means, and how its text becomes a value. */
+export interface SettingDefinition<T> {
+  /** Name of the environment variable. */
+  readonly env: string;
+  /** Key in the configuration file; absent where the setting is for the environment only. */
+  readonly file?: string;
+  /** One sentence for the documentation. */
+  readonly help: string;
+  /** The text that stands where nobody sets it; absent: the setting is required; null: it has no value then. */
+  readonly default?: string | null;
+  /** @throws Error whose message says what would be right and does not repeat the text */
+  readonly parse: (text: string) => T;
+  /** The value is never printed. */
+  readonly secret?: boolean;
+}
+
+export type SettingDefinitions = Record<string, SettingDefinition<unknown>>;
+
+/** The typed values of a table of definitions. */
+export type SettingValues<D extends SettingDefinitions> = {
+  readonly [K in keyof D]: D[K] extends { default: null }
+    ? ReturnType<D[K]['parse']> | null
+    : ReturnType<D[K]['parse']>;
+};
+
+export interface SettingSources {
+  /** By setting name; they win over all else. */
+  readonly flags?: Readonly<Record<string, string | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Configuration files, a later one wins; those that do not exist are passed over. */
+  readonly files: readonly string[];
+  /** Section of the files, e.g. `server`. */
+  readonly section: string;
+}
+
+/** All settings that are missing or wrong, each by name and without its value. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length} error(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+/**
+ * Reads settings in this order: flag, environment, file, default. An empty text counts as not set.
+ *
+ * @throws SettingsError that names every bad setting at once
+ */
+export function readSettings<D extends SettingDefinitions>(
+  definitions: D,
+  sources: SettingSources,
+): SettingValues<D> {
+  const problems: string[] = [];
+  const file = readFiles(sources, problems);
+  const values: Record<string, unknown> = {};
+  for (const [name, definition] of Object.entries(definitions)) {
+    const text = [
+      sources.flags?.[name],
+      sources.env[definition.env],
+      definition.file === undefined ? undefined : file[definition.file],
+      definition.default ?? undefined,
+    ].find((candidate) => candidate !== undefined && candidate !== '');
+    try {
+      values[name] = text === undefined ? absent(definition) : definition.parse(text);
+    } catch (error) {
+      problems.push(`${definition.env}: ${error instanceof Error ? error.message : 'is wrong'}`);
+    }
+  }
+  if (problems.length > 0) throw new SettingsError(problems);
+  return values as SettingValues<D>;
+}
+
+function absent(definition: SettingDefinition<unknown>): null {
+  if (definition.default === null) return null;
+  throw new Error('is required');
+}
+
+function readFiles(sources: SettingSources, problems: string[]): Record<string, string> {
+  const merged: Record<string, string> = {};
+  for (const path of sources.files.filter((candidate) => existsSync(candidate))) {
+    try {
+      const section: unknown = parseIni(readFileSync(path, 'utf8'))[sources.section];
+      for (const [key, value] of Object.entries(section ?? {})) merged[key] = String(value);
+    } catch (error) {
+      problems.push(
+        `${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'not an INI file'})`,
+      );
+    }
+  }
+  return merged;
+}
