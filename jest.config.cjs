@@ -21,10 +21,20 @@ const shared = {
   },
 };
 
+const rig = {
+  globalSetup: '<rootDir>/test/e2e/global-setup.ts',
+  globalTeardown: '<rootDir>/test/e2e/global-teardown.ts',
+};
+
 module.exports = {
+  testTimeout: 60_000,
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs}/**/*.spec.ts', '<rootDir>/test/unit/**/*.spec.ts'] },
-    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'], maxWorkers: 1 },
-    { ...shared, displayName: 'long', testMatch: ['<rootDir>/test/long/**/*.e2e.ts'], maxWorkers: 1 },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{apps,libs}/**/*.spec.ts', '<rootDir>/test/unit/**/*.spec.ts'],
+    },
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'], ...rig },
+    { ...shared, displayName: 'long', testMatch: ['<rootDir>/test/long/**/*.e2e.ts'], ...rig },
   ],
 };

@@ -1,10 +1,15 @@
+// class-transformer reads the types of nested fields from it.
+import 'reflect-metadata';
+
 export * from './errors/dms-error';
 export * from './errors/error-codes';
 export * from './requests/target-request.dto';
 export * from './requests/target-request.parser';
 export * from './requests/satisfies.decorator';
 export * from './requests/validate';
+export * from './responses/inventory.dto';
 export * from './responses/ledger.dto';
+export * from './responses/live.dto';
 export * from './responses/target-response.dto';
 export * from './rules/identifiers';
 export * from './rules/mount-path';

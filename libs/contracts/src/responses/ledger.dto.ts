@@ -111,12 +111,18 @@ export class StaleEntryDto {
 
 export class CleanupResponseDto extends OutcomeDto {
   dry_run: boolean;
+  /** How many were removed; with `dry_run`, how many would be. */
   cleaned: number;
+  /** The first thousand of them. */
   entries: StaleEntryDto[];
+  /** What could not be removed, the first thousand. */
+  failed: ErrorDto[];
 }
 
 /** What all unmounts of one job came to. */
 export class ReleaseJobResponseDto extends OutcomeDto {
+  /** The first failure's; null where all was released. */
+  error_code: ErrorCode | null;
   jobid: number;
   released: UnmountResponseDto[];
   failed: ErrorDto[];

@@ -14,7 +14,6 @@ export class MountResponseDto extends OutcomeDto {
   physically_mounted: boolean;
   /** True if the mount stood already and the job joined it. */
   reused_existing: boolean;
-  active_mounts: number;
   operation_id: string;
   epoch: number;
   /** `major:minor` of the mounted device, for a writer that wants to be sure where it writes. */

@@ -27,6 +27,7 @@ export interface LookCommand {
 
 export interface InventoryCommand {
   readonly action: 'inventory';
+  readonly envelope: EnvelopeDto | null;
 }
 
 export type NodeCommand = TargetCommand | LookCommand | InventoryCommand;
@@ -89,7 +90,7 @@ export function parseCommand(body: unknown, node: string): NodeCommand {
   const envelope = message.dms === undefined || message.dms === null ? null : envelopeOf(message.dms);
   switch (action) {
     case 'inventory':
-      return { action };
+      return { action, envelope };
     case 'probe':
     case 'fence':
       return lookCommand(action, message, envelope);

@@ -121,7 +121,7 @@ export function parseReply(body: unknown): ParsedReply | null {
     kind: 'node',
     reply: {
       ...legacy,
-      error_code: reply.status === 'success' ? null : knownCode(reply.error_code),
+      error_code: errorCode(reply.status, reply.error_code),
       mount_path: text(reply.mount_path),
       epoch: Number.isInteger(reply.epoch) ? (reply.epoch as number) : null,
       incarnation: reply.incarnation,
@@ -137,8 +137,10 @@ function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-function knownCode(value: unknown): ErrorCode {
-  return isErrorCode(value) ? value : 'INTERNAL';
+/** A success may carry a code too: UNMOUNTED_DIRTY. */
+function errorCode(status: LegacyReply['status'], value: unknown): ErrorCode | null {
+  if (isErrorCode(value)) return value;
+  return status === 'success' ? null : 'INTERNAL';
 }
 
 function isObservation(value: unknown): value is MountObservation {

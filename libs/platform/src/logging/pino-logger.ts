@@ -10,6 +10,9 @@ export interface LoggerOptions {
   readonly descriptor?: 1 | 2;
 }
 
+/** Parts of NestJS that tell how the application is put together at each start. */
+const FRAMEWORK = new Set(['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver']);
+
 /** NestJS' logger on pino: one JSON object a line. An object as message becomes fields, its `msg` the text. */
 export class PinoLogger implements LoggerService {
   readonly #pino: pino.Logger;
@@ -27,7 +30,7 @@ export class PinoLogger implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.#write('info', message, rest);
+    this.#write(FRAMEWORK.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {

@@ -1,0 +1,75 @@
+import { type ErrorCode } from '../errors/error-codes';
+import { type MountObservationState } from '../wire/reply';
+import { type InventoryDto } from './inventory.dto';
+import { BindingDto, type MountState, NodeDto } from './ledger.dto';
+import { OutcomeDto } from './target-response.dto';
+
+/** What the node sees of a binding's mount, asked a moment ago. */
+export class VerifiedMountDto {
+  /** `unknown` where the node did not answer, or cannot say yet. */
+  state: MountObservationState;
+  mount_path: string | null;
+  mnt_id: number | null;
+  /** `major:minor` of the mounted device. */
+  device: string | null;
+  read_only: boolean | null;
+  /** The node sees what the ledger says; null where it could not be asked. */
+  agrees: boolean | null;
+  /** Why the node could not be asked. */
+  error_code: ErrorCode | null;
+  error_msg: string | null;
+}
+
+/** A binding, and where it was asked for what its node sees. */
+export class BindingStatusDto extends BindingDto {
+  verified?: VerifiedMountDto;
+}
+
+/** A binding was taken out of the lists; its operations stay. */
+export class DeleteBindingResponseDto extends OutcomeDto {
+  declare status: 'success';
+  jobid: number;
+  backup_target_id: string;
+  host: string;
+}
+
+export const NODE_DIFFERENCES = [
+  'not_mounted',
+  'broken',
+  'other_mount',
+  'not_in_ledger',
+  'foreign',
+  'uncertain',
+] as const;
+/**
+ * - `not_mounted`: mounted by the ledger, and the node does not see it;
+ * - `broken`: mounted by the ledger, and dead on the node;
+ * - `other_mount`: mounted by both, but not at the same path, or not the same mount;
+ * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
+ * - `foreign`: a stranger's mount below one of the node's bases;
+ * - `uncertain`: the node cannot say yet what stands.
+ */
+export type NodeDifferenceKind = (typeof NODE_DIFFERENCES)[number];
+
+/** One difference between what the ledger says and what the node sees. */
+export class NodeDifferenceDto {
+  kind: NodeDifferenceKind;
+  /** Null for a stranger's mount. */
+  backup_target_id: string | null;
+  mount_path: string | null;
+  /** Null where the ledger does not know the target on this host. */
+  ledger_state: MountState | null;
+  /** Null where the node did not speak of the target. */
+  node_state: MountObservationState | null;
+}
+
+/** A node, with what it says of itself now. */
+export class NodeDetailDto extends NodeDto {
+  /** Null where the node did not answer. */
+  inventory: InventoryDto | null;
+  /** Null where the node did not answer. They are only a hint: what changes at the moment is left out. */
+  differences: NodeDifferenceDto[] | null;
+  /** Why there is no inventory. */
+  error_code: ErrorCode | null;
+  error_msg: string | null;
+}
