@@ -117,7 +117,8 @@ export async function ensureNodeModules(options) {
 export async function ensureDebianPackages(options) {
   const log = logOf(options);
   for (const feature of options.features) {
-    if (!Object.prototype.hasOwnProperty.call(FEATURES, feature)) throw new Error('No such feature: ' + feature);
+    if (!Object.prototype.hasOwnProperty.call(FEATURES, feature))
+      throw new Error('No such feature: ' + feature);
   }
   const result = { ready: [], unavailable: [], installed: [] };
   // What no package can mend is said first: nothing is installed for a feature that stays unusable.
@@ -189,7 +190,9 @@ function missingPackages(features) {
 }
 
 function commandExists(name) {
-  return ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].some((directory) => fs.existsSync(path.join(directory, name)));
+  return ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].some((directory) =>
+    fs.existsSync(path.join(directory, name)),
+  );
 }
 
 function isRoot() {
@@ -292,7 +295,8 @@ async function updateLists(log) {
     environment: aptEnvironment(),
     onQuiet: (seconds) => log('  apt-get update: ' + seconds + ' s so far'),
   });
-  if (ended.status !== 0) log('  apt-get update failed (' + describeEnd(ended) + '): ' + tail(ended.output, 3));
+  if (ended.status !== 0)
+    log('  apt-get update failed (' + describeEnd(ended) + '): ' + tail(ended.output, 3));
 }
 
 /**
@@ -322,7 +326,10 @@ function aptInstall(names, log) {
     ...['-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0', '-o', 'APT::Status-Fd=3'],
     ...['-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold'],
   ];
-  const lock = path.join(fs.existsSync('/run/lock') ? '/run/lock' : '/tmp', 'dynamic-mount-service-packages.lock');
+  const lock = path.join(
+    fs.existsSync('/run/lock') ? '/run/lock' : '/tmp',
+    'dynamic-mount-service-packages.lock',
+  );
   return run(
     'flock',
     [

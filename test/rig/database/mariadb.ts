@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Connection, createConnection, QueryResult } from 'mysql2/promise';
@@ -171,18 +171,23 @@ async function provideInitialData(data: string): Promise<void> {
     recipe,
     target: data,
     make: async (directory) => {
+      // Of its own: a server that starts removes other servers' temporary tables from a shared one.
+      const temporary = `${directory}-temporary`;
+      await mkdir(temporary, { recursive: true });
       await runCommand(
         '/usr/bin/mariadb-install-db',
         [
           '--no-defaults',
           `--user=${recipe.user}`,
           `--datadir=${directory}`,
+          `--tmpdir=${temporary}`,
           '--skip-test-db',
           '--auth-root-authentication-method=normal',
           ...INNODB_FILES,
         ],
         { timeoutMs: 120_000 },
       );
+      await rm(temporary, { recursive: true, force: true });
     },
   });
 }

@@ -63,7 +63,8 @@ export async function runCommand(
     const outcome = late
       ? `took more than ${options.timeoutMs} ms`
       : `ended with ${ended.signal ?? `status ${ended.status}`}`;
-    throw new Error(`${command} ${args[0] ?? ''} ${outcome}: ${lastLines(said.stderr + said.stdout)}`);
+    const words = [lastLines(said.stderr), lastLines(said.stdout)].filter((text) => text !== '');
+    throw new Error([`${command} ${args[0] ?? ''} ${outcome}`, ...words].join('\n'));
   } finally {
     clearTimeout(timer);
     if (pid !== undefined) guardian.forgetGroup(pid);
@@ -71,5 +72,5 @@ export async function runCommand(
 }
 
 function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-15).join('\n');
+  return text.trimEnd().split('\n').slice(-25).join('\n');
 }

@@ -21,7 +21,11 @@ mounts_below() {
 
 unmount_below() {
   mounts_below "$1" | while IFS= read -r point; do
-    timeout 3 umount -c -- "$point" 2>/dev/null || timeout 3 umount -c -l -- "$point" 2>/dev/null
+    timeout 3 umount -c -- "$point" 2>/dev/null && continue
+    # Busy or stuck. The first cuts a FUSE mount's connection, so that whoever holds a file in it gets an error instead
+    # of waiting for a bucket that goes away; the second takes it out of the tree.
+    timeout 3 umount -c -f -- "$point" 2>/dev/null
+    timeout 3 umount -c -l -- "$point" 2>/dev/null
   done
 }
 

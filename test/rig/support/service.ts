@@ -18,6 +18,8 @@ const START_TIMEOUT_MS = 90_000;
  */
 export abstract class Service {
   private child: Child | undefined;
+  private ports: readonly number[] | undefined;
+  /** Set once the service has been reached on its ports: from then on it keeps them. */
   private settled = false;
 
   protected constructor(
@@ -57,30 +59,31 @@ export abstract class Service {
     return join(this.directory, 'output.log');
   }
 
+  /** Chooses the ports now, for others that have to know the address before the service starts. */
+  async reservePorts(): Promise<void> {
+    this.ports ??= await this.choosePorts();
+  }
+
   /** Resolves when the service can be used. Does nothing if it runs. */
   async start(): Promise<void> {
     if (this.running) return;
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     for (let attempt = 1; ; attempt += 1) {
-      const ports = this.settled ? [] : await this.choosePorts();
+      await this.reservePorts();
       await this.prepare();
-      const child = await this.launch();
-      // Known from here on, so that a `stop` in the middle of a start ends it.
-      this.child = child;
       try {
-        await waitFor(() => this.alive(child), {
-          timeoutMs: START_TIMEOUT_MS,
-          what: `${this.title} to be ready`,
-          intervalMs: 20,
-        });
+        await this.launchAndWait();
         this.settled = true;
         return;
       } catch (error) {
-        await child.stop();
-        await this.cleanUp();
-        if (attempt < PORT_ATTEMPTS && (await anyTaken(ports))) continue;
+        const log = await this.logTail();
+        await this.stop();
+        if (!this.settled && attempt < PORT_ATTEMPTS && (await anyTaken(this.ports ?? []))) {
+          this.ports = undefined;
+          continue;
+        }
         const reason = error instanceof Error ? error.message : String(error);
-        throw new Error(`${this.title} did not start: ${reason}\n${await child.logTail()}`, { cause: error });
+        throw new Error(`${this.title} did not start: ${reason}\n${log}`, { cause: error });
       }
     }
   }
@@ -114,6 +117,17 @@ export abstract class Service {
   /** The end of what it wrote, for a person. */
   async logTail(lines?: number): Promise<string> {
     return this.child ? await this.child.logTail(lines) : '(never started)';
+  }
+
+  private async launchAndWait(): Promise<void> {
+    const child = await this.launch();
+    // Known from here on, so that a `stop` in the middle of a start ends it.
+    this.child = child;
+    await waitFor(() => this.alive(child), {
+      timeoutMs: START_TIMEOUT_MS,
+      what: `${this.title} to be ready`,
+      intervalMs: 20,
+    });
   }
 
   private current(): Child {

@@ -1,0 +1,26 @@
+export { type QueueState, RabbitMq, type RabbitMqOptions, type RabbitMqTls } from './broker/rabbitmq';
+export { MariaDb, type MariaDbOptions } from './database/mariadb';
+export { type CloudUser, PROJECTS, USERS, type UserName } from './openstack/accounts';
+export { Barbican, type BarbicanOptions } from './openstack/barbican';
+export { Cloud, type CloudOptions } from './openstack/cloud';
+export { type CloudAddress, CloudClient, type SecretOptions } from './openstack/cloud-client';
+export { CloudError } from './openstack/http';
+export { Keystone, type KeystoneOptions } from './openstack/keystone';
+export { Rig, type RigAddresses, type RigOptions, type RigPart } from './rig';
+export {
+  type ObjectStoreAddress,
+  ObjectStoreClient,
+  ObjectStoreError,
+  type StoredObject,
+} from './s3/object-store-client';
+export { Swift } from './s3/swift';
+export type { S3Account } from './s3/swift-configuration';
+export { Child, type ChildOptions } from './support/child';
+export { type CommandOptions, type CommandResult, runCommand } from './support/command';
+export { makeDirectory, removeDirectory, unmountBelow } from './support/directory';
+export { cleanEnvironment, SYSTEM_PATH } from './support/environment';
+export { guardian, OWNER_VARIABLE } from './support/guardian';
+export { freePort } from './support/ports';
+export { processesWithVariable, processState } from './support/processes';
+export { Service } from './support/service';
+export { waitFor, type WaitOptions, within } from './support/wait';

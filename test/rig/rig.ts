@@ -1,0 +1,166 @@
+import { mkdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { RabbitMq, RabbitMqOptions } from './broker/rabbitmq';
+import { MariaDb, MariaDbOptions } from './database/mariadb';
+import { Cloud, CloudOptions } from './openstack/cloud';
+import { CloudAddress } from './openstack/cloud-client';
+import { ObjectStoreAddress } from './s3/object-store-client';
+import { Swift } from './s3/swift';
+import { makeDirectory, removeDirectory, unmountBelow } from './support/directory';
+import { onEnding } from './support/ending';
+
+/** What a rig can be made of. The names are those of the package groups in scripts/packages.mjs. */
+export type RigPart = 'database' | 'broker' | 'openstack' | 's3';
+
+const ALL_PARTS: readonly RigPart[] = ['database', 'broker', 'openstack', 's3'];
+
+/** What to start, and where. */
+export interface RigOptions {
+  /** A directory that does not exist yet or is empty; removed by `stop`. Default: a new one for temporary files. */
+  readonly directory?: string;
+  /** Default: all. */
+  readonly parts?: readonly RigPart[];
+  /** Gets a line for each part when it is ready. */
+  readonly onProgress?: (line: string) => void;
+  /** Whether ctrl-C, SIGTERM and uncaught errors stop the rig. Default: yes. A program that ends orderly by itself
+   * says no; the guardian stays in either case. */
+  readonly stopOnSignals?: boolean;
+  readonly database?: Omit<MariaDbOptions, 'directory'>;
+  readonly broker?: Omit<RabbitMqOptions, 'directory'>;
+  readonly openstack?: Omit<CloudOptions, 'directory'>;
+}
+
+/** How to reach the parts that run: plain data, to be handed to other processes. */
+export interface RigAddresses {
+  readonly directory: string;
+  readonly databaseUrl?: string;
+  readonly brokerUrl?: string;
+  readonly cloud?: CloudAddress;
+  readonly s3?: ObjectStoreAddress;
+}
+
+interface Startable {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Private real services for the demo, the tests and the benchmark: nothing of them touches what else runs on the
+ * machine, and nothing of them is left when they stop or when the process that started them ends in whatever way.
+ */
+export class Rig {
+  private readonly running = new Map<RigPart, Startable>();
+  private stopping: Promise<void> | undefined;
+  private forgetEnding: () => void = () => undefined;
+
+  private constructor(
+    /** Holds the data of all parts; free for use by tests, under names of their own. */
+    readonly directory: string,
+    private readonly options: RigOptions,
+  ) {}
+
+  /** Starts the parts side by side. If one fails, all are stopped and the error tells the end of its log. */
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const directory = resolve(options.directory ?? join(tmpdir(), `dms-rig-${randomUUID().slice(0, 8)}`));
+    await makeDirectory(directory);
+    const rig = new Rig(directory, options);
+    if (options.stopOnSignals !== false) rig.forgetEnding = onEnding(() => rig.stop());
+    const starts = (options.parts ?? ALL_PARTS).map((part) => rig.startPart(part));
+    const failures = (await Promise.allSettled(starts)).flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+    );
+    if (failures.length > 0) {
+      await rig.stop();
+      throw failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('\n'));
+    }
+    return rig;
+  }
+
+  get database(): MariaDb {
+    return this.part('database') as MariaDb;
+  }
+
+  get broker(): RabbitMq {
+    return this.part('broker') as RabbitMq;
+  }
+
+  /** Keystone and Barbican. */
+  get cloud(): Cloud {
+    return this.part('openstack') as Cloud;
+  }
+
+  get s3(): Swift {
+    return this.part('s3') as Swift;
+  }
+
+  /** The addresses of the parts that were started. */
+  get addresses(): RigAddresses {
+    return {
+      directory: this.directory,
+      ...(this.running.has('database') ? { databaseUrl: this.database.url } : {}),
+      ...(this.running.has('broker') ? { brokerUrl: this.broker.url } : {}),
+      ...(this.running.has('openstack') ? { cloud: this.cloud.address } : {}),
+      ...(this.running.has('s3') ? { s3: this.s3.address } : {}),
+    };
+  }
+
+  /** A directory below the rig's own, made if missing. Mounts in it are unmounted when the rig stops. */
+  async subdirectory(name: string): Promise<string> {
+    const path = join(this.directory, name);
+    await mkdir(path, { recursive: true });
+    return path;
+  }
+
+  /** Ends all parts and removes the directory. Safe to call again, and while another call is under way. */
+  async stop(): Promise<void> {
+    this.stopping ??= this.end();
+    await this.stopping;
+  }
+
+  private async end(): Promise<void> {
+    // Mounts first: one whose bucket is gone already may hang instead of letting go.
+    await unmountBelow(this.directory);
+    const outcomes = await Promise.allSettled([...this.running.values()].map((part) => part.stop()));
+    await removeDirectory(this.directory);
+    this.forgetEnding();
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure) throw failure.reason;
+  }
+
+  private async startPart(part: RigPart): Promise<void> {
+    const began = Date.now();
+    const made = this.make(part);
+    this.running.set(part, made);
+    await made.start();
+    this.options.onProgress?.(`${TITLES[part]} ready after ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  }
+
+  private make(part: RigPart): Startable {
+    const directory = join(this.directory, part);
+    switch (part) {
+      case 'database':
+        return new MariaDb({ ...this.options.database, directory });
+      case 'broker':
+        return new RabbitMq({ ...this.options.broker, directory });
+      case 'openstack':
+        return new Cloud({ ...this.options.openstack, directory });
+      case 's3':
+        return new Swift({ directory });
+    }
+  }
+
+  private part(part: RigPart): Startable {
+    const found = this.running.get(part);
+    if (!found) throw new Error(`This rig was started without the part '${part}'`);
+    return found;
+  }
+}
+
+const TITLES: Record<RigPart, string> = {
+  database: 'MariaDB',
+  broker: 'RabbitMQ',
+  openstack: 'Keystone and Barbican',
+  s3: 'Swift (S3)',
+};
