@@ -1,0 +1,32 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { BindingsModule } from './bindings/bindings.module';
+import { CleanupModule } from './cleanup/cleanup.module';
+import { HealthModule } from './health/health.module';
+import { LedgerModule } from './ledger/ledger.module';
+import { MountsHttpModule } from './mounts/mounts.http.module';
+import { NodesHttpModule } from './nodes/nodes.http.module';
+import { OperationsModule } from './operations/operations.module';
+import { ReconcileModule } from './reconcile/reconcile.module';
+import { type ClientSettings } from './settings/client.settings';
+import { SettingsModule } from './settings/settings.module';
+
+/** dms-client: the HTTP facade over the ledger. */
+@Module({})
+export class AppModule {
+  static forRoot(settings: ClientSettings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        SettingsModule.forRoot(settings),
+        LedgerModule.forRoot(),
+        MountsHttpModule,
+        BindingsModule,
+        OperationsModule,
+        NodesHttpModule,
+        CleanupModule,
+        ReconcileModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,19 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { type CleanupResponseDto } from '@app/contracts';
+import { ParametersPipe } from '../queries/parameters.pipe';
+import { CleanupRequestDto } from './cleanup.dto';
+import { CleanupService } from './cleanup.service';
+
+@ApiTags('administration')
+@Controller('api/v1/admin')
+export class CleanupHttpController {
+  constructor(private readonly cleanups: CleanupService) {}
+
+  /** Removes bindings that were claimed, lost or released long ago; with `held`, also what is held. */
+  @Post('cleanup')
+  @HttpCode(200)
+  cleanup(@Body(ParametersPipe) request: CleanupRequestDto): Promise<CleanupResponseDto> {
+    return this.cleanups.cleanup(request);
+  }
+}

@@ -1,0 +1,130 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type CleanupResponseDto, DmsError, type ErrorDto, type StaleEntryDto } from '@app/contracts';
+import { errorBody } from '../http/error.filter';
+import { keyText, type TargetKey } from '../ledger/target-key';
+import { TargetLedger } from '../ledger/target-ledger';
+import { MountsService } from '../mounts/mounts.service';
+import { type CleanupRequestDto } from './cleanup.dto';
+import { type StaleBinding, StaleBindingsRepository } from './stale-bindings.repository';
+
+const PAGE = 500;
+/** Entries and failures that an answer names at most. */
+const NAMED = 1000;
+const MS_PER_HOUR = 3_600_000;
+
+/** Removes bindings that nobody has touched for long. */
+@Injectable()
+export class CleanupService {
+  readonly #log = new Logger(CleanupService.name);
+
+  constructor(
+    private readonly stale: StaleBindingsRepository,
+    private readonly ledger: TargetLedger,
+    private readonly mounts: MountsService,
+  ) {}
+
+  /**
+   * Removes what was claimed, lost or released longer ago than `hours`; with `held` also what is held, by an unmount.
+   * Each is looked at again under the lock of its target. What could not be removed stands in the answer.
+   *
+   * @throws DmsError LEDGER_UNAVAILABLE where the bindings cannot be read
+   */
+  async cleanup({ hours, dry_run, held }: CleanupRequestDto): Promise<CleanupResponseDto> {
+    const ageMs = hours * MS_PER_HOUR;
+    const dryRun = dry_run ?? false;
+    const result = { cleaned: 0, entries: [] as StaleEntryDto[], failed: [] as ErrorDto[] };
+    for (let afterId = 0; ;) {
+      const page = await this.stale.find(ageMs, held ?? false, afterId, PAGE);
+      for (const group of byTarget(page).values()) {
+        const cleaned = dryRun ? group : await this.#clean(group, ageMs, result.failed);
+        result.cleaned += cleaned.length;
+        result.entries.push(...cleaned.map(({ entry }) => entry).slice(0, NAMED - result.entries.length));
+      }
+      if (page.length < PAGE) break;
+      afterId = page[page.length - 1].id;
+    }
+    return responseOf(dryRun, result);
+  }
+
+  /** Cleans bindings of one target. @returns those that were removed */
+  async #clean(group: readonly StaleBinding[], ageMs: number, failed: ErrorDto[]): Promise<StaleBinding[]> {
+    const key = keyOf(group[0]);
+    try {
+      const released = await this.#unmountHeld(group, failed);
+      const removed = await this.ledger.transaction(key, async ({ bindings }) => {
+        const unheld = group.filter(({ entry }) => entry.state !== 'held').map(({ entry }) => entry.jobid);
+        const unchanged = await bindings.unchangedFor(unheld, ageMs);
+        const states = await bindings.ofJobs([...unchanged, ...released]);
+        const removable = [...states.values()].filter(({ state }) => state !== 'held');
+        const stale = removable.filter(
+          ({ jobid, state }) => state !== 'claimed' || unchanged.includes(jobid),
+        );
+        await bindings.release(stale.filter(({ state }) => state !== 'released').map(({ jobid }) => jobid));
+        await bindings.remove(stale.map(({ jobid }) => jobid));
+        return new Set(stale.map(({ jobid }) => jobid));
+      });
+      if (removed.size > 0)
+        this.#log.log({ msg: 'Stale bindings were removed', ...key, jobids: [...removed] });
+      return group.filter(({ entry }) => removed.has(entry.jobid));
+    } catch (thrown) {
+      noteFailure(failed, thrown, { ...key });
+      return [];
+    }
+  }
+
+  /** Ends the holds by unmounts. @returns the jobs whose hold was ended */
+  async #unmountHeld(group: readonly StaleBinding[], failed: ErrorDto[]): Promise<number[]> {
+    const released: number[] = [];
+    for (const { entry, type } of group.filter((stale) => stale.entry.state === 'held')) {
+      const { jobid, host, backup_target_id } = entry;
+      try {
+        await this.mounts.unmount({
+          job: { jobid },
+          host,
+          action: 'unmount',
+          backup_target: { id: backup_target_id, type: type ?? 's3' },
+        });
+        released.push(jobid);
+      } catch (thrown) {
+        noteFailure(failed, thrown, { jobid, host, backup_target_id });
+      }
+    }
+    return released;
+  }
+}
+
+function noteFailure(failed: ErrorDto[], thrown: unknown, details: Record<string, unknown>): void {
+  if (failed.length >= NAMED) return;
+  const error = errorBody(DmsError.from(thrown));
+  failed.push({ ...error, details: { ...error.details, ...details } });
+}
+
+function responseOf(
+  dryRun: boolean,
+  result: Pick<CleanupResponseDto, 'cleaned' | 'entries' | 'failed'>,
+): CleanupResponseDto {
+  const { cleaned, failed } = result;
+  return {
+    status: failed.length === 0 ? 'success' : 'error',
+    error_msg: failed.length === 0 ? null : `${failed.length} entries could not be removed`,
+    success_msg:
+      failed.length > 0
+        ? null
+        : `Cleaned up ${cleaned} stale entries${dryRun ? ' (dry run: none was touched)' : ''}`,
+    dry_run: dryRun,
+    ...result,
+  };
+}
+
+function byTarget(page: readonly StaleBinding[]): Map<string, StaleBinding[]> {
+  const groups = new Map<string, StaleBinding[]>();
+  for (const stale of page) {
+    const text = keyText(keyOf(stale));
+    groups.set(text, [...(groups.get(text) ?? []), stale]);
+  }
+  return groups;
+}
+
+function keyOf({ entry }: StaleBinding): TargetKey {
+  return { host: entry.host, targetId: entry.backup_target_id };
+}

@@ -1,0 +1,165 @@
+import {
+  type BindingListDto,
+  type BindingStatusDto,
+  type CleanupResponseDto,
+  DmsError,
+  type HistoryDto,
+  isErrorCode,
+  type MountResponseDto,
+  type NodeDetailDto,
+  type NodeListDto,
+  type OperationDto,
+  type OperationListDto,
+  type Secret,
+  type TargetRequestDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
+import { Agent, request as send } from 'undici';
+import { type BindingName, type DmsApi, type Parameters } from './dms-api';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** For what only reads: the longest is a node's inventory. */
+const READ_TIMEOUT_MS = 30_000;
+/** The service answers TIMEOUT itself when a request's time is over; its answer is to arrive. */
+const MARGIN_MS = 10_000;
+/** A long list takes its time to clean up. */
+const CLEANUP_TIMEOUT_MS = 600_000;
+
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Parameters;
+  readonly body?: object;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The service over the HTTP facade of a dms-client. */
+export class HttpApi implements DmsApi {
+  // The time-outs are those of each call.
+  readonly #agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 });
+
+  constructor(
+    private readonly url: string,
+    private readonly token: Secret | null,
+    private readonly requestTimeoutMs: number,
+  ) {}
+
+  mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
+    return this.#ask(this.#targetCall('mount', request, signal));
+  }
+
+  unmount(request: TargetRequestDto): Promise<UnmountResponseDto> {
+    return this.#ask(this.#targetCall('unmount', request));
+  }
+
+  status({ jobid, backup_target_id }: BindingName, query: Parameters): Promise<BindingStatusDto> {
+    return this.#read(`bindings/${encodeURIComponent(jobid)}/${encodeURIComponent(backup_target_id)}`, query);
+  }
+
+  listBindings(query: Parameters): Promise<BindingListDto> {
+    return this.#read('bindings', query);
+  }
+
+  history(backupTargetId: string, query: Parameters): Promise<HistoryDto> {
+    return this.#read(`targets/${encodeURIComponent(backupTargetId)}/history`, query);
+  }
+
+  operations(query: Parameters): Promise<OperationListDto> {
+    return this.#read('operations', query);
+  }
+
+  operation(id: string): Promise<OperationDto> {
+    return this.#read(`operations/${encodeURIComponent(id)}`);
+  }
+
+  nodes(): Promise<NodeListDto> {
+    return this.#read('nodes');
+  }
+
+  node(host: string): Promise<NodeDetailDto> {
+    return this.#read(`nodes/${encodeURIComponent(host)}`);
+  }
+
+  cleanup(body: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto> {
+    return this.#ask({ method: 'POST', path: 'admin/cleanup', body, timeoutMs: CLEANUP_TIMEOUT_MS });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #targetCall(action: 'mount' | 'unmount', request: TargetRequestDto, signal?: AbortSignal): Call {
+    const body = { ...request, keystone_token: request.keystone_token?.reveal() ?? null };
+    return { method: 'POST', path: action, body, timeoutMs: this.requestTimeoutMs + MARGIN_MS, signal };
+  }
+
+  #read<T>(path: string, query: Parameters = {}): Promise<T> {
+    return this.#ask<T>({ method: 'GET', path, query, timeoutMs: READ_TIMEOUT_MS });
+  }
+
+  async #ask<T>({ method, path, query = {}, body, timeoutMs, signal }: Call): Promise<T> {
+    const url = new URL(`${this.url}/api/v1/${path}`);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const timer = AbortSignal.timeout(timeoutMs);
+    try {
+      const { statusCode, body: answer } = await send(url, {
+        method,
+        dispatcher: this.#agent,
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(this.token === null ? {} : { authorization: `Bearer ${this.token.reveal()}` }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: signal === undefined ? timer : AbortSignal.any([timer, signal]),
+      });
+      return this.#answer<T>(statusCode, await answer.text());
+    } catch (error) {
+      throw error instanceof DmsError ? error : this.#failure(error, signal);
+    }
+  }
+
+  /** @throws DmsError what the service answered, with its code */
+  #answer<T>(status: number, text: string): T {
+    let body: Record<string, unknown>;
+    try {
+      body = JSON.parse(text) as Record<string, unknown>;
+    } catch {
+      throw this.#noService(`it answered with status ${status} and no JSON`);
+    }
+    if (status < 400) return body as T;
+    const { error_code: code, error_msg: message, details, operation_id: operationId } = body;
+    if (!isErrorCode(code)) throw this.#noService(`it answered with status ${status}`);
+    throw new DmsError(code, String(message), {
+      details: (details ?? undefined) as Record<string, unknown> | undefined,
+      operationId: typeof operationId === 'string' ? operationId : undefined,
+    });
+  }
+
+  #failure(error: unknown, signal: AbortSignal | undefined): DmsError {
+    const code = String((error as { code?: unknown }).code ?? (error as { name?: unknown }).name);
+    if (signal?.aborted) return new DmsError('TIMEOUT', 'The request was given up; its outcome is unknown');
+    if (BEFORE_SENDING.test(code)) {
+      const message = `dms-client at ${this.#printableUrl()} cannot be reached (${code}); nothing was asked for`;
+      return new DmsError('NODE_UNREACHABLE', message, { cause: error });
+    }
+    const message = `dms-client at ${this.#printableUrl()} did not answer (${code}): the outcome is unknown; ask again`;
+    return new DmsError('TIMEOUT', message, { cause: error });
+  }
+
+  #noService(what: string): DmsError {
+    return new DmsError('INTERNAL', `What is at ${this.#printableUrl()} is no dms-client: ${what}`);
+  }
+
+  /** The address without a password in it. */
+  #printableUrl(): string {
+    const { protocol, host, pathname } = new URL(this.url);
+    return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+  }
+}
+
+/** Codes of errors that come before a request has left this machine. */
+const BEFORE_SENDING =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|ERR_TLS_\w+|ERR_SSL_\w+)$/;

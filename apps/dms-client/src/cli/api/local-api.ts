@@ -1,0 +1,107 @@
+import { type INestApplicationContext, type Type } from '@nestjs/common';
+import {
+  type BindingListDto,
+  type BindingStatusDto,
+  type CleanupResponseDto,
+  type HistoryDto,
+  type MountResponseDto,
+  type NodeDetailDto,
+  type NodeListDto,
+  type OperationDto,
+  type OperationListDto,
+  type TargetRequestDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
+import { BindingPathDto, BindingQueryDto, BindingsQueryDto } from '../../bindings/bindings.dto';
+import { BindingsService } from '../../bindings/bindings.service';
+import { CleanupRequestDto } from '../../cleanup/cleanup.dto';
+import { CleanupService } from '../../cleanup/cleanup.service';
+import { MountsService } from '../../mounts/mounts.service';
+import { NodePathDto } from '../../nodes/nodes.dto';
+import { NodesService } from '../../nodes/nodes.service';
+import {
+  HistoryQueryDto,
+  OperationPathDto,
+  OperationsQueryDto,
+  TargetPathDto,
+} from '../../operations/operations.dto';
+import { OperationsService } from '../../operations/operations.service';
+import { parseParameters } from '../../queries/parameters.pipe';
+import { loadClientSettings } from '../../settings/client.settings';
+import { type BindingName, type DmsApi, type Parameters } from './dms-api';
+import { openContext } from './local-context';
+import { LocalModule } from './local.module';
+
+/**
+ * The service in this process: dms-client's own, on broker and database.
+ *
+ * @throws SettingsError; DmsError LEDGER_UNAVAILABLE
+ */
+export async function openLocalApi(): Promise<DmsApi> {
+  const settings = loadClientSettings();
+  return new LocalApi(await openContext(LocalModule.forRoot(settings), settings));
+}
+
+class LocalApi implements DmsApi {
+  constructor(private readonly context: INestApplicationContext) {}
+
+  mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
+    return this.#service(MountsService).mount(request, { caller: signal });
+  }
+
+  unmount(request: TargetRequestDto): Promise<UnmountResponseDto> {
+    return this.#service(MountsService).unmount(request);
+  }
+
+  async status(name: BindingName, parameters: Parameters): Promise<BindingStatusDto> {
+    const path = parse(BindingPathDto, { ...name });
+    const { host, verify } = parse(BindingQueryDto, parameters);
+    return this.#service(BindingsService).get({ ...path, host }, verify ?? false);
+  }
+
+  async listBindings(parameters: Parameters): Promise<BindingListDto> {
+    return this.#service(BindingsService).list(parse(BindingsQueryDto, parameters));
+  }
+
+  async history(backupTargetId: string, parameters: Parameters): Promise<HistoryDto> {
+    const { backup_target_id } = parse(TargetPathDto, { backup_target_id: backupTargetId });
+    const { limit } = parse(HistoryQueryDto, parameters);
+    return this.#service(OperationsService).history(backup_target_id, limit);
+  }
+
+  async operations(parameters: Parameters): Promise<OperationListDto> {
+    return this.#service(OperationsService).list(parse(OperationsQueryDto, parameters));
+  }
+
+  async operation(id: string): Promise<OperationDto> {
+    return this.#service(OperationsService).get(parse(OperationPathDto, { id }).id);
+  }
+
+  nodes(): Promise<NodeListDto> {
+    return this.#service(NodesService).list();
+  }
+
+  async node(host: string): Promise<NodeDetailDto> {
+    return this.#service(NodesService).get(parse(NodePathDto, { host }).host);
+  }
+
+  async cleanup(request: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto> {
+    return this.#service(CleanupService).cleanup(parseParameters(CleanupRequestDto, request));
+  }
+
+  close(): Promise<void> {
+    return this.context.close();
+  }
+
+  #service<T>(type: Type<T>): T {
+    return this.context.get(type, { strict: false });
+  }
+}
+
+/** As over HTTP, where what is undefined is not sent. */
+function parse<T extends object>(type: Type<T>, parameters: Parameters): T {
+  return parseParameters(
+    type,
+    Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined)),
+  );
+}

@@ -1,0 +1,31 @@
+import { type DynamicModule, type INestApplicationContext, type LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { PinoLogger } from '@app/platform';
+import { ledgerError } from '../../ledger/ledger-errors';
+import { type ClientSettings } from '../../settings/client.settings';
+
+/**
+ * Starts services of dms-client in this process; they are to be closed.
+ *
+ * @throws DmsError LEDGER_UNAVAILABLE
+ */
+export async function openContext(
+  module: DynamicModule,
+  settings: ClientSettings,
+): Promise<INestApplicationContext> {
+  try {
+    return await NestFactory.createApplicationContext(module, {
+      logger: loggerOf(settings),
+      abortOnError: false,
+    });
+  } catch (error) {
+    throw ledgerError(error);
+  }
+}
+
+/** A command says what it has to say itself; the log is for those who ask for it. */
+function loggerOf({ logLevel }: ClientSettings): LoggerService | false {
+  const asked = process.env.DMS_LOG_LEVEL;
+  return asked ? new PinoLogger({ level: logLevel, name: 'dms', descriptor: 2 }) : false;
+}
+

@@ -1,0 +1,31 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { BindingsModule } from '../../bindings/bindings.module';
+import { CleanupModule } from '../../cleanup/cleanup.module';
+import { LedgerModule } from '../../ledger/ledger.module';
+import { MountsModule } from '../../mounts/mounts.module';
+import { NodesHttpModule } from '../../nodes/nodes.http.module';
+import { OperationsModule } from '../../operations/operations.module';
+import { OpenTargetsRepository } from '../../reconcile/open-targets.repository';
+import { type ClientSettings } from '../../settings/client.settings';
+import { SettingsModule } from '../../settings/settings.module';
+import { OperationRenewal } from './operation-renewal';
+
+/** dms-client's services without its ways in, and without reconciliation: a command does what it is told and no more. */
+@Module({})
+export class LocalModule {
+  static forRoot(settings: ClientSettings): DynamicModule {
+    return {
+      module: LocalModule,
+      imports: [
+        SettingsModule.forRoot(settings),
+        LedgerModule.forRoot(),
+        MountsModule,
+        BindingsModule,
+        OperationsModule,
+        NodesHttpModule,
+        CleanupModule,
+      ],
+      providers: [OpenTargetsRepository, OperationRenewal],
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import { asHttpUrl, asSeconds, asSecret, readSettings, type SettingValues } from '@app/platform';
+import { clientConfigurationFiles } from '../settings/client.settings';
+
+/** Settings of the `dms` command alone, beside those of dms-client. */
+export const CLI_SETTINGS = {
+  apiUrl: {
+    env: 'DMS_API_URL',
+    file: 'api_url',
+    help: "Address of dms-client's HTTP facade; without it dms goes to broker and database itself.",
+    default: null,
+    parse: asHttpUrl,
+  },
+  apiToken: {
+    env: 'DMS_API_TOKEN',
+    file: 'api_token',
+    help: 'Bearer token for the HTTP facade.',
+    default: null,
+    parse: asSecret,
+    secret: true,
+  },
+  requestTimeoutMs: {
+    env: 'DMS_REQUEST_TIMEOUT',
+    file: 'timeout',
+    help: 'Seconds that a request waits for the node; after that its outcome is unknown (TIMEOUT).',
+    default: '300',
+    parse: asSeconds(0.1, 86_400),
+  },
+} as const;
+
+export type CliSettings = SettingValues<typeof CLI_SETTINGS>;
+
+/** @throws SettingsError that names every bad setting at once */
+export function loadCliSettings(env: NodeJS.ProcessEnv = process.env): CliSettings {
+  return readSettings(CLI_SETTINGS, { env, files: clientConfigurationFiles(env), section: 'client' });
+}

@@ -1,0 +1,89 @@
+import { optionOf } from './option-names';
+
+/** What an error says of itself; `instanceof` would load the libraries that the error is from. */
+interface Described {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly exitCode?: unknown;
+  readonly details?: { readonly fields?: unknown };
+  readonly operationId?: unknown;
+  readonly problems?: unknown;
+  readonly cause?: unknown;
+}
+
+interface Report {
+  /** Null where there is nothing to say. */
+  readonly line: string | null;
+  readonly exitCode: number;
+}
+
+const WRONG_USE = 2;
+
+/** Prints an error as one line on standard error and returns the status to exit with. */
+export function reportError(thrown: unknown): number {
+  const { line, exitCode } = describeError(thrown);
+  if (line !== null) process.stderr.write(`dms: ${line}\n`);
+  if (process.env.DMS_LOG_LEVEL?.toUpperCase() === 'DEBUG') process.stderr.write(`${stackOf(thrown)}\n`);
+  return exitCode;
+}
+
+/** An error as one line that begins with its code. */
+export function describeError(thrown: unknown): Report {
+  const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Described;
+  const message = oneLine(typeof error.message === 'string' ? error.message : String(thrown));
+  if (typeof error.code === 'string' && error.code.startsWith('commander.')) {
+    return describeCommander(error.code, message);
+  }
+  if (error.name === 'UsageError') return wrongUse(message);
+  if (error.name === 'SettingsError' && Array.isArray(error.problems)) {
+    return wrongUse(`configuration: ${oneLine(error.problems.join('; '))}`);
+  }
+  if (error.name === 'DmsError' && typeof error.exitCode === 'number') {
+    return describeDmsError(error, message);
+  }
+  return { line: `INTERNAL: ${message}`, exitCode: 1 };
+}
+
+function describeCommander(code: string, message: string): Report {
+  if (code === 'commander.helpDisplayed') return { line: null, exitCode: 0 };
+  // No command was given, and the help stands on standard error already.
+  if (code === 'commander.help') return { line: null, exitCode: WRONG_USE };
+  return wrongUse(message.replace(/^error: /, ''));
+}
+
+function describeDmsError(error: Described, message: string): Report {
+  const operation = typeof error.operationId === 'string' ? ` (operation ${error.operationId})` : '';
+  const text = withoutLedger(error) ?? withOptionNames(error.details?.fields) ?? message;
+  return { line: `${String(error.code)}: ${oneLine(text)}${operation}`, exitCode: Number(error.exitCode) };
+}
+
+function wrongUse(message: string): Report {
+  return { line: `VALIDATION_FAILED: ${message}`, exitCode: WRONG_USE };
+}
+
+/** The fields of a request by the options that set them. */
+function withOptionNames(fields: unknown): string | null {
+  if (!Array.isArray(fields) || fields.length === 0) return null;
+  return (fields as { field?: unknown; problem?: unknown }[])
+    .map(({ field, problem }) => `${optionOf(String(field))}: ${String(problem)}`)
+    .join('; ');
+}
+
+function withoutLedger({ code, cause }: Described): string | null {
+  const driver = (cause as { driverError?: { code?: unknown } } | undefined)?.driverError;
+  return code === 'INTERNAL' && driver?.code === 'ER_NO_SUCH_TABLE'
+    ? 'The database holds no ledger yet, or an old one: run "dms migrate"'
+    : null;
+}
+
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- what is printed on a terminal must not steer it
+  return text.replace(/\s*\n\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/gu, '?');
+}
+
+function stackOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const cause = thrown.cause === undefined ? '' : `\ncaused by ${stackOf(thrown.cause)}`;
+  return `${thrown.stack ?? thrown.message}${cause}`;
+}

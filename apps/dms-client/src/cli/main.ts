@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { runProgram } from './program';
+
+// Who reads our output, `head` for one, may have enough before its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+void runProgram(process.argv).then((code) => process.exit(code));

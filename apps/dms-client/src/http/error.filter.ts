@@ -1,0 +1,56 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import { DmsError, type ErrorDto } from '@app/contracts';
+import { type Response } from 'express';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** Every error leaves as the one error body, with the status of its code and without a stack. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  readonly #log = new Logger(ErrorFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const error = asDmsError(thrown);
+    if (error.code === 'INTERNAL') this.#log.error({ msg: error.message, err: thrown });
+    const response = host.switchToHttp().getResponse<Response>();
+    if (response.headersSent) return;
+    if (error.httpStatus === 503) response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+    response.status(error.httpStatus).json(errorBody(error));
+  }
+}
+
+export function errorBody(error: DmsError): ErrorDto {
+  return {
+    status: 'error',
+    error_msg: error.message,
+    success_msg: null,
+    error_code: error.code,
+    ...(error.details === undefined ? {} : { details: error.details }),
+    ...(error.operationId === undefined ? {} : { operation_id: error.operationId }),
+  };
+}
+
+/** What the framework and the body parser throw, in our codes. */
+function asDmsError(thrown: unknown): DmsError {
+  if (thrown instanceof DmsError) return thrown;
+  const type = (thrown as { type?: unknown } | null)?.type;
+  if (type === 'entity.too.large') return new DmsError('TOO_LARGE', 'body: must be at most 1 MiB');
+  if (type === 'entity.parse.failed') return invalidBody('must be JSON');
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported')
+    return invalidBody('must be UTF-8 JSON');
+  if (thrown instanceof HttpException) return fromHttp(thrown);
+  return DmsError.from(thrown);
+}
+
+function invalidBody(problem: string): DmsError {
+  return DmsError.validation([{ field: 'body', problem }]);
+}
+
+function fromHttp(exception: HttpException): DmsError {
+  const status = exception.getStatus();
+  if (status === 404) return new DmsError('NOT_FOUND', 'There is no such resource');
+  if (status === 413) return new DmsError('TOO_LARGE', 'body: must be at most 1 MiB');
+  if (status >= 400 && status < 500)
+    return invalidBody('cannot be read; send a JSON object as application/json');
+  return DmsError.from(exception);
+}

@@ -1,0 +1,213 @@
+import { type BindingState } from '@app/contracts';
+import { type QueryRunner } from 'typeorm';
+import { type TargetKey } from './target-key';
+
+/** A binding as the ledger has it; `state` already takes what Python programs wrote into account. */
+export interface BindingRow {
+  readonly id: number;
+  readonly jobid: number;
+  readonly state: BindingState;
+  readonly operationId: string | null;
+}
+
+export interface NewBinding {
+  readonly jobid: number;
+  readonly operationId: string;
+  readonly projectId: string | null;
+  readonly holdId: string | null;
+}
+
+export interface BindingCounts {
+  readonly claimed: number;
+  readonly held: number;
+}
+
+/** `mounted` is what Python programs write, so it decides what is held; `state` tells the others apart. */
+export function stateExpression(prefix: '' | `${string}.` = ''): string {
+  const state = `${prefix}state`;
+  return `CASE WHEN ${prefix}mounted THEN 'held' WHEN ${state} IN ('claimed', 'lost') THEN ${state} ELSE 'released' END`;
+}
+
+const OF_TARGET = 'host = ? AND backup_target_id = ?';
+const NOT_DELETED = 'NOT COALESCE(deleted, FALSE)';
+
+/** The statements on the bindings of one target. The target's row must be locked: bindings are counted under it. */
+export class BindingStatements {
+  constructor(
+    private readonly runner: QueryRunner,
+    private readonly key: TargetKey,
+  ) {}
+
+  /** Claimed and held bindings: the reference count, which is never stored. */
+  async count(): Promise<BindingCounts> {
+    const [row] = (await this.runner.query(
+      `SELECT COALESCE(SUM(mounted), 0) AS held, COALESCE(SUM(NOT COALESCE(mounted, FALSE) AND state = 'claimed'), 0) AS claimed
+       FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED}`,
+      this.#key,
+    )) as { held: unknown; claimed: unknown }[];
+    return { held: Number(row.held), claimed: Number(row.claimed) };
+  }
+
+  /** The bindings of the given jobs, by job id. */
+  async ofJobs(jobids: readonly number[]): Promise<Map<number, BindingRow>> {
+    if (jobids.length === 0) return new Map();
+    const rows = (await this.runner.query(
+      `SELECT id, jobid, ${stateExpression()} AS state, operation_id AS operationId
+       FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)`,
+      [...this.#key, jobids],
+    )) as BindingRow[];
+    return new Map(rows.map((row) => [Number(row.jobid), { ...row, jobid: Number(row.jobid) }]));
+  }
+
+  /** Writes claims; a binding that is held stays held, and gets the new operation. */
+  async claim(bindings: readonly NewBinding[]): Promise<void> {
+    await this.#upsert(bindings, false, `state = IF(mounted, state, 'claimed')`);
+  }
+
+  /** Writes bindings that are held at once, because the target is mounted. */
+  async hold(bindings: readonly NewBinding[]): Promise<void> {
+    await this.#upsert(bindings, true, `mounted = TRUE, state = 'held'`);
+  }
+
+  /** Makes the claims of the given jobs held. */
+  async grant(jobids: readonly number[]): Promise<void> {
+    if (jobids.length === 0) return;
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET mounted = TRUE, state = 'held' WHERE ${OF_TARGET} AND jobid IN (?)`,
+      [...this.#key, jobids],
+    );
+  }
+
+  /** Gives the bindings of the given jobs back, with all their named holds. */
+  async release(jobids: readonly number[]): Promise<void> {
+    if (jobids.length === 0) return;
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'released', lease_expires_at = NULL
+       WHERE ${OF_TARGET} AND jobid IN (?)`,
+      [...this.#key, jobids],
+    );
+    await this.runner.query(`DELETE FROM binding_holds WHERE ${OF_TARGET} AND jobid IN (?)`, [
+      ...this.#key,
+      jobids,
+    ]);
+  }
+
+  /** Takes the claims (not the held ones) of the given jobs back, each only if it is still of that operation. */
+  async withdraw(claims: readonly { jobid: number; operationId: string }[]): Promise<void> {
+    if (claims.length === 0) return;
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET state = 'released'
+       WHERE ${OF_TARGET} AND NOT COALESCE(mounted, FALSE) AND state = 'claimed' AND operation_id IN (?)`,
+      [...this.#key, claims.map(({ operationId }) => operationId)],
+    );
+  }
+
+  /** Takes back claims that are older than `ttlMs` and whose operation has ended: their job never got the answer. */
+  async withdrawUnanswered(ttlMs: number): Promise<void> {
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger b JOIN mount_operations o ON o.id = b.operation_id
+       SET b.state = 'released'
+       WHERE b.host = ? AND b.backup_target_id = ? AND NOT COALESCE(b.mounted, FALSE) AND b.state = 'claimed'
+         AND o.status IN ('success', 'error') AND b.updated_at < NOW(6) - INTERVAL ? MICROSECOND`,
+      [...this.#key, ttlMs * 1000],
+    );
+  }
+
+  /** What was held is lost: its mount broke, vanished, or is another one now. Returns the jobs concerned. */
+  async lose(): Promise<number[]> {
+    const rows = (await this.runner.query(
+      `SELECT jobid FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted`,
+      this.#key,
+    )) as { jobid: unknown }[];
+    if (rows.length > 0) {
+      await this.runner.query(
+        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'lost' WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted`,
+        this.#key,
+      );
+    }
+    return rows.map(({ jobid }) => Number(jobid));
+  }
+
+  /**
+   * Takes the bindings of the given jobs out of the lists; their rows stay for the history. What is claimed or held is
+   * left as it is.
+   *
+   * @returns how many were taken out
+   */
+  async remove(jobids: readonly number[]): Promise<number> {
+    if (jobids.length === 0) return 0;
+    const { affectedRows } = (await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET deleted = TRUE, deleted_at = NOW(6)
+       WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)
+         AND NOT COALESCE(mounted, FALSE) AND COALESCE(state, 'released') <> 'claimed'`,
+      [...this.#key, jobids],
+    )) as { affectedRows: number };
+    return affectedRows;
+  }
+
+  /** Those of the given jobs whose binding was not changed for `ageMs`, by the database's clock. */
+  async unchangedFor(jobids: readonly number[], ageMs: number): Promise<number[]> {
+    if (jobids.length === 0) return [];
+    const rows = (await this.runner.query(
+      `SELECT jobid FROM backup_target_mount_ledger
+       WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)
+         AND COALESCE(updated_at, created_at) < NOW(6) - INTERVAL ? MICROSECOND`,
+      [...this.#key, jobids, Math.round(ageMs * 1000)],
+    )) as { jobid: unknown }[];
+    return rows.map(({ jobid }) => Number(jobid));
+  }
+
+  /** Notes that the job holds the target under this name, too. */
+  async addHold(jobid: number, holdId: string, operationId: string): Promise<void> {
+    await this.runner.query(
+      `INSERT INTO binding_holds (host, backup_target_id, jobid, hold_id, operation_id) VALUES (?, ?, ?, ?, ?)
+       ON DUPLICATE KEY UPDATE operation_id = VALUES(operation_id)`,
+      [...this.#key, jobid, holdId, operationId],
+    );
+  }
+
+  /**
+   * Ends one named hold of a job.
+   *
+   * @returns `unknown` if the job has no such hold, else whether others of its holds remain
+   */
+  async endHold(jobid: number, holdId: string): Promise<'unknown' | 'others remain' | 'last'> {
+    const result = (await this.runner.query(
+      `DELETE FROM binding_holds WHERE ${OF_TARGET} AND jobid = ? AND hold_id = ?`,
+      [...this.#key, jobid, holdId],
+    )) as { affectedRows: number };
+    if (result.affectedRows === 0) return 'unknown';
+    const [{ holds }] = (await this.runner.query(
+      `SELECT COUNT(*) AS holds FROM binding_holds WHERE ${OF_TARGET} AND jobid = ?`,
+      [...this.#key, jobid],
+    )) as { holds: unknown }[];
+    return Number(holds) > 0 ? 'others remain' : 'last';
+  }
+
+  async #upsert(bindings: readonly NewBinding[], held: boolean, change: string): Promise<void> {
+    if (bindings.length === 0) return;
+    const state = held ? 'held' : 'claimed';
+    await this.runner.query(
+      `INSERT INTO backup_target_mount_ledger
+         (host, backup_target_id, jobid, mounted, deleted, state, operation_id, project_id, hold_id) VALUES ?
+       ON DUPLICATE KEY UPDATE ${change}, deleted = FALSE, operation_id = VALUES(operation_id),
+         project_id = VALUES(project_id), hold_id = VALUES(hold_id)`,
+      [
+        bindings.map((b) => [
+          ...this.#key,
+          b.jobid,
+          held,
+          false,
+          state,
+          b.operationId,
+          b.projectId,
+          b.holdId,
+        ]),
+      ],
+    );
+  }
+
+  get #key(): [string, string] {
+    return [this.key.host, this.key.targetId];
+  }
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import * as mysql from 'mysql2';
+import { DataSource } from 'typeorm';
+import { Ledger1795250000000 } from '../../../../migrations/1795250000000-ledger';
+import { type ClientSettings } from '../settings/client.settings';
+import { Binding } from './entities/binding.entity';
+import { Node } from './entities/node.entity';
+import { Operation } from './entities/operation.entity';
+import { TargetMount } from './entities/target-mount.entity';
+
+export const ENTITIES = [Binding, Node, Operation, TargetMount];
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Longer than the longest wait for a row lock. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** Every session: UTC, READ COMMITTED, bounded lock waits. */
+const SESSION = [
+  "SET time_zone = '+00:00'",
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  'SET SESSION innodb_lock_wait_timeout = 5',
+];
+/** A transaction whose client went silent gives its row lock back. MariaDB only; MySQL ends idle sessions instead. */
+const IDLE_TRANSACTION = ['SET SESSION idle_transaction_timeout = 10', 'SET SESSION wait_timeout = 600'];
+
+/** The ledger's database, not yet connected. `settings.databaseUrl` holds a password. */
+export function createDataSource(
+  settings: Pick<ClientSettings, 'databaseUrl' | 'databasePool' | 'caFile'>,
+): DataSource {
+  return new DataSource({
+    type: 'mysql',
+    url: settings.databaseUrl.reveal().replace(/^mariadb:/, 'mysql:'),
+    driver: { ...mysql, createPool },
+    entities: ENTITIES,
+    migrations: [Ledger1795250000000],
+    migrationsTableName: 'dms_migrations',
+    charset: 'utf8mb4',
+    timezone: 'Z',
+    poolSize: settings.databasePool,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableQueryTimeout: true,
+    maxQueryExecutionTime: QUERY_TIMEOUT_MS,
+    logging: false,
+    ...(settings.caFile === null ? {} : { ssl: { ca: readFileSync(settings.caFile) } }),
+    extra: {
+      enableKeepAlive: true,
+      keepAliveInitialDelay: 5_000,
+      waitForConnections: true,
+      queueLimit: 10_000,
+    },
+  });
+}
+
+/** TypeORM has no hook for new connections, so the session's settings are made where the pool is made. */
+function createPool(options: mysql.PoolOptions): mysql.Pool {
+  const pool = mysql.createPool(options);
+  pool.on('connection', (connection) => {
+    for (const statement of SESSION) connection.query(statement);
+    // An error is an unknown variable: the server is MySQL.
+    for (const statement of IDLE_TRANSACTION) connection.query(statement, () => undefined);
+  });
+  return pool;
+}

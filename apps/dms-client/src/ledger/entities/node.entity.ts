@@ -1,0 +1,34 @@
+import { type NodeState } from '@app/contracts';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What was last heard of a node. Hellos are heard, not stored: this is written when something changed. */
+@Entity('nodes')
+export class Node {
+  @PrimaryColumn({ type: 'varchar', length: 255 })
+  host: string;
+
+  @Column({ type: 'varchar', length: 16 })
+  state: NodeState;
+
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  incarnation: string | null;
+
+  @Column({ name: 'boot_id', type: 'varchar', length: 64, nullable: true })
+  bootId: string | null;
+
+  @Column({ type: 'int', nullable: true })
+  protocol: number | null;
+
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  version: string | null;
+
+  /** JSON array of directories. */
+  @Column({ type: 'text', nullable: true })
+  bases: string | null;
+
+  @Column({ name: 'public_key', type: 'text', nullable: true })
+  publicKey: string | null;
+
+  @Column({ name: 'last_seen', type: 'datetime', precision: 6, nullable: true })
+  lastSeen: Date | null;
+}

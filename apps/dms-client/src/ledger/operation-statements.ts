@@ -1,0 +1,120 @@
+import { type BindingState, type ErrorCode, type OperationAction } from '@app/contracts';
+import { type QueryRunner } from 'typeorm';
+import { stateExpression } from './binding-statements';
+import { type TargetKey } from './target-key';
+
+export interface NewOperation {
+  readonly id: string;
+  readonly action: OperationAction;
+  readonly jobid: number | null;
+  readonly projectId: string | null;
+  readonly mountPath: string | null;
+  /** The request without its secrets. */
+  readonly requestData: Record<string, unknown> | null;
+}
+
+export interface OperationEnd {
+  readonly id: string;
+  readonly status: 'success' | 'error';
+  readonly errorCode: ErrorCode | null;
+  readonly errorMessage: string | null;
+  readonly successMessage: string | null;
+  readonly mountPath: string | null;
+  readonly epoch: number | null;
+  readonly responseData: object | null;
+}
+
+/** An operation whose process is gone, with the state of the binding that is (still) its own; null: none is. */
+export interface AbandonedOperation {
+  readonly id: string;
+  readonly action: OperationAction;
+  readonly jobid: number | null;
+  readonly bindingState: BindingState | null;
+}
+
+/** The statements on the operations of one target, in the transaction that decides about it. */
+export class OperationStatements {
+  constructor(
+    private readonly runner: QueryRunner,
+    private readonly key: TargetKey,
+  ) {}
+
+  /** Records requests as executing. */
+  async begin(operations: readonly NewOperation[]): Promise<void> {
+    if (operations.length === 0) return;
+    await this.runner.query(
+      `INSERT INTO mount_operations
+         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data) VALUES ?`,
+      [operations.map((o) => [...this.#opening(o, 'executing')])],
+    );
+  }
+
+  /** Records requests that end in the transaction in which they began, by one statement. */
+  async record(operations: readonly { opening: NewOperation; end: OperationEnd }[]): Promise<void> {
+    if (operations.length === 0) return;
+    await this.runner.query(
+      `INSERT INTO mount_operations
+         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data,
+          error_code, error_msg, success_msg, epoch, response_data, completed_at) VALUES ${operations
+            .map(() => `(${'?, '.repeat(14)}NOW(6))`)
+            .join(', ')}`,
+      operations.flatMap(({ opening, end }) => [
+        ...this.#opening({ ...opening, mountPath: end.mountPath ?? opening.mountPath }, end.status),
+        end.errorCode,
+        end.errorMessage,
+        end.successMessage,
+        end.epoch,
+        json(end.responseData),
+      ]),
+    );
+  }
+
+  /** Ends an operation, once: what has ended stays as it is. */
+  async end(end: OperationEnd): Promise<void> {
+    await this.runner.query(
+      `UPDATE mount_operations SET status = ?, error_code = ?, error_msg = ?, success_msg = ?, epoch = ?,
+         mount_path = COALESCE(?, mount_path), response_data = ?, completed_at = NOW(6)
+       WHERE id = ? AND status IN ('pending', 'executing')`,
+      [
+        end.status,
+        end.errorCode,
+        end.errorMessage,
+        end.successMessage,
+        end.epoch,
+        end.mountPath,
+        json(end.responseData),
+        end.id,
+      ],
+    );
+  }
+
+  /** Executing operations that no process has renewed for `silentMs`, by the database's clock. */
+  async abandoned(silentMs: number): Promise<AbandonedOperation[]> {
+    return (await this.runner.query(
+      `SELECT o.id, o.action, o.jobid, IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
+       FROM mount_operations o LEFT JOIN backup_target_mount_ledger b
+         ON b.host = o.host AND b.backup_target_id = o.backup_target_id AND b.operation_id = o.id
+       WHERE o.host = ? AND o.backup_target_id = ? AND o.status IN ('pending', 'executing')
+         AND o.renewed_at < NOW(6) - INTERVAL ? MICROSECOND`,
+      [this.key.host, this.key.targetId, silentMs * 1000],
+    )) as AbandonedOperation[];
+  }
+
+  #opening(o: NewOperation, status: string): unknown[] {
+    return [
+      o.id,
+      o.action,
+      status,
+      this.key.host,
+      this.key.targetId,
+      o.jobid,
+      o.projectId,
+      o.mountPath,
+      json(o.requestData),
+    ];
+  }
+}
+
+function json(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}

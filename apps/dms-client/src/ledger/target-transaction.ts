@@ -1,0 +1,129 @@
+import { type ErrorCode, type MountState, type TargetType } from '@app/contracts';
+import { type QueryRunner } from 'typeorm';
+import { OperationStatements } from './operation-statements';
+import { BindingStatements } from './binding-statements';
+import { pathKey, type TargetKey } from './target-key';
+
+/** The locked row of a target, as it was when the lock was got. */
+export interface TargetRow {
+  readonly state: MountState;
+  readonly epoch: number;
+  readonly incarnation: string | null;
+  readonly mountPath: string | null;
+  readonly source: string | null;
+  readonly type: TargetType | null;
+  readonly readOnly: boolean;
+  readonly mntId: number | null;
+  readonly device: string | null;
+  readonly operationId: string | null;
+  readonly leaseToken: string | null;
+  /** The lease has not run out, by the database's clock. */
+  readonly leased: boolean;
+}
+
+/** What a decision may change. */
+export type RowChange = Partial<
+  Omit<TargetRow, 'leased' | 'leaseToken'> & { errorCode: ErrorCode | null; errorMessage: string | null }
+>;
+
+const COLUMNS: Record<keyof RowChange, string> = {
+  state: 'state',
+  epoch: 'epoch',
+  incarnation: 'incarnation',
+  mntId: 'mnt_id',
+  device: 'device',
+  operationId: 'operation_id',
+  mountPath: 'mount_path',
+  source: 'source',
+  type: 'type',
+  readOnly: 'read_only',
+  errorCode: 'error_code',
+  errorMessage: 'error_msg',
+};
+
+const SELECT_ROW = `SELECT state, epoch, incarnation, mount_path AS mountPath, source, type, read_only AS readOnly,
+    mnt_id AS mntId, device, operation_id AS operationId, lease_token AS leaseToken,
+    COALESCE(lease_expires_at > NOW(6), FALSE) AS leased
+  FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE`;
+
+/** Locks the row of the target, made if it is missing, in the transaction of `runner`. */
+export async function readLocked(runner: QueryRunner, { host, targetId }: TargetKey): Promise<TargetRow> {
+  const select = async (): Promise<Record<string, unknown> | undefined> =>
+    ((await runner.query(SELECT_ROW, [host, targetId])) as Record<string, unknown>[])[0];
+  let raw = await select();
+  if (raw === undefined) {
+    await runner.query('INSERT IGNORE INTO target_mounts (host, backup_target_id) VALUES (?, ?)', [
+      host,
+      targetId,
+    ]);
+    raw = await select();
+  }
+  if (raw === undefined) throw new Error('The row of a target vanished while it was made');
+  return {
+    ...(raw as unknown as TargetRow),
+    epoch: Number(raw.epoch),
+    mntId: raw.mntId === null ? null : Number(raw.mntId),
+    readOnly: Boolean(raw.readOnly),
+    leased: Boolean(raw.leased),
+  };
+}
+
+/** The statements of one transaction that holds a target's row. */
+export class TargetTransaction {
+  readonly bindings: BindingStatements;
+  readonly operations: OperationStatements;
+  #row: TargetRow;
+
+  constructor(
+    private readonly runner: QueryRunner,
+    readonly key: TargetKey,
+    row: TargetRow,
+  ) {
+    this.#row = row;
+    this.bindings = new BindingStatements(runner, key);
+    this.operations = new OperationStatements(runner, key);
+  }
+
+  /** The row as this transaction leaves it. */
+  get row(): TargetRow {
+    return this.#row;
+  }
+
+  /**
+   * Changes the row. The path is occupied while the state is not ABSENT.
+   *
+   * @throws QueryFailedError ER_DUP_ENTRY where another target of the host occupies the path
+   */
+  async change(change: RowChange): Promise<void> {
+    const entries = Object.entries(change) as [keyof RowChange, unknown][];
+    const next = { ...this.#row, ...change };
+    const occupied = next.state === 'ABSENT' || next.mountPath === null ? null : pathKey(next.mountPath);
+    const assignments = entries.map(([name]) => `${COLUMNS[name]} = ?`);
+    await this.runner.query(
+      `UPDATE target_mounts SET ${[...assignments, 'active_path_key = ?'].join(', ')} WHERE host = ? AND backup_target_id = ?`,
+      [...entries.map(([, value]) => value), occupied, this.key.host, this.key.targetId],
+    );
+    this.#row = next;
+  }
+
+  /** Makes `token` the holder of the lease for `leaseMs` from now, by the database's clock. */
+  async lease(token: string, owner: string, leaseMs: number): Promise<void> {
+    await this.runner.query(
+      `UPDATE target_mounts SET lease_token = ?, lease_owner = ?, lease_expires_at = NOW(6) + INTERVAL ? MICROSECOND
+       WHERE host = ? AND backup_target_id = ?`,
+      [token, owner, leaseMs * 1000, this.key.host, this.key.targetId],
+    );
+    this.#row = { ...this.#row, leaseToken: token, leased: true };
+  }
+
+  /** Gives the lease back; without effect where `token` does not hold it. */
+  async release(token: string): Promise<void> {
+    if (this.#row.leaseToken !== token) return;
+    await this.runner.query(
+      `UPDATE target_mounts SET lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL
+       WHERE host = ? AND backup_target_id = ?`,
+      [this.key.host, this.key.targetId],
+    );
+    this.#row = { ...this.#row, leaseToken: null, leased: false };
+  }
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type NestExpressApplication } from '@nestjs/platform-express';
+import { PinoLogger, programVersion, SettingsError } from '@app/platform';
+import { type AddressInfo } from 'node:net';
+import { AppModule } from './app.module';
+import { configureHttp } from './http/configure-http';
+import { MigrateService } from './ledger/migrate.service';
+import { type ClientSettings, loadClientSettings } from './settings/client.settings';
+
+async function start(settings: ClientSettings): Promise<void> {
+  const application = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
+    logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
+    bodyParser: false,
+    abortOnError: false,
+  });
+  const version = programVersion();
+  configureHttp(application, version);
+  application.enableShutdownHooks();
+  if (settings.migrateAtStart) await application.get(MigrateService).migrate();
+  await application.listen(settings.httpPort, settings.httpHost);
+  const { address, port } = (application.getHttpServer() as { address(): AddressInfo }).address();
+  new Logger('main').log({ msg: 'dms-client is ready', address, port, version });
+}
+
+try {
+  start(loadClientSettings()).catch((error: unknown) => fail(error));
+} catch (error) {
+  fail(error);
+}
+
+function fail(error: unknown): never {
+  const wrongUse = error instanceof SettingsError;
+  process.stderr.write(`dms-client: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(wrongUse ? 2 : 1);
+}

@@ -1,0 +1,120 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type EnvelopeDto,
+  lookCommandBody,
+  PROTOCOL_VERSION,
+  targetCommandBody,
+  type TargetRequestDto,
+} from '@app/contracts';
+import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { type NodeView } from '../nodes/node-views.service';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { type Command } from './step';
+import { type WaitingRequest } from './waiting-request';
+
+/** A fence waits behind what the target's queue holds, e.g. a mount that is running into its time-out. */
+const LOOK_DEADLINE_MS = 90_000;
+const PROBE_DEADLINE_MS = 15_000;
+
+/** Makes the commands to the nodes from the row of which they take the epoch. */
+@Injectable()
+export class CommandFactory {
+  constructor(@Inject(SETTINGS) private readonly settings: ClientSettings) {}
+
+  /** The leader's mount; the others that ask for the same share its outcome. */
+  mount(
+    { row }: TargetTransaction,
+    view: NodeView,
+    operationId: string,
+    [leader, ...followers]: readonly [WaitingRequest, ...WaitingRequest[]],
+  ): Command {
+    const remaining = Math.max(1_000, leader.deadline - performance.now());
+    const deadlineMs = Math.round(Math.min(this.settings.requestTimeoutMs, remaining));
+    const request = withPath(leader.request, row.mountPath);
+    const envelope = this.#envelope(row, view, operationId, deadlineMs);
+    return {
+      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      action: 'mount',
+      body: view.legacy
+        ? legacyBody(targetCommandBody('mount', request, envelope))
+        : targetCommandBody('mount', request, envelope),
+      participants: [leader, ...followers],
+    };
+  }
+
+  /** @param like a request of the target, for what a Python server wants to read; null where none is at hand */
+  unmount(
+    { row, key }: TargetTransaction,
+    view: NodeView,
+    operationId: string,
+    like: TargetRequestDto | null,
+  ): Command {
+    const deadlineMs = Math.min(this.settings.requestTimeoutMs, LOOK_DEADLINE_MS);
+    const request: TargetRequestDto = {
+      job: { jobid: like?.job.jobid ?? 1 },
+      host: key.host,
+      backup_target: {
+        id: key.targetId,
+        type: row.type ?? like?.backup_target.type ?? 's3',
+        filesystem_export_mount_path: row.mountPath,
+        filesystem_export: row.type === 'nfs' ? row.source : null,
+        secret_ref: row.type === 's3' ? row.source : null,
+      },
+    };
+    const body = targetCommandBody('unmount', request, this.#envelope(row, view, operationId, deadlineMs));
+    return {
+      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      action: 'unmount',
+      body: view.legacy ? legacyBody(body) : body,
+      participants: [],
+    };
+  }
+
+  /** Asks what the node sees; a fence also makes every older command worthless. */
+  look(
+    action: 'probe' | 'fence',
+    { row, key }: TargetTransaction,
+    view: NodeView,
+    operationId: string,
+    participants: readonly WaitingRequest[],
+  ): Command {
+    const longest = action === 'fence' ? LOOK_DEADLINE_MS : PROBE_DEADLINE_MS;
+    const deadlineMs = Math.min(this.settings.requestTimeoutMs, longest);
+    const target = { id: key.targetId, type: row.type, source: row.source, mountPath: row.mountPath };
+    return {
+      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      action,
+      body: lookCommandBody(action, target, this.#envelope(row, view, operationId, deadlineMs)),
+      participants,
+    };
+  }
+
+  #fenceOf(
+    row: TargetRow,
+    view: NodeView,
+    operationId: string,
+    deadlineMs: number,
+  ): Omit<Command, 'action' | 'body' | 'participants'> {
+    return { epoch: row.epoch, operationId, incarnation: view.incarnation, deadlineMs };
+  }
+
+  #envelope(row: TargetRow, view: NodeView, operationId: string, deadlineMs: number): EnvelopeDto {
+    return {
+      protocol: PROTOCOL_VERSION,
+      incarnation: view.incarnation,
+      epoch: row.epoch,
+      operation_id: operationId,
+      deadline_ms: deadlineMs,
+    };
+  }
+}
+
+/** The node mounts where the ledger says, also where the request left the path open. */
+function withPath(request: TargetRequestDto, mountPath: string | null): TargetRequestDto {
+  return { ...request, backup_target: { ...request.backup_target, filesystem_export_mount_path: mountPath } };
+}
+
+/** A Python server knows no fence. */
+function legacyBody({ dms: _, ...body }: Record<string, unknown>): Record<string, unknown> {
+  return body;
+}

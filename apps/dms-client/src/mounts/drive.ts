@@ -1,0 +1,127 @@
+import { type DmsError } from '@app/contracts';
+import { type Lease } from '../locks/lock.service';
+import { type TargetKey } from '../ledger/target-key';
+import { type TargetTransaction } from '../ledger/target-transaction';
+import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import { type Answer } from './step';
+import { jobOf, type WaitingRequest } from './waiting-request';
+
+/**
+ * One process's work on one target until nothing is left to do: its lease, the requests that wait for the outcome,
+ * and what was learned on the way.
+ */
+export class Drive {
+  lease: Lease | null = null;
+  /** Nobody waits: time to end what processes that are gone left open. */
+  readonly sweeps: boolean;
+  /** The node said in this drive, for this incarnation, that the mount stands: no hello is needed to believe it. */
+  confirmedIncarnation: string | null = null;
+  /** A probe of this drive contradicted the row: it is to be fenced. */
+  suspicious = false;
+  /** How often the node said STALE_EPOCH. */
+  staleReplies = 0;
+  /** Requests whose mount command was sent: they did not merely join. */
+  readonly #mounted = new Set<WaitingRequest>();
+  /** An unmount of this drive took the mount away. */
+  unmounted = false;
+  /** Why the last unmount did not take the mount away, or not cleanly. */
+  problem: UnmountResult['problem'] = null;
+  #answers: Answer[] = [];
+
+  constructor(
+    readonly key: TargetKey,
+    private readonly waiting: Set<WaitingRequest>,
+  ) {
+    this.sweeps = waiting.size === 0;
+  }
+
+  get mounts(): WaitingRequest[] {
+    return this.#open('mount');
+  }
+
+  get unmounts(): WaitingRequest[] {
+    return this.#open('unmount');
+  }
+
+  /** True while somebody waits for an answer. */
+  get waits(): boolean {
+    return this.mounts.length + this.unmounts.length > 0;
+  }
+
+  participated(requests: readonly WaitingRequest[]): void {
+    for (const request of requests) this.#mounted.add(request);
+  }
+
+  /** Grants mounts of a row that is MOUNTED: the bindings become held. Takes effect for the callers at the commit. */
+  async grant(transaction: TargetTransaction, mounts: readonly WaitingRequest[]): Promise<void> {
+    await transaction.bindings.grant(mounts.map(jobOf));
+    for (const waiting of mounts) {
+      const response = mountResponse(waiting, transaction.row, !this.#mounted.has(waiting));
+      await transaction.operations.end(successEnd(response));
+      this.#answers.push({ waiting, result: { response } });
+    }
+  }
+
+  /** Fails mounts for good: their claims are taken back. */
+  async refuse(
+    transaction: TargetTransaction,
+    mounts: readonly WaitingRequest[],
+    error: DmsError,
+  ): Promise<void> {
+    await transaction.bindings.withdraw(
+      mounts.map((waiting) => ({ jobid: jobOf(waiting), operationId: waiting.operationId })),
+    );
+    for (const waiting of mounts) {
+      await transaction.operations.end(errorEnd(waiting, error, transaction.row.epoch));
+      this.#answers.push({ waiting, result: { error } });
+    }
+  }
+
+  /** Answers mounts whose outcome is unknown: claim and operation stay open until it is found out. */
+  leaveOpen(mounts: readonly WaitingRequest[], error: DmsError): void {
+    for (const waiting of mounts) this.#answers.push({ waiting, result: { error } });
+  }
+
+  /** Answers the unmounts: their jobs hold nothing any more, whatever became of the mount. */
+  async finishUnmounts(transaction: TargetTransaction): Promise<void> {
+    if (this.unmounts.length === 0) return;
+    const counts = await transaction.bindings.count();
+    for (const waiting of this.unmounts) {
+      const response = unmountResponse(waiting, transaction.row, {
+        unmounted: this.unmounted && transaction.row.state === 'ABSENT',
+        remaining: counts.claimed + counts.held,
+        problem: this.problem,
+      });
+      await transaction.operations.end(successEnd(response));
+      this.#answers.push({ waiting, result: { response } });
+    }
+  }
+
+  /** Gives the callers the answers of a transaction that was committed. */
+  deliver(): void {
+    for (const { waiting, result } of this.#answers) {
+      this.waiting.delete(waiting);
+      if ('response' in result) waiting.answer(result.response);
+      else waiting.fail(result.error);
+    }
+    this.#answers = [];
+  }
+
+  /** Forgets the answers of a transaction that was not committed. */
+  discard(): void {
+    this.#answers = [];
+  }
+
+  /** Fails all that wait, after an error that leaves the ledger as it may be. */
+  failAll(error: DmsError): void {
+    for (const waiting of [...this.waiting]) {
+      this.waiting.delete(waiting);
+      waiting.fail(error);
+    }
+  }
+
+  #open(action: 'mount' | 'unmount'): WaitingRequest[] {
+    const decided = new Set(this.#answers.map(({ waiting }) => waiting));
+    return [...this.waiting].filter((w) => w.action === action && !w.answered && !decided.has(w));
+  }
+}

@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { TargetLedger } from '../ledger/target-ledger';
+import { type TargetKey } from '../ledger/target-key';
+import { type TargetTransaction } from '../ledger/target-transaction';
+import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
+import { conflictWith } from './compatibility';
+import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
+
+/** What the intake of a request came to; `waits` is to be settled with the node. */
+export type IntakeResult =
+  | { readonly kind: 'answer'; readonly response: TargetResponse }
+  | { readonly kind: 'error'; readonly error: DmsError }
+  | { readonly kind: 'waits' };
+
+/**
+ * The first transaction of a request: writes the claim (or ends the binding) and the operation before anything
+ * waits, and answers at once what needs no node.
+ */
+@Injectable()
+export class IntakeService {
+  constructor(
+    private readonly ledger: TargetLedger,
+    private readonly views: NodeViewsService,
+  ) {}
+
+  /**
+   * Takes requests of one kind, of different jobs, for one target, in one transaction.
+   *
+   * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT: none was taken; TIMEOUT: unknown
+   */
+  async take(
+    key: TargetKey,
+    requests: readonly WaitingRequest[],
+  ): Promise<Map<WaitingRequest, IntakeResult>> {
+    const view = await this.views.view(key.host);
+    return this.ledger.transaction(key, async (transaction) => {
+      const results = new Map<WaitingRequest, IntakeResult>();
+      const present = requests.filter((waiting) => !waiting.caller.aborted);
+      for (const gone of requests.filter((waiting) => !present.includes(waiting)))
+        results.set(gone, hungUp());
+      const mounts = present.filter(({ action }) => action === 'mount');
+      if (mounts.length > 0) await this.#mounts(transaction, view, mounts, results);
+      const unmounts = present.filter(({ action }) => action === 'unmount');
+      if (unmounts.length > 0) await this.#unmounts(transaction, unmounts, results);
+      return results;
+    });
+  }
+
+  async #mounts(
+    transaction: TargetTransaction,
+    view: NodeView,
+    mounts: readonly WaitingRequest[],
+    results: Map<WaitingRequest, IntakeResult>,
+  ): Promise<void> {
+    const { row, bindings, operations } = transaction;
+    const fitting: WaitingRequest[] = [];
+    for (const waiting of mounts) {
+      const error = refusal(view, waiting) ?? conflictWith(row, waiting);
+      if (error === null) fitting.push(waiting);
+      else {
+        await operations.record([{ opening: openingOf(waiting), end: errorEnd(waiting, error, null) }]);
+        results.set(waiting, { kind: 'error', error });
+      }
+    }
+    if (row.state === 'MOUNTED' && view.up && view.incarnation === row.incarnation) {
+      const answers = fitting.map((waiting) => ({ waiting, response: mountResponse(waiting, row, true) }));
+      await bindings.hold(fitting.map(bindingOf));
+      await operations.record(
+        answers.map(({ waiting, response }) => ({ opening: openingOf(waiting), end: successEnd(response) })),
+      );
+      for (const { waiting, response } of answers) results.set(waiting, { kind: 'answer', response });
+    } else {
+      await bindings.claim(fitting.map(bindingOf));
+      await operations.begin(fitting.map(openingOf));
+      for (const waiting of fitting) results.set(waiting, { kind: 'waits' });
+    }
+    for (const { request, operationId } of fitting) {
+      if (request.hold_id) await bindings.addHold(request.job.jobid, request.hold_id, operationId);
+    }
+  }
+
+  async #unmounts(
+    transaction: TargetTransaction,
+    unmounts: readonly WaitingRequest[],
+    results: Map<WaitingRequest, IntakeResult>,
+  ): Promise<void> {
+    const { row, bindings, operations } = transaction;
+    const released: WaitingRequest[] = [];
+    for (const waiting of unmounts) {
+      if (await endsBinding(transaction, waiting)) released.push(waiting);
+    }
+    await bindings.release(released.map(jobOf));
+    const counts = await bindings.count();
+    const remaining = counts.claimed + counts.held;
+    for (const waiting of unmounts) {
+      if (remaining === 0 && row.state !== 'ABSENT') {
+        await operations.begin([openingOf(waiting)]);
+        results.set(waiting, { kind: 'waits' });
+        continue;
+      }
+      const result: UnmountResult = { unmounted: false, remaining, problem: null };
+      const response = unmountResponse(waiting, row, result);
+      await operations.record([{ opening: openingOf(waiting), end: successEnd(response) }]);
+      results.set(waiting, { kind: 'answer', response });
+    }
+  }
+}
+
+/** False where the request names a hold that the job does not have, or others of its holds remain. */
+async function endsBinding({ bindings }: TargetTransaction, { request }: WaitingRequest): Promise<boolean> {
+  if (!request.hold_id) return true;
+  return (await bindings.endHold(request.job.jobid, request.hold_id)) === 'last';
+}
+
+function refusal(view: NodeView, { request }: WaitingRequest): DmsError | null {
+  return view.draining
+    ? new DmsError('BUSY', `Node "${request.host}" is being drained and takes no new mounts`)
+    : null;
+}
+
+function hungUp(): IntakeResult {
+  return { kind: 'error', error: new DmsError('TIMEOUT', 'The caller hung up; the request was not begun') };
+}

@@ -1,0 +1,58 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { type AbandonedOperation, type OperationEnd } from '../ledger/operation-statements';
+import { type TargetTransaction } from '../ledger/target-transaction';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+
+/** A process renews its operations every few seconds; one that missed this many milliseconds is gone. */
+export const ABANDONED_AFTER_MS = 15_000;
+
+/** Ends the operations that processes left open which are gone, or whose callers were told that the outcome is unknown. */
+@Injectable()
+export class LeftoverOperations {
+  readonly #log = new Logger(LeftoverOperations.name);
+
+  constructor(@Inject(SETTINGS) private readonly settings: ClientSettings) {}
+
+  /** The row must be settled. A mount's operation is ended from its binding, an unmount's as what it is: released. */
+  async end(transaction: TargetTransaction): Promise<void> {
+    const { row, operations, bindings } = transaction;
+    if (row.state !== 'ABSENT' && row.state !== 'MOUNTED' && row.state !== 'BROKEN') return;
+    for (const operation of await operations.abandoned(ABANDONED_AFTER_MS)) {
+      const succeeded = hasSucceeded(operation, row.state);
+      if (!succeeded) await bindings.withdraw([{ jobid: operation.jobid ?? 0, operationId: operation.id }]);
+      await operations.end(endOf(operation, transaction, succeeded));
+      this.#log.log({
+        msg: 'An operation that was left open was ended',
+        operation_id: operation.id,
+        succeeded,
+      });
+    }
+    await bindings.withdrawUnanswered(this.settings.claimTtlMs);
+  }
+}
+
+function hasSucceeded({ action, bindingState }: AbandonedOperation, state: string): boolean {
+  if (action !== 'mount') return true;
+  return state === 'MOUNTED' && (bindingState === 'claimed' || bindingState === 'held');
+}
+
+function endOf(operation: AbandonedOperation, { row }: TargetTransaction, succeeded: boolean): OperationEnd {
+  const error = new DmsError('MOUNT_FAILED', 'The mount was not carried out, or was taken back since');
+  return {
+    id: operation.id,
+    status: succeeded ? 'success' : 'error',
+    errorCode: succeeded ? null : error.code,
+    errorMessage: succeeded ? null : error.message,
+    successMessage: succeeded ? successText(operation, row.mountPath) : null,
+    mountPath: row.mountPath,
+    epoch: row.epoch,
+    responseData: null,
+  };
+}
+
+function successText({ action }: AbandonedOperation, path: string | null): string {
+  return action === 'mount'
+    ? `Mounted at ${path}, found out after the answer was lost`
+    : `Released; the mount was at ${path}`;
+}

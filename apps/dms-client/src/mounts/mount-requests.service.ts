@@ -1,0 +1,54 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DmsError, type OperationDto, type TargetAction, type TargetRequestDto } from '@app/contracts';
+import { OperationsService } from '../operations/operations.service';
+import { IdempotencyService } from './idempotency.service';
+import { MountsService, type SubmitOptions } from './mounts.service';
+import { type TargetResponse } from './waiting-request';
+
+/** A request as it comes over HTTP: once for each idempotency key, and answered at its end or at its beginning. */
+@Injectable()
+export class MountRequestsService {
+  readonly #log = new Logger(MountRequestsService.name);
+
+  constructor(
+    private readonly mounts: MountsService,
+    private readonly idempotency: IdempotencyService,
+    private readonly operations: OperationsService,
+  ) {}
+
+  /** Carries the request out and answers when it has ended. Errors as in MountsService and IdempotencyService. */
+  async execute(
+    action: TargetAction,
+    request: TargetRequestDto,
+    { key, caller }: { key: string | undefined; caller: AbortSignal },
+  ): Promise<TargetResponse> {
+    return this.idempotency.once(key, action, request, (operationId) =>
+      this.#run(action, request, { caller, operationId }),
+    );
+  }
+
+  /** Takes the request in and answers with its operation; it goes on by itself, and its end stands in the operation. */
+  async begin(
+    action: TargetAction,
+    request: TargetRequestDto,
+    key: string | undefined,
+  ): Promise<OperationDto> {
+    const taken = new Promise<string>((resolve, reject) => {
+      const run = this.idempotency.once(key, action, request, (operationId) =>
+        this.#run(action, request, { operationId, onTaken: () => resolve(operationId) }),
+      );
+      run.then(
+        (response) => resolve(response.operation_id),
+        (error: unknown) => {
+          this.#log.log({ msg: `An asynchronous ${action} failed`, err: error });
+          reject(DmsError.from(error));
+        },
+      );
+    });
+    return this.operations.get(await taken);
+  }
+
+  #run(action: TargetAction, request: TargetRequestDto, options: SubmitOptions): Promise<TargetResponse> {
+    return action === 'mount' ? this.mounts.mount(request, options) : this.mounts.unmount(request, options);
+  }
+}

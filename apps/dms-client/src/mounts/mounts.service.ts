@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  DmsError,
+  isUnderBase,
+  type MountResponseDto,
+  type TargetRequestDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
+import { NodeViewsService } from '../nodes/node-views.service';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { TargetCoordinator } from './target-coordinator.service';
+import { type TargetResponse, type WaitingRequest } from './waiting-request';
+
+export interface SubmitOptions {
+  /** Aborted when the caller hangs up: a request that was not begun by then is not begun. */
+  readonly caller?: AbortSignal;
+  /** The id of the operation, where the caller must know it before the end. */
+  readonly operationId?: string;
+  /** Called when the request stands in the ledger and waits for its node. */
+  readonly onTaken?: () => void;
+}
+
+/** Grants and ends the holds of jobs on backup targets. Ways in: HTTP and the command line. */
+@Injectable()
+export class MountsService {
+  constructor(
+    private readonly coordinator: TargetCoordinator,
+    private readonly views: NodeViewsService,
+    @Inject(SETTINGS) private readonly settings: ClientSettings,
+  ) {}
+
+  /**
+   * Mounts the target for the job, or lets the job join the mount that stands.
+   *
+   * @param request has passed `parseTargetRequest`
+   * @throws DmsError VALIDATION_FAILED, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
+   *   NODE_UNREACHABLE, LOCK_TIMEOUT, LEDGER_UNAVAILABLE, BROKER_UNAVAILABLE: nothing is held;
+   *   TIMEOUT: the outcome is unknown and is being found out
+   */
+  async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
+    await this.#checkPath(request);
+    return (await this.#submit('mount', request, options)) as MountResponseDto;
+  }
+
+  /**
+   * Ends the job's hold; the last hold takes the mount away. Never fails because of the mount: what became of it
+   * stands in the response.
+   *
+   * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
+   */
+  async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
+    return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
+  }
+
+  async #checkPath(request: TargetRequestDto): Promise<void> {
+    const given = request.backup_target.filesystem_export_mount_path;
+    const { bases } = await this.views.view(request.host);
+    if (!given || bases.length === 0 || isUnderBase(given, bases)) return;
+    const problem = `must be below a base of node "${request.host}": ${bases.join(', ')}`;
+    throw DmsError.validation([{ field: 'backup_target.filesystem_export_mount_path', problem }]);
+  }
+
+  #submit(
+    action: 'mount' | 'unmount',
+    request: TargetRequestDto,
+    {
+      caller = new AbortController().signal,
+      operationId = randomUUID(),
+      onTaken = () => undefined,
+    }: SubmitOptions,
+  ): Promise<TargetResponse> {
+    const key = { host: request.host, targetId: request.backup_target.id };
+    const deadlineMs = this.settings.requestTimeoutMs;
+    return new Promise((resolve, reject) => {
+      let answered = false;
+      const once = (settle: () => void): void => {
+        if (answered) return;
+        answered = true;
+        clearTimeout(timer);
+        settle();
+      };
+      const fail = (error: DmsError): void =>
+        once(() => {
+          error.operationId ??= operationId;
+          reject(error);
+        });
+      const timer = setTimeout(() => fail(timedOut(action, deadlineMs)), deadlineMs);
+      const waiting: WaitingRequest = {
+        action,
+        request,
+        operationId,
+        mountPath: request.backup_target.filesystem_export_mount_path ?? null,
+        caller,
+        deadline: performance.now() + deadlineMs,
+        get answered() {
+          return answered;
+        },
+        taken: onTaken,
+        answer: (response) => once(() => resolve(response)),
+        fail,
+      };
+      this.coordinator.submit(key, waiting);
+    });
+  }
+}
+
+function timedOut(action: string, deadlineMs: number): DmsError {
+  const message = `The ${action} was not finished within ${deadlineMs / 1000} s; its outcome is unknown and is being found out`;
+  return new DmsError('TIMEOUT', message);
+}

@@ -1,0 +1,103 @@
+import {
+  type DmsError,
+  type ErrorCode,
+  type MountResponseDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
+import { type OperationEnd } from '../ledger/operation-statements';
+import { type TargetRow } from '../ledger/target-transaction';
+import { type WaitingRequest } from './waiting-request';
+
+const TYPE_NAMES = { s3: 'S3', nfs: 'NFS' } as const;
+
+/** A mount that is granted, from the row that stands MOUNTED. */
+export function mountResponse(waiting: WaitingRequest, row: TargetRow, reused: boolean): MountResponseDto {
+  const path = row.mountPath ?? waiting.mountPath ?? '';
+  const type = TYPE_NAMES[row.type ?? waiting.request.backup_target.type];
+  return {
+    status: 'success',
+    error_msg: null,
+    success_msg: reused ? `Already mounted at ${path}` : `${type} target mounted successfully at ${path}`,
+    mount_path: path,
+    physically_mounted: true,
+    reused_existing: reused,
+    operation_id: waiting.operationId,
+    epoch: row.epoch,
+    device: row.device,
+    mnt_id: row.mntId,
+    hold_id: waiting.request.hold_id ?? null,
+  };
+}
+
+/** What an unmount came to, beside that the job holds the target no more. */
+export interface UnmountResult {
+  /** This request had the mount taken away. */
+  readonly unmounted: boolean;
+  /** Claimed and held bindings of others. */
+  readonly remaining: number;
+  /** Why the mount still stands although nobody holds it, or is gone, but not cleanly. */
+  readonly problem: { readonly code: ErrorCode; readonly message: string } | null;
+}
+
+export function unmountResponse(
+  waiting: WaitingRequest,
+  row: TargetRow,
+  result: UnmountResult,
+): UnmountResponseDto {
+  return {
+    status: 'success',
+    error_msg: null,
+    success_msg: unmountMessage(waiting, row, result),
+    mount_path: row.mountPath,
+    unmounted: result.unmounted,
+    physically_mounted: row.state !== 'ABSENT',
+    active_mounts_remaining: result.remaining,
+    operation_id: waiting.operationId,
+    epoch: row.epoch,
+    error_code: result.problem?.code ?? null,
+  };
+}
+
+function unmountMessage(
+  waiting: WaitingRequest,
+  row: TargetRow,
+  { unmounted, remaining, problem }: UnmountResult,
+): string {
+  const path = row.mountPath ?? waiting.mountPath ?? `its path on ${waiting.request.host}`;
+  if (problem !== null && row.state === 'ABSENT')
+    return `Target unmounted from ${path}, but: ${problem.message}`;
+  if (problem !== null)
+    return `Released; the mount at ${path} still stands and is being taken away: ${problem.message}`;
+  if (unmounted) return `Target unmounted successfully from ${path}`;
+  return remaining > 0
+    ? `Released; ${remaining} other job(s) still use the mount at ${path}`
+    : `Target not mounted at ${path}`;
+}
+
+/** The end of the operation of a request that was granted. */
+export function successEnd(response: MountResponseDto | UnmountResponseDto): OperationEnd {
+  return {
+    id: response.operation_id,
+    status: 'success',
+    errorCode: 'error_code' in response ? response.error_code : null,
+    errorMessage: null,
+    successMessage: response.success_msg,
+    mountPath: response.mount_path,
+    epoch: response.epoch,
+    responseData: response,
+  };
+}
+
+/** The end of the operation of a request that failed. */
+export function errorEnd(waiting: WaitingRequest, error: DmsError, epoch: number | null): OperationEnd {
+  return {
+    id: waiting.operationId,
+    status: 'error',
+    errorCode: error.code,
+    errorMessage: error.message,
+    successMessage: null,
+    mountPath: null,
+    epoch,
+    responseData: null,
+  };
+}

@@ -1,0 +1,280 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DmsError, type MountObservation, type NodeReply } from '@app/contracts';
+import { type RowChange, type TargetTransaction } from '../ledger/target-transaction';
+import { type CommandOutcome } from '../nodes/node-commands.service';
+import { type Drive } from './drive';
+import { type Command } from './step';
+
+const MAX_STALE_REPLIES = 5;
+
+/**
+ * Writes what a command came to, in a transaction that holds the row and has checked that lease, epoch and operation
+ * are still those of the command. Only some answers are final; all else leaves the row UNCERTAIN, to be fenced.
+ */
+@Injectable()
+export class SettlementService {
+  readonly #log = new Logger(SettlementService.name);
+
+  async settle(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    outcome: CommandOutcome,
+  ): Promise<void> {
+    switch (outcome.kind) {
+      case 'unsent':
+        return this.#unsent(transaction, drive, command, outcome.error);
+      case 'unknown':
+        return this.#unknown(transaction, drive, command, outcome.reason);
+      case 'reply':
+        return outcome.reply.kind === 'node'
+          ? this.#node(transaction, drive, command, outcome.reply.reply)
+          : this.#legacy(transaction, drive, command, outcome.reply.reply);
+    }
+  }
+
+  /** Nothing was done. A mount is final; an unmount and a fence leave open what stands. */
+  async #unsent(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    error: DmsError,
+  ): Promise<void> {
+    if (command.action === 'mount') await transaction.change({ state: 'ABSENT', ...problemOf(error) });
+    if (command.action === 'unmount') await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    drive.problem = { code: error.code, message: error.message };
+    await drive.refuse(transaction, open(command), error);
+  }
+
+  async #unknown(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reason: string,
+  ): Promise<void> {
+    const error = new DmsError('TIMEOUT', `The outcome of the ${command.action} is unknown: ${reason}`);
+    drive.problem = { code: error.code, message: error.message };
+    if (command.action !== 'probe') await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    if (command.action === 'mount') drive.leaveOpen(open(command), error);
+    else {
+      const message = `Node "${transaction.key.host}" does not answer (${reason}); nothing was mounted for this request`;
+      await drive.refuse(transaction, open(command), new DmsError('NODE_UNREACHABLE', message));
+    }
+  }
+
+  async #node(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reply: NodeReply,
+  ): Promise<void> {
+    if (reply.error_code === 'STALE_EPOCH') {
+      // The side that is behind looks again: the next step fences with an epoch above the node's.
+      const epoch = Math.max(transaction.row.epoch, reply.mount?.epoch ?? reply.epoch ?? 0);
+      await transaction.change({ state: 'UNCERTAIN', epoch, incarnation: reply.incarnation });
+      return this.#overtaken(transaction, drive, command);
+    }
+    switch (command.action) {
+      case 'mount':
+        return this.#mountReply(transaction, drive, command, reply);
+      case 'unmount':
+        return this.#unmountReply(transaction, drive, reply);
+      case 'fence':
+        return this.#fenceReply(transaction, drive, command, reply);
+      case 'probe':
+        return probeReply(transaction, drive, command, reply);
+    }
+  }
+
+  /** Being behind once is settled by a fence; a node that refuses every epoch has lost its run directory. */
+  async #overtaken(transaction: TargetTransaction, drive: Drive, command: Command): Promise<void> {
+    drive.staleReplies += 1;
+    if (drive.staleReplies < MAX_STALE_REPLIES) return;
+    const message = `Node "${transaction.key.host}" refuses every command as overtaken; see its log`;
+    drive.problem = { code: 'NODE_UNREACHABLE', message };
+    await drive.refuse(transaction, open(command), new DmsError('NODE_UNREACHABLE', message));
+  }
+
+  async #mountReply(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reply: NodeReply,
+  ): Promise<void> {
+    const { mount } = reply;
+    if (reply.status === 'success' && mount?.state === 'mounted') {
+      drive.confirmedIncarnation = reply.incarnation;
+      return transaction.change({
+        state: 'MOUNTED',
+        ...seen(reply, mount),
+        errorCode: null,
+        errorMessage: null,
+      });
+    }
+    const error = errorOf(reply, 'MOUNT_FAILED');
+    if (isFinal(reply)) {
+      await transaction.change({ state: 'ABSENT', incarnation: reply.incarnation, ...problemOf(error) });
+      return drive.refuse(transaction, sharersOf(error, command), error);
+    }
+    if (mount?.state === 'broken') {
+      await transaction.change({ state: 'BROKEN', ...seen(reply, mount), ...problemOf(error) });
+      return drive.refuse(transaction, open(command), error);
+    }
+    await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    drive.problem = { code: 'TIMEOUT', message: error.message };
+    drive.leaveOpen(
+      open(command),
+      new DmsError('TIMEOUT', `The outcome of the mount is unknown: ${error.message}`),
+    );
+  }
+
+  async #unmountReply(transaction: TargetTransaction, drive: Drive, reply: NodeReply): Promise<void> {
+    const { mount } = reply;
+    if (reply.status === 'success' && mount?.state !== 'mounted' && mount?.state !== 'unknown') {
+      if (reply.error_code === null && mount?.flush_verified === false) {
+        drive.problem = {
+          code: 'UNMOUNTED_DIRTY',
+          message: 'the daemon is not known to have flushed cleanly',
+        };
+      }
+      drive.unmounted = true;
+      return transaction.change({
+        state: 'ABSENT',
+        ...nothing(reply),
+        errorCode: drive.problem?.code ?? null,
+        errorMessage: null,
+      });
+    }
+    const error = errorOf(reply, 'UNMOUNT_FAILED');
+    drive.problem = { code: error.code, message: error.message };
+    const state =
+      mount?.state === 'mounted' && error.code === 'BUSY'
+        ? 'MOUNTED'
+        : mount?.state === 'broken'
+          ? 'BROKEN'
+          : 'UNCERTAIN';
+    await transaction.change({ state, ...problemOf(error) });
+  }
+
+  /** The node's answer to a fence alone adopts or undoes. */
+  async #fenceReply(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reply: NodeReply,
+  ): Promise<void> {
+    const { mount } = reply;
+    if (reply.status === 'error' || mount === null || mount.state === 'unknown') {
+      const error = errorOf(reply, 'TIMEOUT');
+      drive.problem = { code: 'TIMEOUT', message: error.message };
+      const message = `What stands on node "${transaction.key.host}" cannot be said yet: ${error.message}`;
+      return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
+    }
+    const { row } = transaction;
+    const sameMount = mount.state === 'mounted' && (row.mntId === null || row.mntId === mount.mnt_id);
+    if (!sameMount) await this.#lose(transaction);
+    drive.confirmedIncarnation = reply.incarnation;
+    if (mount.state === 'mounted' || mount.state === 'broken') {
+      const state = mount.state === 'mounted' ? 'MOUNTED' : 'BROKEN';
+      return transaction.change({ state, ...seen(reply, mount) });
+    }
+    return transaction.change({ state: 'ABSENT', ...nothing(reply) });
+  }
+
+  async #legacy(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reply: { status: 'success' | 'error'; error_msg: string | null },
+  ): Promise<void> {
+    if (command.action === 'probe' || command.action === 'fence') return; // "Unknown action": the view is legacy now.
+    if (reply.status === 'success') {
+      drive.unmounted = command.action === 'unmount';
+      const state = command.action === 'mount' ? 'MOUNTED' : 'ABSENT';
+      return transaction.change({
+        state,
+        incarnation: null,
+        mntId: null,
+        device: null,
+        errorCode: null,
+        errorMessage: null,
+      });
+    }
+    const code = command.action === 'mount' ? 'MOUNT_FAILED' : 'UNMOUNT_FAILED';
+    const error = new DmsError(code, reply.error_msg ?? 'The node gave no reason');
+    await transaction.change({
+      state: command.action === 'mount' ? 'ABSENT' : 'UNCERTAIN',
+      incarnation: null,
+      ...problemOf(error),
+    });
+    if (command.action === 'unmount') drive.problem = { code, message: error.message };
+    await drive.refuse(transaction, open(command), error);
+  }
+
+  async #lose(transaction: TargetTransaction): Promise<void> {
+    const jobids = await transaction.bindings.lose();
+    if (jobids.length > 0) this.#log.warn({ msg: 'Jobs have lost their mount', ...transaction.key, jobids });
+  }
+}
+
+async function probeReply(
+  transaction: TargetTransaction,
+  drive: Drive,
+  command: Command,
+  reply: NodeReply,
+): Promise<void> {
+  const { mount } = reply;
+  const { row } = transaction;
+  if (reply.status === 'error' || mount === null)
+    return drive.refuse(transaction, open(command), errorOf(reply, 'INTERNAL'));
+  if (row.state !== 'MOUNTED') return; // It was sent to learn the incarnation, which the view has now.
+  const stands =
+    mount.state === 'mounted' && reply.incarnation === row.incarnation && mount.mnt_id === row.mntId;
+  if (stands) drive.confirmedIncarnation = reply.incarnation;
+  else drive.suspicious = true;
+}
+
+/** Refused before anything was done, or failed with nothing mounted and no child left that could still mount. */
+function isFinal({ acted, mount }: NodeReply): boolean {
+  if (!acted) return true;
+  return mount !== null && mount.state === 'absent' && !mount.mounted && mount.children_left === 0;
+}
+
+/** A credential error is that of the token, so of the leader alone; the others try with their own. */
+function sharersOf(error: DmsError, command: Command): Command['participants'] {
+  const ofLeader =
+    error.code === 'AUTH_EXPIRED' || error.code === 'SECRET_UNAVAILABLE' || error.code === 'FORBIDDEN';
+  return ofLeader ? open(command).slice(0, 1) : open(command);
+}
+
+/** Participants that still wait for an answer. */
+function open({ participants }: Command): Command['participants'] {
+  return participants.filter(({ answered }) => !answered);
+}
+
+function errorOf(reply: NodeReply, otherwise: DmsError['code']): DmsError {
+  const users = reply.mount?.users ?? [];
+  return new DmsError(reply.error_code ?? otherwise, reply.error_msg ?? 'the node gave no reason', {
+    ...(users.length > 0 ? { details: { users } } : {}),
+  });
+}
+
+function problemOf(error: DmsError): RowChange {
+  return { errorCode: error.code, errorMessage: error.message };
+}
+
+function seen(reply: NodeReply, mount: MountObservation): RowChange {
+  return {
+    incarnation: reply.incarnation,
+    mntId: mount.mnt_id,
+    device: mount.device,
+    ...(mount.mount_path === null ? {} : { mountPath: mount.mount_path }),
+    ...(mount.source === null ? {} : { source: mount.source }),
+    ...(mount.type === null ? {} : { type: mount.type }),
+    ...(mount.read_only === null ? {} : { readOnly: mount.read_only }),
+  };
+}
+
+function nothing(reply: NodeReply): RowChange {
+  return { incarnation: reply.incarnation, mntId: null, device: null };
+}

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { type TargetKey } from '../ledger/target-key';
+import { TargetLedger } from '../ledger/target-ledger';
+import { LockService } from '../locks/lock.service';
+import { type CommandOutcome, NODE_COMMANDS, type NodeCommands } from '../nodes/node-commands.service';
+import { NodeViewsService } from '../nodes/node-views.service';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { DecisionService } from './decision.service';
+import { Drive } from './drive';
+import { SettlementService } from './settlement.service';
+import { type Command, type Step } from './step';
+import { type WaitingRequest } from './waiting-request';
+
+/** A lease of another process is looked at again after 20 ms at first, then more and more seldom up to this. */
+const LONGEST_LOCK_POLL_MS = 200;
+
+/**
+ * Works on one target, under its lease, until nothing is left to do: decide, send, settle, decide anew. No database
+ * connection is held while a node is waited for.
+ */
+@Injectable()
+export class TargetDriver {
+  readonly #log = new Logger(TargetDriver.name);
+
+  constructor(
+    private readonly ledger: TargetLedger,
+    private readonly locks: LockService,
+    private readonly views: NodeViewsService,
+    private readonly decisions: DecisionService,
+    private readonly settlements: SettlementService,
+    @Inject(NODE_COMMANDS) private readonly nodes: NodeCommands,
+    @Inject(SETTINGS) private readonly settings: ClientSettings,
+  ) {}
+
+  /**
+   * @param waiting requests of this process for the target; those that are answered are taken out, and those that
+   *   come in meanwhile are looked at in the next step. Empty: only what is open in the row is settled.
+   * @returns whether the target came to rest; false where it is to be looked at again later
+   */
+  async drive(key: TargetKey, waiting: Set<WaitingRequest>): Promise<boolean> {
+    const drive = new Drive(key, waiting);
+    try {
+      await this.#untilRest(drive);
+      return drive.problem === null;
+    } catch (error) {
+      const failure = DmsError.from(error);
+      if (failure.code === 'INTERNAL') this.#log.error(error);
+      drive.discard();
+      drive.failAll(failure);
+      return false;
+    }
+  }
+
+  async #untilRest(drive: Drive): Promise<void> {
+    const started = performance.now();
+    let poll = 20;
+    for (;;) {
+      const step = await this.#decide(drive);
+      drive.deliver();
+      if (step.kind === 'rest') return;
+      if (step.kind === 'again') await sleep(step.afterMs);
+      if (step.kind === 'command') await this.#carryOut(drive, step.command);
+      if (step.kind === 'locked') {
+        if (!drive.waits) return;
+        await this.#giveUpWaiting(drive, performance.now() - started);
+        await sleep(poll * (0.5 + Math.random() / 2));
+        poll = Math.min(poll * 1.5, LONGEST_LOCK_POLL_MS);
+      }
+    }
+  }
+
+  async #decide(drive: Drive): Promise<Step> {
+    const view = await this.views.view(drive.key.host);
+    return this.ledger.transaction(drive.key, (transaction) => {
+      drive.discard();
+      return this.decisions.decide(transaction, drive, view);
+    });
+  }
+
+  async #carryOut(drive: Drive, command: Command): Promise<void> {
+    const { lease, key } = drive;
+    if (lease === null) throw new Error('A command was decided without a lease');
+    const outcome = await this.locks.whileRenewed(lease, () =>
+      this.nodes.send(key.host, command.body, command.deadlineMs),
+    );
+    await this.#learn(key.host, outcome);
+    await this.ledger.transaction(key, async (transaction) => {
+      drive.discard();
+      const { row } = transaction;
+      const ours =
+        row.epoch === command.epoch &&
+        (command.action === 'probe' || row.operationId === command.operationId);
+      // Somebody decided since: what this command came to has no meaning any more.
+      if (!this.locks.holds(transaction, lease) || !ours) drive.lease = null;
+      else await this.settlements.settle(transaction, drive, command, outcome);
+    });
+    drive.deliver();
+  }
+
+  async #learn(host: string, outcome: CommandOutcome): Promise<void> {
+    if (outcome.kind !== 'reply') return;
+    if (outcome.reply.kind === 'legacy') await this.views.learnLegacy(host);
+    else this.views.learnIncarnation(host, outcome.reply.reply.incarnation);
+  }
+
+  async #giveUpWaiting(drive: Drive, waitedMs: number): Promise<void> {
+    if (waitedMs < this.settings.lockTimeoutMs) return;
+    const seconds = Math.round(waitedMs / 1000);
+    const error = new DmsError('LOCK_TIMEOUT', `Could not acquire lock after ${seconds} seconds`);
+    this.#log.warn({ msg: error.message, ...drive.key });
+    drive.problem = { code: error.code, message: error.message };
+    await this.ledger.transaction(drive.key, async (transaction) => {
+      drive.discard();
+      await drive.refuse(transaction, drive.mounts, error);
+      await drive.finishUnmounts(transaction);
+    });
+    drive.deliver();
+  }
+}

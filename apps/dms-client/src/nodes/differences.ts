@@ -1,0 +1,77 @@
+import { type Inventory, type MountObservation, type NodeDifferenceDto } from '@app/contracts';
+import { type LedgerMount } from './node-facts.repository';
+
+/**
+ * What the ledger says and the node sees, compared. The ledger is read before and after the node was asked: a target
+ * that changed meanwhile, or is about to, is left out. What is found is a hint and decides nothing.
+ */
+export function differencesOf(
+  before: ReadonlyMap<string, LedgerMount>,
+  after: ReadonlyMap<string, LedgerMount>,
+  inventory: Inventory,
+): NodeDifferenceDto[] {
+  const settled = (targetId: string): boolean => {
+    const [then, now] = [before.get(targetId), after.get(targetId)];
+    return then?.state === now?.state && then?.epoch === now?.epoch && !isUnderWay(now);
+  };
+  const seen = new Map(inventory.mounts.map((mount) => [mount.backup_target_id, mount]));
+  const targets = new Set([...after.keys(), ...seen.keys()]);
+  return [
+    ...[...targets]
+      .filter(settled)
+      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId))),
+    ...inventory.foreign.map(({ mount_path }): NodeDifferenceDto => {
+      return {
+        kind: 'foreign',
+        backup_target_id: null,
+        mount_path,
+        ledger_state: null,
+        node_state: 'foreign',
+      };
+    }),
+  ];
+}
+
+function isUnderWay(row: LedgerMount | undefined): boolean {
+  return row?.state === 'MOUNTING' || row?.state === 'UNMOUNTING';
+}
+
+function differenceOf(
+  targetId: string,
+  row: LedgerMount | undefined,
+  mount: MountObservation | undefined,
+): NodeDifferenceDto[] {
+  const kind = kindOf(row, mount);
+  if (kind === null) return [];
+  return [
+    {
+      kind,
+      backup_target_id: targetId,
+      mount_path: mount?.mount_path ?? row?.mountPath ?? null,
+      ledger_state: row?.state ?? null,
+      node_state: mount?.state ?? null,
+    },
+  ];
+}
+
+function kindOf(
+  row: LedgerMount | undefined,
+  mount: MountObservation | undefined,
+): NodeDifferenceDto['kind'] | null {
+  const state = mount?.state ?? 'absent';
+  if (row?.state === 'MOUNTED') {
+    if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';
+    if (state === 'unknown') return 'uncertain';
+    return state === 'broken' ? 'broken' : 'not_mounted';
+  }
+  if (state === 'unknown') return 'uncertain';
+  // A row that is BROKEN, UNCERTAIN or STUCK says itself that something may stand.
+  const ledgerSaysNothing = row === undefined || row.state === 'ABSENT';
+  return ledgerSaysNothing && (state === 'mounted' || state === 'broken') ? 'not_in_ledger' : null;
+}
+
+/** What the ledger does not know, a Python server's mount for one, contradicts nothing. */
+function sameMount(row: LedgerMount, mount: MountObservation): boolean {
+  const samePath = row.mountPath === null || row.mountPath === mount.mount_path;
+  return samePath && (row.mntId === null || row.mntId === mount.mnt_id);
+}

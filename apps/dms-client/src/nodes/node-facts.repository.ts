@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { type MountState, type NodeState } from '@app/contracts';
+import { DataSource } from 'typeorm';
+import { Conditions, queryLedger } from '../queries/query-ledger';
+
+/** Twice the interval at which an unchanged node is written to the ledger. */
+const FRESH_SECONDS = 60;
+
+/** What the ledger knows of a node. */
+export interface NodeFacts {
+  readonly host: string;
+  readonly state: NodeState;
+  readonly incarnation: string | null;
+  readonly boot_id: string | null;
+  readonly protocol: number | null;
+  readonly version: string | null;
+  /** JSON array of directories. */
+  readonly bases: string | null;
+  readonly last_seen: Date | null;
+  /** Written within the last minute, by the database's clock; 1 or 0. */
+  readonly fresh: number | null;
+}
+
+/** What the ledger knows of a mount. */
+export interface LedgerMount {
+  readonly targetId: string;
+  readonly state: MountState;
+  readonly epoch: number;
+  readonly mountPath: string | null;
+  readonly mntId: number | null;
+}
+
+/** Reads what the ledger knows of nodes and their mounts. */
+@Injectable()
+export class NodeFactsRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** All nodes, or the one of that name. */
+  async nodes(host?: string): Promise<NodeFacts[]> {
+    const where = new Conditions().addIf('host = ?', host);
+    return queryLedger<NodeFacts>(
+      this.dataSource,
+      `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
+         last_seen > NOW(6) - INTERVAL ? SECOND AS fresh
+       FROM nodes WHERE ${String(where)} ORDER BY host`,
+      [FRESH_SECONDS, ...where.parameters],
+    );
+  }
+
+  /** The mounts of a node, by target id. */
+  async mounts(host: string): Promise<Map<string, LedgerMount>> {
+    const rows = await queryLedger<LedgerMount>(
+      this.dataSource,
+      `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId
+       FROM target_mounts WHERE host = ?`,
+      [host],
+    );
+    return new Map(
+      rows.map((row) => [
+        row.targetId,
+        { ...row, epoch: Number(row.epoch), mntId: row.mntId === null ? null : Number(row.mntId) },
+      ]),
+    );
+  }
+}

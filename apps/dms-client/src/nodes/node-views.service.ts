@@ -1,0 +1,90 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type Hello, HELLO_TIMEOUT_MS } from '@app/contracts';
+import { NodesRepository } from './nodes.repository';
+
+/** What this process knows of a node. */
+export interface NodeView {
+  /** A hello of this incarnation was heard within six seconds. */
+  readonly up: boolean;
+  /** The last incarnation known; null where none is. */
+  readonly incarnation: string | null;
+  /** A Python server: commands carry no fence. */
+  readonly legacy: boolean;
+  /** Directories below which the node mounts; empty where it has not said. */
+  readonly bases: readonly string[];
+  readonly draining: boolean;
+}
+
+/** `nodes` is written when something changed, and else this often. */
+const WRITE_INTERVAL_MS = 30_000;
+
+interface Heard {
+  readonly hello: Hello;
+  readonly at: number;
+}
+
+/** Gathers what hellos, replies and the ledger tell of the nodes. */
+@Injectable()
+export class NodeViewsService {
+  readonly #log = new Logger(NodeViewsService.name);
+  readonly #heard = new Map<string, Heard>();
+  readonly #written = new Map<string, { text: string; at: number }>();
+  readonly #learned = new Map<string, { incarnation: string | null; legacy: boolean }>();
+
+  constructor(private readonly nodes: NodesRepository) {}
+
+  /** @throws DmsError LEDGER_UNAVAILABLE where nothing was heard of the node and the ledger cannot be asked */
+  async view(host: string): Promise<NodeView> {
+    const heard = this.#heard.get(host);
+    if (heard !== undefined && performance.now() - heard.at < HELLO_TIMEOUT_MS) {
+      const { incarnation, bases } = heard.hello;
+      return { up: true, incarnation, legacy: false, bases, draining: false };
+    }
+    const learned = this.#learned.get(host);
+    const stored = await this.nodes.find(host);
+    return {
+      up: false,
+      incarnation: learned?.incarnation ?? stored?.incarnation ?? null,
+      legacy: learned?.legacy ?? stored?.state === 'legacy',
+      bases: stored?.bases ? (JSON.parse(stored.bases) as string[]) : [],
+      draining: stored?.state === 'draining',
+    };
+  }
+
+  /** Hosts that were heard within six seconds. */
+  upHosts(): Set<string> {
+    const now = performance.now();
+    return new Set(
+      [...this.#heard].filter(([, { at }]) => now - at < HELLO_TIMEOUT_MS).map(([host]) => host),
+    );
+  }
+
+  /** A hello came; what is new in it is written to the ledger. */
+  async hear(hello: Hello): Promise<void> {
+    this.#heard.set(hello.node, { hello, at: performance.now() });
+    this.#learned.delete(hello.node);
+    const text = JSON.stringify({ ...hello, mount_table_version: 0 });
+    const written = this.#written.get(hello.node);
+    if (written?.text === text && performance.now() - written.at < WRITE_INTERVAL_MS) return;
+    this.#written.set(hello.node, { text, at: performance.now() });
+    try {
+      await this.nodes.heard(hello);
+    } catch (error) {
+      this.#written.delete(hello.node);
+      this.#log.warn({ msg: 'A hello could not be written to the ledger', host: hello.node, err: error });
+    }
+  }
+
+  /** A reply told the node's incarnation. A hello that differs was older: hellos come late and have no order. */
+  learnIncarnation(host: string, incarnation: string): void {
+    if (this.#heard.get(host)?.hello.incarnation !== incarnation) this.#heard.delete(host);
+    this.#learned.set(host, { incarnation, legacy: false });
+  }
+
+  /** A Python server answered. */
+  async learnLegacy(host: string): Promise<void> {
+    this.#heard.delete(host);
+    this.#learned.set(host, { incarnation: null, legacy: true });
+    await this.nodes.legacy(host);
+  }
+}

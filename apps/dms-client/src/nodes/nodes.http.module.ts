@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { NodeFactsRepository } from './node-facts.repository';
+import { NodeLooksService } from './node-looks.service';
+import { NodesHttpController } from './nodes.http.controller';
+import { NodesModule } from './nodes.module';
+import { NodesService } from './nodes.service';
+
+/** Showing the nodes, and asking them what they see. */
+@Module({
+  imports: [NodesModule],
+  controllers: [NodesHttpController],
+  providers: [NodeFactsRepository, NodeLooksService, NodesService],
+  exports: [NodeLooksService, NodesService],
+})
+export class NodesHttpModule {}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { type Hello } from '@app/contracts';
+import { DataSource } from 'typeorm';
+import { Node } from '../ledger/entities/node.entity';
+import { ledgerError } from '../ledger/ledger-errors';
+
+/** The table of known nodes. */
+@Injectable()
+export class NodesRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async find(host: string): Promise<Node | null> {
+    return this.#try(() => this.dataSource.getRepository(Node).findOneBy({ host }));
+  }
+
+  async all(): Promise<Node[]> {
+    return this.#try(() => this.dataSource.getRepository(Node).find({ order: { host: 'ASC' } }));
+  }
+
+  /** Notes what a hello said. A node that drains goes on draining; a forgotten one is known again. */
+  async heard(hello: Hello): Promise<void> {
+    const values = [
+      hello.incarnation,
+      hello.boot_id,
+      hello.protocol,
+      hello.version,
+      JSON.stringify(hello.bases),
+      hello.public_key,
+    ];
+    await this.#try(() =>
+      this.dataSource.query(
+        `INSERT INTO nodes (host, state, incarnation, boot_id, protocol, version, bases, public_key, last_seen)
+         VALUES (?, 'up', ?, ?, ?, ?, ?, ?, NOW(6))
+         ON DUPLICATE KEY UPDATE state = IF(state = 'draining', state, 'up'), incarnation = VALUES(incarnation),
+           boot_id = VALUES(boot_id), protocol = VALUES(protocol), version = VALUES(version), bases = VALUES(bases),
+           public_key = VALUES(public_key), last_seen = NOW(6)`,
+        [hello.node, ...values],
+      ),
+    );
+  }
+
+  /** Notes that a Python server answers for this host: it says no hello and cannot be fenced. */
+  async legacy(host: string): Promise<void> {
+    await this.#try(() =>
+      this.dataSource.query(
+        `INSERT INTO nodes (host, state, last_seen) VALUES (?, 'legacy', NOW(6))
+         ON DUPLICATE KEY UPDATE state = IF(state = 'draining', state, 'legacy'), incarnation = NULL, boot_id = NULL,
+           protocol = NULL, version = NULL, bases = NULL, public_key = NULL, last_seen = NOW(6)`,
+        [host],
+      ),
+    );
+  }
+
+  async #try<T>(query: () => Promise<T>): Promise<T> {
+    try {
+      return await query();
+    } catch (error) {
+      throw ledgerError(error);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import {
+  DmsError,
+  type Inventory,
+  type InventoryDto,
+  type NodeDetailDto,
+  type NodeDto,
+  type NodeListDto,
+  type NodeState,
+} from '@app/contracts';
+import { isoTime } from '../queries/query-ledger';
+import { differencesOf } from './differences';
+import { NodeFactsRepository, type NodeFacts } from './node-facts.repository';
+import { NodeLooksService } from './node-looks.service';
+import { NodeViewsService } from './node-views.service';
+
+/** Shows the nodes: what is known of them, and what they see. */
+@Injectable()
+export class NodesService {
+  constructor(
+    private readonly facts: NodeFactsRepository,
+    private readonly views: NodeViewsService,
+    private readonly looks: NodeLooksService,
+  ) {}
+
+  /** @throws DmsError LEDGER_UNAVAILABLE */
+  async list(): Promise<NodeListDto> {
+    const up = this.views.upHosts();
+    return { nodes: (await this.facts.nodes()).map((facts) => nodeOf(facts, up)) };
+  }
+
+  /**
+   * A node, what it sees now, and how that differs from the ledger. If it does not answer, what is known and why.
+   *
+   * @throws DmsError NOT_FOUND, LEDGER_UNAVAILABLE
+   */
+  async get(host: string): Promise<NodeDetailDto> {
+    const [facts] = await this.facts.nodes(host);
+    if (facts === undefined) throw new DmsError('NOT_FOUND', `host: no node "${host}" is known`);
+    const before = await this.facts.mounts(host);
+    try {
+      const { seen } = await this.looks.inventory(host);
+      return {
+        ...nodeOf(facts, this.views.upHosts()),
+        inventory: inventoryOf(seen),
+        differences: differencesOf(before, await this.facts.mounts(host), seen),
+        error_code: null,
+        error_msg: null,
+      };
+    } catch (thrown) {
+      const error = DmsError.from(thrown);
+      if (error.code === 'INTERNAL' || error.code === 'LEDGER_UNAVAILABLE') throw thrown;
+      const silent = { inventory: null, differences: null };
+      return {
+        ...nodeOf(facts, this.views.upHosts()),
+        ...silent,
+        error_code: error.code,
+        error_msg: error.message,
+      };
+    }
+  }
+}
+
+function nodeOf(facts: NodeFacts, upHosts: ReadonlySet<string>): NodeDto {
+  return {
+    host: facts.host,
+    state: stateOf(facts, upHosts.has(facts.host)),
+    incarnation: facts.incarnation,
+    boot_id: facts.boot_id,
+    protocol: facts.protocol,
+    version: facts.version,
+    bases: facts.bases === null ? [] : (JSON.parse(facts.bases) as string[]),
+    last_seen: isoTime(facts.last_seen),
+  };
+}
+
+/** A process that has not heard a node itself, such as a command that has just begun, goes by the ledger. */
+function stateOf(facts: NodeFacts, heard: boolean): NodeState {
+  if (facts.state !== 'up' && facts.state !== 'silent') return facts.state;
+  return heard || Boolean(facts.fresh) ? 'up' : 'silent';
+}
+
+function inventoryOf({ mounts, foreign, processes }: Inventory): InventoryDto {
+  return {
+    mounts: mounts.map((mount) => ({ ...mount, users: [...mount.users] })),
+    foreign: [...foreign],
+    processes: [...processes],
+  };
+}

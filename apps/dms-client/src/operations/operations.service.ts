@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { DmsError, type HistoryDto, type OperationDto, type OperationListDto } from '@app/contracts';
+import { LateGrantsService } from './late-grants.service';
+import { decodeCursor, encodeCursor } from './operation-cursor';
+import { type OperationsQueryDto } from './operations.dto';
+import { OperationsRepository } from './operations.repository';
+
+/** Reads the records of what was asked for and what became of it. All throw DmsError LEDGER_UNAVAILABLE. */
+@Injectable()
+export class OperationsService {
+  constructor(
+    private readonly operations: OperationsRepository,
+    private readonly lateGrants: LateGrantsService,
+  ) {}
+
+  /** One page, newest first. */
+  async list({ limit, cursor, ...filter }: OperationsQueryDto): Promise<OperationListDto> {
+    const before = cursor === undefined ? undefined : (decodeCursor(cursor) ?? undefined);
+    const found = await this.operations.find({ ...filter, before }, limit + 1);
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      operations: page.map(({ operation }) => operation),
+      next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.cursor) : null,
+    };
+  }
+
+  /** @throws DmsError NOT_FOUND; TIMEOUT as in LateGrantsService */
+  async get(id: string): Promise<OperationDto> {
+    const [found] = await this.operations.find({ id }, 1);
+    if (found === undefined) throw new DmsError('NOT_FOUND', 'id: no operation has this id');
+    await this.lateGrants.grant(found.operation);
+    return found.operation;
+  }
+
+  /** What was asked for one target, on all hosts, newest first. */
+  async history(backupTargetId: string, limit: number): Promise<HistoryDto> {
+    const found = await this.operations.find({ backup_target_id: backupTargetId }, limit);
+    return {
+      backup_target_id: backupTargetId,
+      operations: found.map(({ operation }) => operation),
+    };
+  }
+}

@@ -1,0 +1,171 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Secret } from '@app/contracts';
+import {
+  asBoolean,
+  asBrokerUrls,
+  asDirectory,
+  asInteger,
+  asLogLevel,
+  asOneOf,
+  asPort,
+  asSeconds,
+  asText,
+  readSettings,
+  type SettingValues,
+} from '@app/platform';
+
+/** Every setting of dms-client and of the `dms` command; docs/CONFIGURATION.md is made from this table. */
+export const CLIENT_SETTINGS = {
+  databaseUrl: {
+    env: 'DMS_DB_URL',
+    file: 'db_url',
+    help: "Ledger: mysql://user:password@host:3306/name; SQLAlchemy's mysql+pymysql:// works too.",
+    parse: asDatabaseUrl,
+    secret: true,
+  },
+  rabbitmqUrls: {
+    env: 'DMS_RABBITMQ_URL',
+    file: 'rabbitmq_url',
+    help: 'Message broker: amqp:// or amqps:// URLs of one cluster, comma separated.',
+    parse: asBrokerUrls,
+    secret: true,
+  },
+  caFile: {
+    env: 'DMS_CA_FILE',
+    file: 'ca_file',
+    help: 'Authorities (PEM) trusted for the broker and the database, beside those of the system.',
+    default: null,
+    parse: asText,
+  },
+  certificateFile: {
+    env: 'DMS_RABBITMQ_CERT_FILE',
+    file: 'rabbitmq_cert_file',
+    help: 'Client certificate (PEM) for amqps.',
+    default: null,
+    parse: asText,
+  },
+  keyFile: {
+    env: 'DMS_RABBITMQ_KEY_FILE',
+    file: 'rabbitmq_key_file',
+    help: 'Key (PEM) of the client certificate.',
+    default: null,
+    parse: asText,
+  },
+  databasePool: {
+    env: 'DMS_DB_POOL',
+    file: 'db_pool',
+    help: 'Connections to the database at most.',
+    default: '20',
+    parse: asInteger(1, 1000),
+  },
+  migrateAtStart: {
+    env: 'DMS_DB_MIGRATE',
+    file: 'db_migrate',
+    help: 'Bring the schema up to date when dms-client starts; needs the right to alter tables.',
+    default: 'true',
+    parse: asBoolean,
+  },
+  requestTimeoutMs: {
+    env: 'DMS_REQUEST_TIMEOUT',
+    file: 'timeout',
+    help: 'Seconds that a request waits for the node; after that its outcome is unknown (TIMEOUT).',
+    default: '300',
+    parse: asSeconds(0.1, 86_400),
+  },
+  lockTimeoutMs: {
+    env: 'DMS_LOCK_TIMEOUT',
+    file: 'lock_timeout',
+    help: 'Seconds that a request waits while another process works on its target (LOCK_TIMEOUT).',
+    default: '300',
+    parse: asSeconds(0.1, 86_400),
+  },
+  leaseMs: {
+    env: 'DMS_LEASE',
+    file: 'lease',
+    help: 'Seconds after which another process may take over the target of one that stopped renewing.',
+    default: '10',
+    parse: asSeconds(1, 600),
+  },
+  claimTtlMs: {
+    env: 'DMS_CLAIM_TTL',
+    file: 'claim_ttl',
+    help: 'Seconds that a claim is kept whose answer the job never got.',
+    default: '600',
+    parse: asSeconds(1, 86_400),
+  },
+  settleIntervalMs: {
+    env: 'DMS_SETTLE_INTERVAL',
+    file: 'settle_interval',
+    help: 'Seconds between two looks for targets whose state is to be settled; 0 switches it off.',
+    default: '5',
+    parse: asSeconds(0, 3600),
+  },
+  mountBase: {
+    env: 'DMS_MOUNT_BASE',
+    file: 'mount_base_path',
+    help: 'Base of the mountpoints on nodes that do not say theirs (Python servers).',
+    default: '/var/lib/trilio/triliovault-mounts',
+    parse: asFirstDirectory,
+  },
+  httpHost: {
+    env: 'DMS_HTTP_HOST',
+    file: 'http_host',
+    help: 'Address of the HTTP facade.',
+    default: '127.0.0.1',
+    parse: asText,
+  },
+  httpPort: {
+    env: 'DMS_HTTP_PORT',
+    file: 'http_port',
+    help: 'Port of the HTTP facade; 0 takes any free one.',
+    default: '8090',
+    parse: asPort,
+  },
+  authMode: {
+    env: 'DMS_AUTH_MODE',
+    file: 'auth_mode',
+    help: 'Who may call the HTTP facade: none (loopback addresses only).',
+    default: 'none',
+    parse: asOneOf('none'),
+  },
+  logLevel: {
+    env: 'DMS_LOG_LEVEL',
+    file: 'log_level',
+    help: 'DEBUG, INFO, WARNING or ERROR.',
+    default: 'INFO',
+    parse: asLogLevel,
+  },
+} as const;
+
+export type ClientSettings = SettingValues<typeof CLIENT_SETTINGS>;
+
+/** Injection token of the typed settings. */
+export const SETTINGS = Symbol('ClientSettings');
+
+/** Where the configuration of clients may stand; a later file wins. */
+export function clientConfigurationFiles(env: NodeJS.ProcessEnv): string[] {
+  if (env.DMS_CONFIG_FILE !== undefined) return [env.DMS_CONFIG_FILE];
+  return ['/etc/trilio-dms/client.conf', join(homedir(), '.trilio-dms', 'client.conf')];
+}
+
+/** @throws SettingsError that names every bad setting at once */
+export function loadClientSettings(env: NodeJS.ProcessEnv = process.env): ClientSettings {
+  return readSettings(CLIENT_SETTINGS, { env, files: clientConfigurationFiles(env), section: 'client' });
+}
+
+function asDatabaseUrl(text: string): Secret {
+  const url = text.replace(/^(mysql|mariadb)\+[a-z]+:/, '$1:');
+  if (
+    !URL.canParse(url) ||
+    !/^(mysql|mariadb):$/.test(new URL(url).protocol) ||
+    new URL(url).pathname.length < 2
+  ) {
+    throw new Error('must be mysql://user:password@host:3306/name');
+  }
+  return new Secret(url);
+}
+
+function asFirstDirectory(text: string): string {
+  return asDirectory(text.split(',')[0].trim());
+}
