@@ -32,4 +32,19 @@ export interface TargetRecord {
   readonly mountedAs: MountedAs | null;
   /** A Python program mounted it and has not unmounted it. */
   readonly legacyHolder: boolean;
+  /** A command with an epoch mounted it, or found it mounted: it is not a Python program's alone. */
+  readonly epochHolder: boolean;
+}
+
+/** The record of a target that the node has heard nothing of. */
+export function emptyRecord(targetId: string): TargetRecord {
+  return {
+    targetId,
+    epoch: 0,
+    operationId: null,
+    outcome: null,
+    mountedAs: null,
+    legacyHolder: false,
+    epochHolder: false,
+  };
 }

@@ -1,0 +1,66 @@
+#!/bin/sh
+# Keeps one FUSE daemon, and outlives dms-server as the daemon does: it has a session of its own and no pipe to it.
+#
+#   fuse-supervisor.sh RECORD_DIRECTORY PID_FILE PROGRAM [ARGUMENT...]
+#
+# Standard input brings the daemon's environment, a line NAME=VALUE for each variable and then a line ".". It holds
+# keys: it is read by the process that becomes the daemon and by no other, so that neither the arguments nor the
+# environment of another process shows them.
+#
+# RECORD_DIRECTORY/daemon   pid, start time (field 22 of /proc/PID/stat) and boot id, written before the daemon runs
+# RECORD_DIRECTORY/log      what it says, and log.1 what it said before; cut: a marker that still older words are lost
+# RECORD_DIRECTORY/exit     once it has ended: exit status (128 + N after signal N) and seconds since 1970
+# RECORD_DIRECTORY/drained  all that it said is in the log
+# PID_FILE                  its pid, while it runs
+umask 022
+record=$1
+pid_file=$2
+shift 2
+log_limit=262144
+
+write_identity() { # STATE and the fields after it, see proc_pid_stat(5)
+  shift 19
+  printf '%s %s %s\n' "$pid" "$1" "$boot" >"$record/daemon"
+}
+
+become_daemon() { # PROGRAM [ARGUMENT...]
+  read -r boot </proc/sys/kernel/random/boot_id || exit 125
+  read -r stat </proc/self/stat || exit 125
+  pid=${stat%% *}
+  # The command in brackets may hold anything: the fields after it are cut out and split.
+  # shellcheck disable=SC2086
+  write_identity ${stat##*")" } || exit 125
+  # Without noclobber a symbolic link in the place of the file would be followed.
+  (set -C && printf '%s\n' "$pid" >"$pid_file") || echo "The PID file $pid_file could not be written."
+  while IFS= read -r variable; do
+    if [ "$variable" = . ]; then
+      exec "$@" </dev/null
+    fi
+    export "${variable?}"
+  done
+  echo 'The environment did not arrive whole, nothing was started.'
+  exit 125
+}
+
+# Reads whatever comes: a daemon whose output nobody reads stops at the next line that it writes. It is read on also
+# where the log cannot be written.
+drain() {
+  while report=$(LC_ALL=C dd bs=64k count=1 2>&1 >>"$record/log" || LC_ALL=C dd bs=64k count=1 2>&1 >/dev/null); do
+    case $report in '0+0 records in'*) break ;; esac
+    if [ "$(wc -c <"$record/log")" -gt "$log_limit" ]; then
+      [ ! -e "$record/log.1" ] || : >"$record/cut"
+      mv -f "$record/log" "$record/log.1"
+    fi
+  done
+}
+
+{
+  (become_daemon "$@")
+  status=$?
+  printf '%s %s\n' "$status" "$(date +%s)" >"$record/exit.new" && mv -f "$record/exit.new" "$record/exit"
+  # The file may be that of the next daemon already, or an operator's.
+  if read -r pid rest <"$record/daemon" && read -r named <"$pid_file" && [ "$named" = "$pid" ]; then
+    rm -f "$pid_file"
+  fi
+} 2>&1 | drain
+: >"$record/drained"

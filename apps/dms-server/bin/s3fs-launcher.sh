@@ -1,0 +1,29 @@
+#!/bin/sh
+# Stands in for s3vaultfuse.py where that is not installed: takes the same environment, no arguments, and becomes s3fs
+# in the foreground. The keys stay in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), where s3fs finds them.
+set -u
+fail() {
+  echo "[CRT] s3fs-launcher: $1"
+  exit 64
+}
+
+bucket=${vault_s3_bucket:-}
+mount_path=${vault_data_directory:-}
+case $bucket in '' | -*) fail 'vault_s3_bucket is not the name of a bucket' ;; esac
+case $mount_path in /*) ;; *) fail 'vault_data_directory is not an absolute path' ;; esac
+
+# A dead endpoint fails within seconds. Errors are logged: a write that did not reach the bucket must be seen.
+set -- -f -o fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev \
+  -o connect_timeout=3,readwrite_timeout=10,retries=2,dbglevel=err
+if [ -n "${vault_s3_endpoint_url:-}" ]; then
+  set -- "$@" -o "url=$vault_s3_endpoint_url" -o use_path_request_style
+elif [ "${vault_s3_ssl:-true}" = false ]; then
+  set -- "$@" -o url=http://s3.amazonaws.com
+fi
+[ -z "${vault_s3_region_name:-}" ] || set -- "$@" -o "endpoint=$vault_s3_region_name"
+[ "${vault_s3_ssl_verify:-true}" = true ] || set -- "$@" -o no_check_certificate,ssl_verify_hostname=0
+[ -z "${vault_s3_ssl_cert:-}" ] || export CURL_CA_BUNDLE="$vault_s3_ssl_cert"
+[ "${dms_read_only:-false}" = false ] || set -- "$@" -o ro
+
+command -v s3fs >/dev/null || fail 's3fs is not installed (package s3fs, or s3fs-fuse)'
+exec s3fs "$bucket" "$mount_path" "$@"

@@ -1,0 +1,166 @@
+import { performance } from 'node:perf_hooks';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
+import { DmsError, type NodeCommand } from '@app/contracts';
+import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { FenceService } from '../fence/fence.service';
+import { HelloService } from '../hello/hello.service';
+import { deadlineIn } from '../providers/deadlines';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { BROKER_FACTORY, type BrokerFactory } from './broker.provider';
+import { CommandConsumer, type Delivery } from './command-consumer';
+import { CommandContext } from './command.context';
+import { decodeMessage } from './command.decoder';
+import { type CommandResult, failure, refusal } from './command-result';
+import { callerWaits } from './legacy-caller.check';
+import { encodeReply } from './reply.encoder';
+import { within } from './within';
+
+/** Commands in flight may take this long to end when the server is told to stop. */
+const DRAIN_MS = 15_000;
+/** For a message whose sender does not say how long it waits. */
+const DEFAULT_DEADLINE_MS = 300_000;
+const PSEUDO_QUEUE = 'amq.rabbitmq.reply-to.';
+
+/** A type, for NestJS' base class takes a record of handlers, which an interface is not. */
+type ServerEvents = {
+  /** Commands cannot be consumed any more, and the server is to end. */
+  failure: (error: Error) => void;
+};
+
+/**
+ * NestJS transport on the node's queue, which Python programs use too: bare JSON both ways, the pattern is the body's
+ * `action`, every message gets one reply, and is acknowledged after it. docs/WIRE.md is its specification.
+ */
+@Injectable()
+export class NodeCommandServer extends Server<ServerEvents> implements CustomTransportStrategy {
+  protected override readonly logger = new Logger(NodeCommandServer.name);
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #consumer: CommandConsumer;
+  #onFailure: (error: Error) => void = () => undefined;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(BROKER_FACTORY) connect: BrokerFactory,
+    private readonly hello: HelloService,
+    private readonly fences: FenceService,
+  ) {
+    super();
+    this.#consumer = new CommandConsumer({
+      node: settings.nodeId,
+      connect,
+      beforeConsuming: (connection) => hello.begin(connection),
+      onDelivery: (delivery) => {
+        this.#take(delivery);
+      },
+      onFailure: (error) => {
+        this.#onFailure(error);
+      },
+    });
+  }
+
+  get isConsuming(): boolean {
+    return this.#consumer.isConsuming;
+  }
+
+  override on<E extends keyof ServerEvents>(_event: E, callback: ServerEvents[E]): void {
+    this.#onFailure = callback;
+  }
+
+  override unwrap<T>(): T {
+    return this.#consumer as T;
+  }
+
+  override async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.#consumer.start();
+      callback();
+    } catch (error) {
+      callback(error);
+    }
+  }
+
+  /** Stops consuming, ends what is in flight, then goes. Mounts stay. */
+  override async close(): Promise<void> {
+    await this.#consumer.stop();
+    const drained = Promise.allSettled(this.#inFlight);
+    await within(drained, DRAIN_MS, 'commands in flight').catch(() => {
+      this.logger.warn(`${this.#inFlight.size} commands are still in flight; they go back to the queue`);
+    });
+    this.hello.end();
+    await this.#consumer.close();
+  }
+
+  #take(delivery: Delivery): void {
+    const work = this.#answer(delivery).catch((error: unknown) => {
+      // The channel has gone: the broker will deliver the command again, and the fence will know it.
+      this.logger.warn({ msg: 'A command could not be answered', err: error });
+    });
+    this.#inFlight.add(work);
+    void work.finally(() => this.#inFlight.delete(work));
+  }
+
+  async #answer(delivery: Delivery): Promise<void> {
+    const begun = performance.now();
+    const decoded = decodeMessage(delivery.message.content, this.settings.nodeId);
+    const result =
+      decoded.kind === 'refused'
+        ? refusal(decoded.error)
+        : await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery));
+    this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
+    this.#reply(delivery, result, decoded.extended);
+    delivery.channel.ack(delivery.message);
+  }
+
+  async #handle(command: NodeCommand, context: CommandContext): Promise<CommandResult> {
+    const handler = this.getHandlerByPattern(command.action);
+    if (handler === null) return refusal(new DmsError('INTERNAL', `No handler for "${command.action}"`));
+    try {
+      const answer = (await handler(command, context)) as CommandResult | Observable<CommandResult>;
+      return isObservable(answer) ? await lastValueFrom(answer) : answer;
+    } catch (error) {
+      if (!(error instanceof DmsError)) this.logger.error({ msg: `"${command.action}" failed`, err: error });
+      return failure(DmsError.from(error));
+    }
+  }
+
+  #contextOf(command: NodeCommand, { message, connection }: Delivery): CommandContext {
+    const { expiration, replyTo } = message.properties as { expiration?: unknown; replyTo?: unknown };
+    const deadline = deadlineIn(command.envelope?.deadline_ms ?? DEFAULT_DEADLINE_MS);
+    const dated = command.envelope !== null || (expiration !== undefined && expiration !== '');
+    if (typeof replyTo !== 'string' || dated) {
+      return new CommandContext(deadline, () => Promise.resolve(true));
+    }
+    return new CommandContext(deadline, () => callerWaits(connection, replyTo));
+  }
+
+  #reply({ message, channel }: Delivery, result: CommandResult, extended: boolean): void {
+    const { replyTo, correlationId } = message.properties as { replyTo?: unknown; correlationId?: unknown };
+    if (typeof replyTo !== 'string' || replyTo === '') {
+      this.logger.warn('A command named no reply queue: nobody learns how it ended');
+      return;
+    }
+    const answerer = { node: this.settings.nodeId, incarnation: this.fences.incarnation };
+    channel.publish('', replyTo, encodeReply(result, extended, answerer), {
+      contentType: 'application/json',
+      persistent: false,
+      // The broker returns what it cannot route, and so we learn of it; its own reply queues it never counts.
+      mandatory: !replyTo.startsWith(PSEUDO_QUEUE),
+      ...(typeof correlationId === 'string' ? { correlationId } : {}),
+    });
+  }
+
+  #log(command: NodeCommand | null, result: CommandResult, milliseconds: number): void {
+    const target = command !== null && 'request' in command ? command.request.backup_target.id : undefined;
+    this.logger.log({
+      msg: `${command?.action ?? 'A message'}: ${result.status}`,
+      target: target ?? (command !== null && 'targetId' in command ? command.targetId : undefined),
+      jobid: command !== null && 'request' in command ? command.request.job.jobid : undefined,
+      epoch: command?.envelope?.epoch,
+      operation: command?.envelope?.operation_id,
+      code: result.error_code ?? undefined,
+      error: result.error_msg ?? undefined,
+      ms: Math.round(milliseconds),
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { DmsError, fileNameOf } from '@app/contracts';
+import { TEMPORARY_SUFFIX, writeAtomically } from './atomic-file';
+import { type FenceMemory } from './fence-memory.interface';
+import { decodeRecord, encodeRecord } from './record-codec';
+import { type TargetRecord } from './target-record';
+
+const RECORD_SUFFIX = '.json';
+
+/**
+ * The memory as files: `<run>/node.json` with the incarnation and the boot that it belongs to, and one file for each
+ * target in `<run>/targets`. All of it is read at the start; only one server works on a run directory (server.lock).
+ */
+export class FileFenceMemory implements FenceMemory {
+  readonly incarnation: string;
+  readonly #logger = new Logger(FileFenceMemory.name);
+  readonly #records = new Map<string, TargetRecord>();
+  /** Which target's record a file holds: a target may be called as the hash of another one's name. */
+  readonly #owners = new Map<string, string>();
+  readonly #nodeFile: string;
+  readonly #targets: string;
+
+  /** @throws Error if the run directory cannot be read or written */
+  constructor(
+    readonly runDir: string,
+    readonly bootId: string,
+  ) {
+    this.#nodeFile = join(runDir, 'node.json');
+    this.#targets = join(runDir, 'targets');
+    mkdirSync(this.#targets, { recursive: true, mode: 0o700 });
+    this.incarnation = this.#load() ?? this.#begin();
+  }
+
+  get(targetId: string): TargetRecord | null {
+    return this.#records.get(targetId) ?? null;
+  }
+
+  all(): readonly TargetRecord[] {
+    return [...this.#records.values()];
+  }
+
+  save(record: TargetRecord): void {
+    const name = fileNameOf(record.targetId);
+    const owner = this.#owners.get(name) ?? record.targetId;
+    if (owner !== record.targetId) {
+      throw new DmsError('CONFLICT', `Target "${record.targetId}" has the file name of another target`);
+    }
+    try {
+      writeAtomically(this.#fileOf(name), encodeRecord(record));
+    } catch (error) {
+      throw new DmsError('INTERNAL', `The node's memory cannot be written (${codeOf(error)})`, {
+        cause: error,
+      });
+    }
+    this.#records.set(record.targetId, record);
+    this.#owners.set(name, record.targetId);
+  }
+
+  problem(): string | null {
+    try {
+      accessSync(this.#targets, constants.W_OK);
+      const node = JSON.parse(readFileSync(this.#nodeFile, 'utf8')) as { incarnation?: unknown };
+      return node.incarnation === this.incarnation ? null : 'node.json was changed by somebody else';
+    } catch (error) {
+      return `the memory in the run directory cannot be used (${codeOf(error)})`;
+    }
+  }
+
+  /** The incarnation that is remembered, its records loaded; null where the memory is void. */
+  #load(): string | null {
+    try {
+      if (!existsSync(this.#nodeFile)) return this.#forget('there is none yet');
+      const node = JSON.parse(readFileSync(this.#nodeFile, 'utf8')) as Record<string, unknown>;
+      if (typeof node.incarnation !== 'string' || node.incarnation === '') {
+        return this.#forget('node.json is damaged');
+      }
+      if (node.boot_id !== this.bootId) return this.#forget('the node was booted since');
+      for (const file of readdirSync(this.#targets)) this.#loadRecord(file);
+      return node.incarnation;
+    } catch (error) {
+      return this.#forget(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #loadRecord(file: string): void {
+    const path = join(this.#targets, file);
+    if (file.endsWith(TEMPORARY_SUFFIX)) {
+      rmSync(path, { force: true });
+      return;
+    }
+    try {
+      const record = decodeRecord(readFileSync(path, 'utf8'));
+      const name = fileNameOf(record.targetId);
+      if (file !== `${name}${RECORD_SUFFIX}`) throw new Error('is the record of another target');
+      this.#records.set(record.targetId, record);
+      this.#owners.set(name, record.targetId);
+    } catch (error) {
+      throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
+
+  #forget(reason: string): null {
+    this.#logger.warn({ msg: `The node begins with an empty memory: ${reason}`, runDir: this.runDir });
+    this.#records.clear();
+    this.#owners.clear();
+    return null;
+  }
+
+  /** Old records go before the new incarnation is written: they must never be read as its own. */
+  #begin(): string {
+    rmSync(this.#nodeFile, { force: true });
+    for (const file of readdirSync(this.#targets)) rmSync(join(this.#targets, file), { force: true });
+    const incarnation = randomUUID();
+    writeAtomically(this.#nodeFile, `${JSON.stringify({ incarnation, boot_id: this.bootId })}\n`);
+    return incarnation;
+  }
+
+  #fileOf(name: string): string {
+    return join(this.#targets, `${name}${RECORD_SUFFIX}`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'not readable';
+}

@@ -1,0 +1,127 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { fileNameOf } from '@app/contracts';
+import { FileFenceMemory } from './fence-memory.repository';
+import { FenceService } from './fence.service';
+import { emptyRecord } from './target-record';
+
+const BOOT = 'boot-1';
+Logger.overrideLogger(false);
+
+describe('FileFenceMemory', () => {
+  let runDir: string;
+  const open = (bootId = BOOT): FileFenceMemory => new FileFenceMemory(runDir, bootId);
+
+  beforeEach(() => {
+    runDir = mkdtempSync(join(tmpdir(), 'dms-fence-'));
+  });
+
+  afterEach(() => {
+    rmSync(runDir, { recursive: true, force: true });
+  });
+
+  it('remembers records and its incarnation across restarts', () => {
+    const before = open();
+    const record = { ...emptyRecord('t1'), epoch: 5, operationId: 'op' };
+    before.save(record);
+    const after = open();
+    expect(after.incarnation).toBe(before.incarnation);
+    expect(after.get('t1')).toEqual(record);
+    expect(after.problem()).toBeNull();
+  });
+
+  it.each([
+    ['a reboot', () => undefined, 'boot-2'],
+    ['a lost node.json', (): void => rmSync(join(runDir, 'node.json')), BOOT],
+    ['a torn node.json', (): void => writeFileSync(join(runDir, 'node.json'), '{"incar'), BOOT],
+    [
+      'a torn record',
+      (): void => writeFileSync(join(runDir, 'targets', 't1.json'), '{"targetId":"t1"'),
+      BOOT,
+    ],
+    ['a record of another shape', (): void => writeFileSync(join(runDir, 'targets', 't1.json'), '{}'), BOOT],
+  ])('begins a new incarnation without records after %s', (_what, damage, bootId) => {
+    const before = open();
+    before.save({ ...emptyRecord('t1'), epoch: 5 });
+    damage();
+    const after = open(bootId);
+    expect(after.incarnation).not.toBe(before.incarnation);
+    expect(after.all()).toEqual([]);
+    expect(readdirSync(join(runDir, 'targets'))).toEqual([]);
+    expect(open(bootId).incarnation).toBe(after.incarnation);
+  });
+
+  it('passes over a file that was being written when the server died', () => {
+    const before = open();
+    writeFileSync(join(runDir, 'targets', 't1.json.tmp'), '{"half');
+    expect(open().incarnation).toBe(before.incarnation);
+    expect(readdirSync(join(runDir, 'targets'))).toEqual([]);
+  });
+
+  it('keeps targets apart of which one is called as the hash of the other', () => {
+    const memory = open();
+    const long = 'x'.repeat(250);
+    memory.save(emptyRecord(long));
+    expect(() => {
+      memory.save(emptyRecord(fileNameOf(long)));
+    }).toThrow(/file name of another target/);
+  });
+
+  it('refuses, and remembers nothing, where it cannot be written', () => {
+    const memory = open();
+    rmSync(join(runDir, 'targets'), { recursive: true });
+    expect(() => {
+      memory.save({ ...emptyRecord('t1'), epoch: 1 });
+    }).toThrow(/cannot be written/);
+    expect(memory.get('t1')).toBeNull();
+    expect(memory.problem()).not.toBeNull();
+  });
+
+  describe('FenceService', () => {
+    const operation = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`;
+    const envelope = (service: FenceService, epoch: number, n: number, incarnation?: string | null) => ({
+      protocol: 1,
+      incarnation: incarnation === undefined ? service.incarnation : incarnation,
+      epoch,
+      operation_id: operation(n),
+      deadline_ms: 1000,
+    });
+
+    it('lets an epoch through once, for one operation', () => {
+      const service = new FenceService(open());
+      expect(service.admit('t1', envelope(service, 3, 1))).toBe('proceed');
+      expect(service.admit('t1', envelope(service, 3, 1))).toBe('repeat');
+      expect(service.admit('t1', envelope(service, 3, 2))).toBe('stale');
+      expect(service.admit('t1', envelope(service, 2, 3))).toBe('stale');
+      expect(service.admit('t1', envelope(service, 4, 4))).toBe('proceed');
+      expect(service.admit('t2', envelope(service, 1, 5))).toBe('proceed');
+    });
+
+    it('remembers an epoch on receipt', () => {
+      const service = new FenceService(open());
+      service.admit('t1', envelope(service, 3, 1));
+      const text = readFileSync(join(runDir, 'targets', 't1.json'), 'utf8');
+      expect(JSON.parse(text)).toMatchObject({ epoch: 3, operationId: operation(1), outcome: null });
+    });
+
+    it('takes a command of another or of no incarnation for stale, and epoch 0 too', () => {
+      const service = new FenceService(open());
+      expect(service.admit('t1', envelope(service, 3, 1, 'another'))).toBe('stale');
+      expect(service.admit('t1', envelope(service, 3, 1, null))).toBe('stale');
+      expect(service.admit('t1', envelope(service, 0, 1))).toBe('stale');
+    });
+
+    it('records an outcome only under the epoch that is still the last', () => {
+      const service = new FenceService(open());
+      const outcome = { status: 'success', error_code: null, error_msg: null, success_msg: 'done' } as const;
+      service.admit('t1', envelope(service, 3, 1));
+      service.admit('t1', envelope(service, 4, 2));
+      service.settle('t1', envelope(service, 3, 1), outcome);
+      expect(service.recordOf('t1').outcome).toBeNull();
+      service.settle('t1', envelope(service, 4, 2), outcome);
+      expect(service.recordOf('t1').outcome).toEqual(outcome);
+    });
+  });
+});

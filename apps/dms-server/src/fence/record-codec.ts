@@ -1,0 +1,62 @@
+import { isErrorCode, TARGET_TYPES } from '@app/contracts';
+import { type MountedAs, type RecordedOutcome, type TargetRecord } from './target-record';
+
+type Fields = Record<string, unknown>;
+
+export function encodeRecord(record: TargetRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/**
+ * The record in a file's text.
+ *
+ * @throws Error if it is torn or of another shape: then the memory as a whole cannot be trusted
+ */
+export function decodeRecord(text: string): TargetRecord {
+  const fields = JSON.parse(text) as unknown;
+  if (!isFields(fields)) throw new Error('is not an object');
+  const { targetId, epoch, operationId, outcome, mountedAs, legacyHolder, epochHolder } = fields;
+  if (
+    typeof targetId !== 'string' ||
+    !Number.isSafeInteger(epoch) ||
+    !isTextOrNull(operationId) ||
+    !(outcome === null || isOutcome(outcome)) ||
+    !(mountedAs === null || isMountedAs(mountedAs)) ||
+    typeof legacyHolder !== 'boolean' ||
+    typeof epochHolder !== 'boolean'
+  ) {
+    throw new Error('has not the fields of a target record');
+  }
+  return { targetId, epoch: epoch as number, operationId, outcome, mountedAs, legacyHolder, epochHolder };
+}
+
+function isOutcome(value: unknown): value is RecordedOutcome {
+  return (
+    isFields(value) &&
+    (value.status === 'success' || value.status === 'error') &&
+    (value.error_code === null || isErrorCode(value.error_code)) &&
+    isTextOrNull(value.error_msg) &&
+    isTextOrNull(value.success_msg)
+  );
+}
+
+function isMountedAs(value: unknown): value is MountedAs {
+  return (
+    isFields(value) &&
+    TARGET_TYPES.some((type) => type === value.type) &&
+    typeof value.source === 'string' &&
+    typeof value.mountPath === 'string' &&
+    typeof value.readOnly === 'boolean' &&
+    (value.mntId === null || Number.isInteger(value.mntId)) &&
+    isTextOrNull(value.device) &&
+    isTextOrNull(value.fstype)
+  );
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}

@@ -1,0 +1,62 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { NodeCommandServer } from '../commands/node-command.server';
+import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+
+const CHECK_MS = 3_000;
+const FUSE_DEVICE = '/dev/fuse';
+
+/** What this node needs to do its work. Nothing here opens a connection or touches a mount. */
+@Injectable()
+export class NodeHealth {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(FENCE_MEMORY) private readonly memory: FenceMemory,
+    private readonly indicators: HealthIndicatorService,
+    private readonly commands: NodeCommandServer,
+  ) {}
+
+  /** Commands are being consumed. */
+  broker(): HealthIndicatorResult {
+    const indicator = this.indicators.check('broker');
+    return this.commands.isConsuming ? indicator.up() : indicator.down('no commands are consumed');
+  }
+
+  /** S3 targets can be mounted. */
+  async fuse(): Promise<HealthIndicatorResult> {
+    return await this.indicators
+      .check('fuse')
+      .attempt(() => usable(FUSE_DEVICE, constants.R_OK | constants.W_OK))
+      .withTimeout(CHECK_MS);
+  }
+
+  /** Mountpoints can be made. A base is a directory of this host, none of our mounts. */
+  async mountBases(): Promise<HealthIndicatorResult> {
+    return await this.indicators
+      .check('mount_bases')
+      .attempt(async () => {
+        for (const base of this.settings.mountBases) await usable(base, constants.W_OK | constants.X_OK);
+      })
+      .withTimeout(CHECK_MS);
+  }
+
+  /** Epochs can be remembered: without that, commands are refused. */
+  fenceMemory(): HealthIndicatorResult {
+    const indicator = this.indicators.check('memory');
+    const problem = this.memory.problem();
+    return problem === null ? indicator.up() : indicator.down(problem);
+  }
+}
+
+async function usable(path: string, mode: number): Promise<void> {
+  try {
+    await access(path, mode);
+  } catch (error) {
+    throw new Error(`${path} cannot be used (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
+      cause: error,
+    });
+  }
+}

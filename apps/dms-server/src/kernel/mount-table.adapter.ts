@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { type MountEntry, type MountTable } from './mount-table.interface';
+import { parseLayersAt, parseMountinfo } from './mountinfo';
+
+/**
+ * The table of this process' mount namespace. The kernel hands it out a page at a time; since Linux 5.8 a cursor keeps
+ * that consistent while mounts come and go. Older kernels can skip lines, and would have to be read until two
+ * readings agree; none of the supported systems has one.
+ */
+@Injectable()
+export class MountTableAdapter implements MountTable {
+  async read(): Promise<MountEntry[]> {
+    return parseMountinfo(await readTable());
+  }
+
+  async layersAt(path: string): Promise<MountEntry[]> {
+    return parseLayersAt(await readTable(), path);
+  }
+}
+
+function readTable(): Promise<string> {
+  return readFile('/proc/self/mountinfo', 'utf8');
+}

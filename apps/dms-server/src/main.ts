@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { PinoLogger, programVersion, SettingsError } from '@app/platform';
+import { startServer } from './server';
+import { loadServerSettings } from './settings/server.settings';
+
+const HELP = `Usage: dms-server [--help | --version]
+
+Mounts and unmounts backup targets on this node, by commands from the message broker.
+Settings come from the environment (DMS_RABBITMQ_URL, DMS_NODE_ID, DMS_MOUNT_BASE, ...)
+and from /etc/trilio-dms/server.conf.
+`;
+const WRONG_USE = 2;
+
+/** Runs until a signal or a failure, and gives the exit status. */
+async function run(args: readonly string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (args.includes('--version')) {
+    process.stdout.write(`${programVersion()}\n`);
+    return 0;
+  }
+  if (args.length > 0) {
+    process.stderr.write(`dms-server: unknown argument "${args[0]}"\n${HELP}`);
+    return WRONG_USE;
+  }
+  return await serve();
+}
+
+async function serve(): Promise<number> {
+  const settings = loadServerSettings();
+  const logger = new PinoLogger({ level: settings.logLevel, name: 'dms-server' });
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  const server = await startServer(settings, logger);
+  try {
+    const signal = await Promise.race([signalled, server.failed]);
+    logger.log(`${signal}: dms-server stops, its mounts stay`, 'dms-server');
+    return 0;
+  } finally {
+    await server.stop();
+  }
+}
+
+run(process.argv.slice(2))
+  .catch((error: unknown) => {
+    process.stderr.write(`dms-server: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof SettingsError ? WRONG_USE : 1;
+  })
+  .then((status) => process.exit(status))
+  .catch(() => process.exit(1));

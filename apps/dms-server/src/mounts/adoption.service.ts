@@ -1,0 +1,55 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { FenceService } from '../fence/fence.service';
+import { type TargetRecord } from '../fence/target-record';
+import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
+import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { ObservationService } from './observation.service';
+
+const WORLD_WRITABLE = 0o002;
+
+/** What is done before the first hello: the node finds again what an earlier dms-server left. */
+@Injectable()
+export class AdoptionService {
+  readonly #logger = new Logger(AdoptionService.name);
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
+    @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
+    private readonly observations: ObservationService,
+    private readonly fences: FenceService,
+  ) {}
+
+  /** Ends left-over children, then takes up the mounts that stand and forgets those that are gone. */
+  async adopt(): Promise<void> {
+    for (const base of this.settings.mountBases) await this.#prepareBase(base);
+    await this.children.endLeftOver();
+    let adopted = 0;
+    for (const record of this.fences.records()) if (await this.#adopt(record)) adopted += 1;
+    this.#logger.log({ msg: `${adopted} mount(s) adopted`, incarnation: this.fences.incarnation });
+  }
+
+  async #prepareBase(base: string): Promise<void> {
+    await mkdir(base, { recursive: true, mode: 0o755 });
+    if (((await stat(base)).mode & WORLD_WRITABLE) === 0) return;
+    this.#logger.warn(`Everybody may write to the mount base ${base}: data may get beside a mount unnoticed`);
+  }
+
+  /** Does not look into mounts: a hung one must not hold up the start. */
+  async #adopt({ targetId, mountedAs }: TargetRecord): Promise<boolean> {
+    if (mountedAs === null) return false;
+    const { layers, ours, childrenLeft, daemonPid } = await this.observations.survey(targetId);
+    if (layers.length === 0 && childrenLeft === 0 && daemonPid === null) {
+      this.fences.noteAbsent(targetId);
+      this.guard.removeLater(mountedAs.mountPath);
+      return false;
+    }
+    const top = layers.at(-1);
+    if (!ours || top === undefined) return false;
+    const { mntId, device, fstype } = top;
+    this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
+    return true;
+  }
+}

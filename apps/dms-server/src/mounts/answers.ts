@@ -1,0 +1,67 @@
+import { type DmsError, type ErrorCode, type MountObservation } from '@app/contracts';
+import { type CommandResult } from '../commands/command-result';
+
+type Extras = Partial<Pick<CommandResult, 'acted' | 'error_code'>>;
+
+/** A success, with what was seen at the end. */
+export function success(text: string, mount: MountObservation, extras: Extras = {}): CommandResult {
+  return {
+    status: 'success',
+    error_code: null,
+    error_msg: null,
+    success_msg: text,
+    mountPath: mount.mount_path,
+    epoch: mount.epoch,
+    mount,
+    acted: true,
+    ...extras,
+  };
+}
+
+/** An error, with what was seen at the end. */
+export function problem(
+  code: ErrorCode,
+  text: string,
+  mount: MountObservation,
+  extras: Extras = {},
+): CommandResult {
+  return {
+    status: 'error',
+    error_code: code,
+    error_msg: text,
+    success_msg: null,
+    mountPath: mount.mount_path,
+    epoch: mount.epoch,
+    mount,
+    acted: true,
+    ...extras,
+  };
+}
+
+/**
+ * An error that settles nothing: the sender has to fence before it can know.
+ *
+ * @param what what went wrong, as the beginning of a sentence
+ */
+export function uncertain(what: string, mount: MountObservation): CommandResult {
+  return problem('TIMEOUT', `${what}; the outcome is unknown: ${reasonOf(mount)}`, {
+    ...mount,
+    state: 'unknown',
+  });
+}
+
+/** True for an answer that {@link uncertain} made: it is no outcome to be remembered. */
+export function isUncertain(result: CommandResult): boolean {
+  return result.error_code === 'TIMEOUT' && result.acted;
+}
+
+function reasonOf({ children_left, mount_path }: MountObservation): string {
+  return children_left > 0
+    ? `${children_left} process(es) of an earlier command may still act`
+    : `${mount_path ?? 'the mount'} gives no answer`;
+}
+
+/** A refusal with what was seen, for which nothing was done. */
+export function refused(error: DmsError, mount: MountObservation): CommandResult {
+  return problem(error.code, error.message, mount, { acted: false });
+}

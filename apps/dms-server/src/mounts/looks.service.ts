@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { type LookCommand, type MountObservation } from '@app/contracts';
+import { type CommandResult } from '../commands/command-result';
+import { FenceService } from '../fence/fence.service';
+import { type Deadline } from '../providers/target-provider.interface';
+import { success, uncertain } from './answers';
+import { type LookHint, ObservationService, type Survey } from './observation.service';
+import { TargetQueues } from './target-queue';
+
+/** Answers what is seen of a target. */
+@Injectable()
+export class LooksService {
+  constructor(
+    private readonly observations: ObservationService,
+    private readonly fences: FenceService,
+    private readonly queues: TargetQueues,
+  ) {}
+
+  /** What is seen now, beside the target's queue. While a command is in the queue nothing is certain. */
+  async glance(targetId: string, hint: LookHint, deadline: Deadline): Promise<MountObservation> {
+    const busy = this.queues.isBusy(targetId);
+    const mount = await this.observations.observe(targetId, hint, busy ? 0 : deadline.remainingMs());
+    return busy || this.queues.isBusy(targetId) ? { ...mount, state: 'unknown' } : mount;
+  }
+
+  /** Reports, and changes nothing. */
+  async probe(command: LookCommand, deadline: Deadline): Promise<CommandResult> {
+    const mount = await this.glance(command.targetId, command, deadline);
+    return success(sentenceOf(mount), mount);
+  }
+
+  /**
+   * Reports with nothing of the target under way: the call stands at the head of its queue, and its epoch keeps all
+   * that is older from acting later. A mount that the ledger knows, and that a lost memory did not, is remembered again.
+   */
+  async fence(command: LookCommand, deadline: Deadline): Promise<CommandResult> {
+    const survey = await this.observations.survey(command.targetId, command);
+    const mount = await this.observations.observed(survey, deadline.remainingMs());
+    if (mount.state === 'unknown') return uncertain('The target is fenced', mount);
+    if (mount.state === 'absent') this.fences.noteAbsent(command.targetId);
+    else if (mount.state !== 'foreign') this.#adopt(survey, mount);
+    return success(sentenceOf(mount), mount);
+  }
+
+  #adopt({ record, expected, ours }: Survey, mount: MountObservation): void {
+    if (expected === null || !ours) return;
+    const { mnt_id, device, fstype, read_only } = mount;
+    const mountedAs = { ...expected, mntId: mnt_id, device, fstype };
+    if (record.mountedAs !== null) this.fences.note(record.targetId, { mountedAs });
+    else {
+      // It was in the ledger, and so it is not a Python program's alone.
+      const readOnly = read_only ?? false;
+      this.fences.note(record.targetId, { mountedAs: { ...mountedAs, readOnly }, epochHolder: true });
+    }
+  }
+}
+
+function sentenceOf(mount: MountObservation): string {
+  return `Target ${mount.backup_target_id} is ${mount.state} at ${mount.mount_path ?? 'no path'}`;
+}

@@ -1,0 +1,83 @@
+import { performance } from 'node:perf_hooks';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { type MountUser } from '@app/contracts';
+import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
+import { type MountUsers } from './mount-users.interface';
+
+const SEARCH_MS = 3_000;
+/**
+ * Of the many directories below /proc/<pid> only these hold links to what the process uses. Complaints (kernel threads
+ * have no program) would only crowd out what was found.
+ */
+const SEARCH = String.raw`exec find /proc -mindepth 2 -maxdepth 3 \
+  -type d ! -name fd ! -name map_files -prune -o \
+  -type l '(' -lname "$1" -o -lname "$1/*" ')' -printf '%p %l\n' 2>/dev/null`;
+const NAMESPACES_MS = 2_000;
+const MAX_USERS = 20;
+const FOUND_LINE = /^\/proc\/(\d+)\/\S+ (.*)$/;
+
+/**
+ * Users are found by find(1), which reads the links below /proc/<pid> and follows none of them. It runs as a child with
+ * a deadline, for even such a link can hang on a process that is itself stuck in the kernel.
+ */
+@Injectable()
+export class ProcMountUsers implements MountUsers {
+  constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
+
+  async usersOf(targetId: string, mountPath: string): Promise<MountUser[]> {
+    const pattern = mountPath.replace(/[\\*?[\]]/g, String.raw`\$&`);
+    const outcome = await this.children.run({
+      targetId,
+      program: '/bin/sh',
+      args: ['-c', SEARCH, 'sh', pattern],
+      deadlineMs: SEARCH_MS,
+    });
+    return outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
+  }
+
+  async otherNamespaces(device: string): Promise<MountUser[]> {
+    const end = performance.now() + NAMESPACES_MS;
+    const seen = new Set([await readlink('/proc/self/ns/mnt')]);
+    const users: MountUser[] = [];
+    for (const name of await readdir('/proc')) {
+      if (performance.now() > end || users.length >= MAX_USERS) break;
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const namespace = await readlink(`/proc/${name}/ns/mnt`);
+        if (seen.has(namespace)) continue;
+        seen.add(namespace);
+        const table = await readFile(`/proc/${name}/mountinfo`, 'utf8');
+        const mount = table.split('\n').find((line) => line.split(' ')[2] === device);
+        if (mount === undefined) continue;
+        const path = mount.split(' ')[4] ?? null;
+        users.push({ pid: Number(name), command: await commandOf(Number(name)), path });
+      } catch {
+        // The process has ended meanwhile.
+      }
+    }
+    return users;
+  }
+
+  /** The first find of each process. */
+  async #named(output: string): Promise<MountUser[]> {
+    const paths = new Map<number, string>();
+    for (const line of output.split('\n')) {
+      const [, pid, path] = FOUND_LINE.exec(line) ?? [];
+      if (pid !== undefined && !paths.has(Number(pid)) && paths.size < MAX_USERS)
+        paths.set(Number(pid), path);
+    }
+    return await Promise.all(
+      [...paths].map(async ([pid, path]) => ({ pid, command: await commandOf(pid), path })),
+    );
+  }
+}
+
+/** The name of the program alone: the whole command line may hold secrets, and reading it can hang. */
+async function commandOf(pid: number): Promise<string> {
+  try {
+    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+  } catch {
+    return '(ended)';
+  }
+}

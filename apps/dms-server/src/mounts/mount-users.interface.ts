@@ -1,0 +1,16 @@
+import { type MountUser } from '@app/contracts';
+
+/** Finds who keeps a mount. Looking never touches the mount and takes bounded time. */
+export interface MountUsers {
+  /** Processes with a working directory, root, program or open file at or below `mountPath`. */
+  usersOf(targetId: string, mountPath: string): Promise<MountUser[]>;
+  /**
+   * Processes in other mount namespaces in which a device is still mounted: there an unmount here does not end it.
+   * One process is named for each namespace.
+   *
+   * @param device `major:minor`
+   */
+  otherNamespaces(device: string): Promise<MountUser[]>;
+}
+
+export const MOUNT_USERS = Symbol('MountUsers');

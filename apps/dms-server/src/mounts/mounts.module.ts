@@ -1,0 +1,35 @@
+import { Module } from '@nestjs/common';
+import { FenceModule } from '../fence/fence.module';
+import { ProvidersModule } from '../providers/providers.module';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { AdoptionService } from './adoption.service';
+import { LooksService } from './looks.service';
+import { ProcMountUsers } from './mount-users.adapter';
+import { MOUNT_USERS } from './mount-users.interface';
+import { MountsController } from './mounts.controller';
+import { MountsService } from './mounts.service';
+import { ObservationService } from './observation.service';
+import { TargetCommandsService } from './target-commands.service';
+import { TargetQueues } from './target-queue';
+import { UnmountsService } from './unmounts.service';
+
+@Module({
+  imports: [FenceModule, ProvidersModule],
+  controllers: [MountsController],
+  providers: [
+    {
+      provide: TargetQueues,
+      useFactory: ({ queueLimit }: ServerSettings) => new TargetQueues(queueLimit),
+      inject: [SETTINGS],
+    },
+    { provide: MOUNT_USERS, useClass: ProcMountUsers },
+    AdoptionService,
+    LooksService,
+    MountsService,
+    ObservationService,
+    TargetCommandsService,
+    UnmountsService,
+  ],
+  exports: [AdoptionService, LooksService, ObservationService],
+})
+export class MountsModule {}

@@ -1,0 +1,143 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError, type MountObservation, type TargetCommand } from '@app/contracts';
+import { type CommandResult } from '../commands/command-result';
+import { atMost } from '../commands/deadline';
+import { FenceService } from '../fence/fence.service';
+import { type MountedAs, type TargetRecord } from '../fence/target-record';
+import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
+import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { type Deadline, type MountPlan } from '../providers/target-provider.interface';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { problem, refused, success, uncertain } from './answers';
+import { conflictAt, differenceOf, mountedAsOf, planOf } from './mount-plan';
+import { NO_HINT, ObservationService } from './observation.service';
+import { TargetQueues } from './target-queue';
+
+const TYPE_NAMES = { s3: 'S3', nfs: 'NFS' } as const;
+
+/** Mounts targets. Each call stands at the head of its target's queue. */
+@Injectable()
+export class MountsService {
+  readonly #logger = new Logger(MountsService.name);
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
+    private readonly observations: ObservationService,
+    private readonly fences: FenceService,
+    private readonly queues: TargetQueues,
+  ) {}
+
+  /** Mounts a target, or finds that it is mounted as asked for. The answer says what was seen at the end. */
+  async mount(command: TargetCommand, deadline: Deadline): Promise<CommandResult> {
+    const { id, filesystem_export_mount_path } = command.request.backup_target;
+    const hint = { ...NO_HINT, mountPath: filesystem_export_mount_path ?? null };
+    const before = await this.observations.observe(id, hint, deadline.remainingMs());
+    let plan: MountPlan;
+    try {
+      plan = planOf(command.request, this.settings.mountBases);
+      const standing = this.#answerByStanding(command, plan, before);
+      if (standing !== null) return standing;
+      await this.#forgetAbsentOthers(plan);
+      this.#claim(command, plan, await this.table.read());
+    } catch (error) {
+      if (error instanceof DmsError) return refused(error, before);
+      throw error;
+    }
+    return await this.#mountClaimed(plan, deadline);
+  }
+
+  /** The answer where this target is mounted already, or cannot be told to be absent; null where it is absent. */
+  #answerByStanding(command: TargetCommand, plan: MountPlan, before: MountObservation): CommandResult | null {
+    if (before.state === 'unknown') return uncertain('The target was not mounted', before);
+    const { mountedAs } = this.fences.recordOf(plan.targetId);
+    // What stands at the default path of a target that was never mounted is judged with the path that is asked for.
+    if (before.state === 'absent' || mountedAs === null) return null;
+    if (before.state === 'foreign') {
+      throw new DmsError('CONFLICT', `${mountedAs.mountPath} is held by a mount that is not this target's`);
+    }
+    if (before.layers > 1) {
+      throw new DmsError('CONFLICT', `${before.layers} layers are mounted at ${mountedAs.mountPath}`);
+    }
+    if (before.state === 'broken') {
+      throw new DmsError(
+        'MOUNT_FAILED',
+        `The mount at ${mountedAs.mountPath} is broken: it has to be unmounted first`,
+      );
+    }
+    const difference = differenceOf(plan, mountedAs);
+    if (difference !== null) throw new DmsError('CONFLICT', `The target is mounted already, ${difference}`);
+    this.fences.remember(plan.targetId, { mountedAs: seen(mountedAs, before), ...this.#holders(command) });
+    return success(`Already mounted at ${plan.mountPath}`, before);
+  }
+
+  /** Another target that is remembered in the way may have been unmounted by somebody else. */
+  async #forgetAbsentOthers(plan: MountPlan): Promise<void> {
+    const inTheWay = (record: TargetRecord): boolean =>
+      record.targetId !== plan.targetId && conflictAt(plan, this.settings.mountBases, [], [record]) !== null;
+    for (const { targetId } of this.fences.records().filter(inTheWay)) {
+      if (this.queues.isBusy(targetId)) continue;
+      const other = await this.observations.observe(targetId, NO_HINT, 0);
+      if (other.state === 'absent' && !this.queues.isBusy(targetId)) this.fences.noteAbsent(targetId);
+    }
+  }
+
+  /** Looks whether the path is free and remembers it as this target's, with nothing in between. */
+  #claim(command: TargetCommand, plan: MountPlan, table: Awaited<ReturnType<MountTable['read']>>): void {
+    const conflict = conflictAt(plan, this.settings.mountBases, table, this.fences.records());
+    if (conflict !== null) throw conflict;
+    const former = this.fences.recordOf(plan.targetId).mountedAs;
+    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...this.#holders(command) });
+    if (former !== null && former.mountPath !== plan.mountPath) this.guard.removeLater(former.mountPath);
+  }
+
+  #holders(command: TargetCommand): Pick<TargetRecord, 'legacyHolder' | 'epochHolder'> {
+    const { legacyHolder, epochHolder } = this.fences.recordOf(command.request.backup_target.id);
+    return {
+      legacyHolder: legacyHolder || command.envelope === null,
+      epochHolder: epochHolder || command.envelope !== null,
+    };
+  }
+
+  async #mountClaimed(plan: MountPlan, deadline: Deadline): Promise<CommandResult> {
+    const provider = this.observations.providerOf(plan.request.backup_target.type);
+    let failure: unknown = null;
+    try {
+      await this.guard.prepare(plan.mountPath);
+      await provider.mount(plan, atMost(deadline, this.settings.mountTimeoutMs));
+    } catch (error) {
+      failure = error;
+      if (!(error instanceof DmsError)) this.#logger.error({ msg: 'A mount met a defect', err: error });
+    }
+    const after = await this.observations.observe(plan.targetId);
+    return failure === null
+      ? this.#mounted(plan, after)
+      : this.#notMounted(plan, after, DmsError.from(failure));
+  }
+
+  #mounted(plan: MountPlan, after: MountObservation): CommandResult {
+    if (after.state !== 'mounted') {
+      const text = `The mount at ${plan.mountPath} was made and is ${after.state} now`;
+      return this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
+    }
+    this.fences.note(plan.targetId, { mountedAs: seen(mountedAsOf(plan), after) });
+    const type = TYPE_NAMES[plan.request.backup_target.type];
+    return success(`${type} target mounted successfully at ${plan.mountPath}`, after);
+  }
+
+  #notMounted(plan: MountPlan, after: MountObservation, error: DmsError): CommandResult {
+    if (after.state === 'unknown') return uncertain(error.message, after);
+    if (after.state === 'absent') {
+      this.fences.noteAbsent(plan.targetId);
+      this.guard.removeLater(plan.mountPath);
+    }
+    // The time-out of a program that is gone leaves nothing unknown: it was looked.
+    const code = error.code === 'TIMEOUT' ? 'MOUNT_FAILED' : error.code;
+    return problem(code, error.message, after);
+  }
+}
+
+function seen(mountedAs: MountedAs, mount: MountObservation): MountedAs {
+  return { ...mountedAs, mntId: mount.mnt_id, device: mount.device, fstype: mount.fstype };
+}

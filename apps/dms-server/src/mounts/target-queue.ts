@@ -1,0 +1,60 @@
+import { DmsError } from '@app/contracts';
+
+interface Line {
+  waiting: number;
+  last: Promise<void>;
+}
+
+/** Lines up the commands of each target: one at a time, in order of arrival; targets do not wait for one another. */
+export class TargetQueues {
+  readonly #lines = new Map<string, Line>();
+
+  /** @param limit commands that may wait for one target, beside the one that is worked on */
+  constructor(private readonly limit: number) {}
+
+  /** True while a command of the target waits or is worked on. */
+  isBusy(targetId: string): boolean {
+    return this.#lines.has(targetId);
+  }
+
+  /** @throws DmsError BUSY if no more commands may wait for the target */
+  requireRoom(targetId: string): void {
+    if ((this.#lines.get(targetId)?.waiting ?? 0) < this.limit) return;
+    throw new DmsError(
+      'BUSY',
+      `${this.limit} commands wait for target "${targetId}" already; try again later`,
+    );
+  }
+
+  /**
+   * Runs `work` when all that came before it for this target has ended.
+   *
+   * @throws DmsError BUSY if no more commands may wait, and whatever `work` throws
+   */
+  async run<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+    this.requireRoom(targetId);
+    const line = this.#lines.get(targetId) ?? { waiting: 0, last: Promise.resolve() };
+    const before = this.#lines.has(targetId) ? line.last : null;
+    this.#lines.set(targetId, line);
+    const turn = this.#turn(line, before, work);
+    const ended = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    line.last = ended;
+    try {
+      return await turn;
+    } finally {
+      if (line.last === ended) this.#lines.delete(targetId);
+    }
+  }
+
+  async #turn<T>(line: Line, before: Promise<void> | null, work: () => Promise<T>): Promise<T> {
+    if (before !== null) {
+      line.waiting += 1;
+      await before;
+      line.waiting -= 1;
+    }
+    return await work();
+  }
+}

@@ -1,0 +1,159 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError, type MountObservation, type MountUser, type TargetCommand } from '@app/contracts';
+import { type CommandResult } from '../commands/command-result';
+import { atMost } from '../commands/deadline';
+import { FenceService } from '../fence/fence.service';
+import { type MountedAs } from '../fence/target-record';
+import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
+import { type Deadline, type UnmountResult } from '../providers/target-provider.interface';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { problem, refused, success, uncertain } from './answers';
+import { MOUNT_USERS, type MountUsers } from './mount-users.interface';
+import { NO_HINT, ObservationService, type Survey } from './observation.service';
+
+/** Unmounts targets, by what the node remembers of them. Each call stands at the head of its target's queue. */
+@Injectable()
+export class UnmountsService {
+  readonly #logger = new Logger(UnmountsService.name);
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
+    @Inject(MOUNT_USERS) private readonly users: MountUsers,
+    private readonly observations: ObservationService,
+    private readonly fences: FenceService,
+  ) {}
+
+  /** Takes a target's mount away, or finds that there is none. The answer says what was seen at the end. */
+  async unmount(command: TargetCommand, deadline: Deadline): Promise<CommandResult> {
+    const { id, filesystem_export_mount_path } = command.request.backup_target;
+    const hint = { ...NO_HINT, mountPath: filesystem_export_mount_path ?? null };
+    const survey = await this.observations.survey(id, hint);
+    const { record, mountPath, layers } = survey;
+    if (survey.childrenLeft > 0)
+      return uncertain('The target was not unmounted', await this.#look(survey, 0));
+    const { mountedAs } = record;
+    const nothingLeft = layers.length === 0 && survey.daemonPid === null;
+    if (nothingLeft) {
+      this.fences.noteAbsent(id);
+      if (mountedAs !== null) this.guard.removeLater(mountPath);
+      return success(`Target not mounted at ${mountPath}`, await this.#look(survey));
+    }
+    // Only a mount that is remembered is known to be ours; whatever else stands there is somebody's.
+    if (mountedAs === null || (layers.length > 0 && !survey.ours)) {
+      const text = `${mountPath} is held by a mount that is not this target's: it is left alone`;
+      return refused(new DmsError('CONFLICT', text), await this.#look(survey));
+    }
+    const shared = await this.#answerForPythonPeers(command, survey);
+    if (shared !== null) return shared;
+    const limited = atMost(deadline, this.settings.unmountTimeoutMs);
+    const result = await this.#take(id, mountedAs, limited);
+    return await this.#answer(command, survey, mountedAs, result);
+  }
+
+  /** A mount that Python programs use beside ours goes only when both have let go of it. */
+  async #answerForPythonPeers(command: TargetCommand, survey: Survey): Promise<CommandResult | null> {
+    const { targetId, legacyHolder, epochHolder } = survey.record;
+    if (command.envelope !== null) {
+      if (!legacyHolder) return null;
+      const text = `A program that sends no epochs still holds the mount at ${survey.mountPath}`;
+      return refused(new DmsError('BUSY', text), await this.#look(survey));
+    }
+    this.fences.remember(targetId, { legacyHolder: false });
+    if (!epochHolder) return null;
+    this.#logger.log({ msg: 'A Python program let go of a mount that others hold: it stays', targetId });
+    const mount = await this.#look(survey, 0);
+    return success(`Target unmounted successfully from ${survey.mountPath}`, mount, { acted: false });
+  }
+
+  async #take(targetId: string, mountedAs: MountedAs, deadline: Deadline): Promise<UnmountResult> {
+    try {
+      return await this.observations.providerOf(mountedAs.type).unmount({ targetId, mountedAs }, deadline);
+    } catch (error) {
+      if (!(error instanceof DmsError)) this.#logger.error({ msg: 'An unmount met a defect', err: error });
+      return { kind: 'failed', reason: DmsError.from(error).message };
+    }
+  }
+
+  async #answer(
+    command: TargetCommand,
+    before: Survey,
+    mountedAs: MountedAs,
+    result: UnmountResult,
+  ): Promise<CommandResult> {
+    const after = await this.observations.survey(before.record.targetId);
+    const mount = await this.#look(after);
+    if (mount.state === 'unknown') return uncertain(reasonOf(result), mount);
+    if (mount.state === 'absent') {
+      return await this.#gone(command, before, mountedAs, mount, result);
+    }
+    // The Python program asked once and will not ask again: what it held stays known as held by none.
+    if (result.kind === 'busy') return await this.#busy(after, mount);
+    const what = mount.mounted ? 'is still mounted' : 'is unmounted, but its daemon runs on';
+    return problem('UNMOUNT_FAILED', `${mountedAs.mountPath} ${what}: ${reasonOf(result)}`, mount);
+  }
+
+  async #gone(
+    command: TargetCommand,
+    before: Survey,
+    mountedAs: MountedAs,
+    mount: MountObservation,
+    result: UnmountResult,
+  ): Promise<CommandResult> {
+    const { targetId } = before.record;
+    this.fences.noteAbsent(targetId);
+    this.guard.removeLater(mountedAs.mountPath);
+    const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
+    const users = await this.#usersElsewhere(targetId, before.layers.at(-1)?.device ?? null);
+    const seen = { ...mount, flush_verified: flushVerified, users };
+    const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
+    // NFS has no daemon that could have failed to flush, unless the unmount itself went wrong.
+    if (flushVerified !== false || command.envelope === null) return success(text, seen);
+    return success(`${text}, but not cleanly: ${reasonOf(result)}`, seen, { error_code: 'UNMOUNTED_DIRTY' });
+  }
+
+  async #busy(after: Survey, mount: MountObservation): Promise<CommandResult> {
+    const found = await this.#found(() => this.users.usersOf(after.record.targetId, after.mountPath));
+    const users = found.filter(({ pid }) => pid !== after.daemonPid);
+    const names = users.map(
+      ({ pid, command, path }) => `${command} (${pid}${path === null ? '' : `, ${path}`})`,
+    );
+    const by = names.length === 0 ? 'by a process that could not be found' : `by ${names.join(', ')}`;
+    return problem('BUSY', `${after.mountPath} is in use ${by}`, { ...mount, users });
+  }
+
+  /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
+  async #usersElsewhere(targetId: string, device: string | null): Promise<readonly MountUser[]> {
+    if (device === null) return [];
+    const users = await this.#found(() => this.users.otherNamespaces(device));
+    if (users.length > 0) {
+      this.#logger.warn({ msg: 'Unmounted here, but mounted on in other namespaces', targetId, users });
+    }
+    return users;
+  }
+
+  /** That its users cannot be found changes nothing of how an unmount went. */
+  async #found(look: () => Promise<MountUser[]>): Promise<MountUser[]> {
+    try {
+      return await look();
+    } catch (error) {
+      this.#logger.warn({ msg: 'The users of a mount cannot be found', err: error });
+      return [];
+    }
+  }
+
+  async #look(survey: Survey, probeMs?: number): Promise<MountObservation> {
+    return await this.observations.observed(survey, probeMs);
+  }
+}
+
+function reasonOf(result: UnmountResult): string {
+  switch (result.kind) {
+    case 'busy':
+      return 'it is in use';
+    case 'failed':
+      return result.reason;
+    case 'gone':
+      return result.detail ?? 'the daemon is not known to have flushed';
+  }
+}

@@ -1,0 +1,148 @@
+import { BASE, nfsCommand, TestNode } from '../testing/test-node';
+
+const PATH = `${BASE}/t1`;
+
+describe('unmount', () => {
+  let node: TestNode;
+  const mount = (epoch: number | null) =>
+    node.send(nfsCommand('mount', epoch === null ? {} : { dms: node.envelope(epoch) }));
+  const unmount = (epoch: number | null, path?: string) =>
+    node.send(nfsCommand('unmount', { path, ...(epoch === null ? {} : { dms: node.envelope(epoch) }) }));
+
+  beforeEach(() => {
+    node = new TestNode();
+  });
+
+  afterEach(() => {
+    node.remove();
+  });
+
+  it('takes away what it mounted, where it mounted it', async () => {
+    await mount(1);
+    await expect(unmount(2, `${BASE}/somewhere-else`)).resolves.toMatchObject({
+      status: 'success',
+      success_msg: `Target unmounted successfully from ${PATH}`,
+      error_code: null,
+      mount: { state: 'absent', mounted: false },
+    });
+    expect(node.kernel.layers).toEqual([]);
+    expect(node.kernel.log).toContain(`remove later ${PATH}`);
+    expect(node.fences.recordOf('t1')).toMatchObject({ epoch: 2, mountedAs: null, epochHolder: false });
+  });
+
+  it('succeeds where nothing is mounted', async () => {
+    await expect(unmount(1)).resolves.toMatchObject({
+      status: 'success',
+      success_msg: `Target not mounted at ${PATH}`,
+    });
+  });
+
+  it("leaves a stranger's mount alone", async () => {
+    node.kernel.mountLayer(PATH, 'server:/export');
+    await expect(unmount(1)).resolves.toMatchObject({
+      error_code: 'CONFLICT',
+      acted: false,
+      mount: { state: 'foreign' },
+    });
+    await mount(2);
+    expect(node.kernel.layers).toHaveLength(1);
+  });
+
+  it("leaves its own mount alone when a stranger's lies over it", async () => {
+    await mount(1);
+    node.kernel.mountLayer(PATH, 'tmpfs', { fstype: 'tmpfs' });
+    await expect(unmount(2)).resolves.toMatchObject({ error_code: 'CONFLICT', mount: { state: 'foreign' } });
+    expect(node.kernel.layers).toHaveLength(2);
+  });
+
+  it('names who keeps it busy, and what stands', async () => {
+    await mount(1);
+    node.nfs.takeAway = false;
+    node.nfs.unmountResult = { kind: 'busy' };
+    await expect(unmount(2)).resolves.toMatchObject({
+      error_code: 'BUSY',
+      error_msg: `${PATH} is in use by tar (42, ${BASE}/t1/file)`,
+      mount: { state: 'mounted', users: [{ pid: 42, command: 'tar' }] },
+    });
+    expect(node.fences.recordOf('t1').mountedAs).not.toBeNull();
+  });
+
+  it('looks again after a failure', async () => {
+    await mount(1);
+    node.nfs.takeAway = false;
+    node.nfs.unmountResult = { kind: 'failed', reason: 'umount: no' };
+    await expect(unmount(2)).resolves.toMatchObject({
+      error_code: 'UNMOUNT_FAILED',
+      error_msg: `${PATH} is still mounted: umount: no`,
+      mount: { state: 'mounted' },
+    });
+    node.nfs.pause = () => {
+      node.kernel.left.set('t1', 1);
+      return Promise.resolve();
+    };
+    await expect(unmount(3)).resolves.toMatchObject({ error_code: 'TIMEOUT', mount: { state: 'unknown' } });
+  });
+
+  it('is a success with a code where it is gone but was not flushed', async () => {
+    await mount(1);
+    node.nfs.unmountResult = { kind: 'gone', flushVerified: false, detail: 'exit status 1' };
+    await expect(unmount(2)).resolves.toMatchObject({
+      status: 'success',
+      error_code: 'UNMOUNTED_DIRTY',
+      success_msg: `Target unmounted successfully from ${PATH}, but not cleanly: exit status 1`,
+      mount: { state: 'absent', flush_verified: false },
+    });
+  });
+
+  it('does not call a target absent whose daemon still runs', async () => {
+    await mount(1);
+    node.nfs.daemons.set('t1', 99);
+    node.kernel.unmountAt(PATH);
+    node.nfs.takeAway = false;
+    node.nfs.unmountResult = { kind: 'failed', reason: 'it does not end' };
+    await expect(unmount(2)).resolves.toMatchObject({
+      error_code: 'UNMOUNT_FAILED',
+      mount: { state: 'broken', mounted: false, children_left: 1 },
+    });
+    node.nfs.takeAway = true;
+    node.nfs.unmountResult = { kind: 'gone', flushVerified: true, detail: null };
+    await expect(unmount(3)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
+  });
+
+  describe('with Python programs', () => {
+    it('takes away what only they mounted', async () => {
+      await mount(null);
+      expect(node.fences.recordOf('t1')).toMatchObject({ epoch: 0, legacyHolder: true, epochHolder: false });
+      await expect(unmount(null)).resolves.toMatchObject({
+        success_msg: `Target unmounted successfully from ${PATH}`,
+      });
+      expect(node.kernel.layers).toEqual([]);
+    });
+
+    it('keeps for them what ours would take away', async () => {
+      await mount(null);
+      await mount(1);
+      await expect(unmount(2)).resolves.toMatchObject({ error_code: 'BUSY', acted: false, mount: { state: 'mounted' } });
+      await unmount(null);
+      await expect(unmount(3)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
+    });
+
+    it('keeps for ours what they would take away, and says to them that it is done', async () => {
+      await mount(1);
+      await mount(null);
+      await expect(unmount(null)).resolves.toMatchObject({
+        success_msg: `Target unmounted successfully from ${PATH}`,
+      });
+      expect(node.kernel.layers).toHaveLength(1);
+      expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolder: false, epochHolder: true });
+    });
+
+    it('takes a mount of theirs away although there were epochs before', async () => {
+      await mount(1);
+      await unmount(2);
+      await mount(null);
+      await unmount(null);
+      expect(node.kernel.layers).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,32 @@
+const ERROR_LINE = /\[(CRT|ERR)\]|^Traceback |\b(CRITICAL|ERROR)\b/;
+/** s3fs calls it critical that it was told how much to log. */
+const NO_ERROR = /\[CRT\].*change debug level from/;
+const MAX_CHARACTERS = 500;
+const LINES_WITHOUT_A_CRITICAL_ONE = 3;
+
+/** The lines of a FUSE daemon's log with which it reports an error, oldest first. */
+export function errorLinesOf(log: string): string[] {
+  return linesOf(log).filter((line) => ERROR_LINE.test(line));
+}
+
+/** The critical ones (`[CRT]`): with such a line s3fs ends. */
+export function criticalLinesOf(log: string): string[] {
+  return linesOf(log).filter((line) => line.includes('[CRT]'));
+}
+
+/** The words of a log that say why the daemon failed: its critical lines, else its last ones. */
+export function lastWordsOf(log: string): string {
+  const critical = criticalLinesOf(log);
+  return printable(critical.length > 0 ? critical : linesOf(log).slice(-LINES_WITHOUT_A_CRITICAL_ONE));
+}
+
+/** Lines of a log on one line, without control characters and the time and place that s3fs puts before a message. */
+export function printable(lines: readonly string[]): string {
+  const text = lines.map((line) => line.replace(/^.*?(?=\[(CRT|ERR)\])/, '').trim()).join(' | ');
+  // eslint-disable-next-line no-control-regex -- control characters are what is taken out
+  return text.replace(/[\u0000-\u001f\u007f]+/gu, ' ').slice(0, MAX_CHARACTERS);
+}
+
+function linesOf(log: string): string[] {
+  return log.split('\n').filter((line) => line.trim() !== '' && !NO_ERROR.test(line));
+}

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { scriptPath } from './scripts';
+
+const SEARCH_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** What a FUSE daemon is started with. */
+export interface FuseDaemonPlan {
+  readonly targetId: string;
+  /** Where it mounts; its environment must name it as `vault_data_directory`, or an argument be it. */
+  readonly mountPath: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** All of its environment but PATH. It may hold keys: only the daemon gets to see it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts fuse-supervisor.sh, which starts the daemon. It belongs to no session, terminal or pipe of ours, so that
+ * both live on when this program ends.
+ *
+ * @returns once the environment was handed over
+ * @throws Error if it could not be started, or a variable cannot be handed over
+ */
+export async function startSupervised(
+  plan: FuseDaemonPlan,
+  recordDir: string,
+  pidFile: string,
+): Promise<void> {
+  const lines = environmentLines(plan.environment);
+  const supervisor = spawn(
+    '/bin/sh',
+    [scriptPath('fuse-supervisor.sh'), recordDir, pidFile, plan.program, ...plan.args],
+    { cwd: '/', detached: true, env: { PATH: SEARCH_PATH }, stdio: ['pipe', 'ignore', 'ignore'] },
+  );
+  await new Promise<void>((resolve, reject) => {
+    supervisor.once('error', reject);
+    supervisor.stdin.once('error', reject);
+    supervisor.stdin.end(lines, () => resolve());
+  });
+  supervisor.unref();
+}
+
+/** One line for each variable, and the line that says that all have come. */
+function environmentLines(environment: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(environment).map(([name, value]) => {
+    if (!VARIABLE.test(name)) throw new Error(`"${name}" is not the name of an environment variable`);
+    if (/[\n\0]/.test(value)) throw new Error(`the value of ${name} holds a line break or a NUL`);
+    return `${name}=${value}\n`;
+  });
+  return `${lines.join('')}.\n`;
+}

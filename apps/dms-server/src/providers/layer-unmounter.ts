@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
+import { type ServerSettings, SETTINGS } from '../settings/server.settings';
+import { type Deadline } from './target-provider.interface';
+
+const BUSY = /target is busy|Device or resource busy/i;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
+export interface LayerToTakeOut {
+  readonly targetId: string;
+  readonly mountPath: string;
+  /** True for the layers that may be unmounted; no other is touched. */
+  readonly isOurs: (layer: MountEntry) => boolean;
+  /** Words before the command, e.g. `sudo`. */
+  readonly commandPrefix?: readonly string[];
+}
+
+/** `out`: no layer of ours is left at the path. */
+export type TakeOutResult =
+  { readonly kind: 'out' } | { readonly kind: 'busy' } | { readonly kind: 'failed'; readonly reason: string };
+
+/** Takes a layer away by a plain umount(8): never lazily and never by force, for both lose what is not written yet. */
+@Injectable()
+export class LayerUnmounter {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
+  ) {}
+
+  /** Goes on trying while somebody uses the mount, for `DMS_BUSY_TIMEOUT` at most. */
+  async takeOut(layer: LayerToTakeOut, deadline: Deadline): Promise<TakeOutResult> {
+    const busyEnd = performance.now() + this.settings.busyTimeoutMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const layers = await this.table.layersAt(layer.mountPath);
+      const top = layers.at(-1);
+      if (top === undefined || !layers.some(layer.isOurs)) return { kind: 'out' };
+      if (!layer.isOurs(top)) return { kind: 'failed', reason: 'another mount lies over it' };
+      const outcome = await this.#umount(layer, deadline);
+      if (outcome.kind === 'exited' && outcome.code === 0) continue;
+      const left = await this.table.layersAt(layer.mountPath);
+      if (!left.some(layer.isOurs)) return { kind: 'out' };
+      if (outcome.kind !== 'exited' || !BUSY.test(outcome.output)) {
+        return { kind: 'failed', reason: failureOf(outcome) };
+      }
+      const leftMs = Math.min(busyEnd - performance.now(), deadline.remainingMs());
+      if (leftMs <= pauseMs) return { kind: 'busy' };
+      await sleep(pauseMs);
+    }
+  }
+
+  #umount(layer: LayerToTakeOut, deadline: Deadline): Promise<ChildOutcome> {
+    // -c: umount(8) is not to resolve the path, for that would touch the mount, and a dead one would hold it.
+    const words = [...(layer.commandPrefix ?? []), 'umount', '-c', layer.mountPath];
+    return this.children.run({
+      targetId: layer.targetId,
+      program: words[0],
+      args: words.slice(1),
+      deadlineMs: deadline.remainingMs(),
+    });
+  }
+}
+
+function failureOf(outcome: ChildOutcome): string {
+  switch (outcome.kind) {
+    case 'deadline':
+      return 'umount did not return within its time';
+    case 'not-started':
+      return outcome.reason;
+    case 'exited':
+      return outcome.output.trim() || `umount ended with ${outcome.signal ?? outcome.code}`;
+  }
+}

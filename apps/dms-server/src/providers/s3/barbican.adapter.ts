@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DmsError, Secret, secretIdOf } from '@app/contracts';
+import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
+import { type Deadline } from '../target-provider.interface';
+import { HttpReader } from './http-reader';
+import { type KeyManager } from './key-manager.interface';
+import { KeystoneCatalogAdapter } from './keystone-catalog.adapter';
+import { asObject, parseObject, saidIn } from './openstack-error';
+
+/** A content type that can stand in a header. */
+const CONTENT_TYPE = /^[\w.+-]+\/[\w.+-]+(; ?charset=[\w-]+)?$/;
+
+/** Reads secrets from Barbican. */
+@Injectable()
+export class BarbicanAdapter implements KeyManager {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    private readonly catalog: KeystoneCatalogAdapter,
+    private readonly http: HttpReader,
+  ) {}
+
+  async readSecret(secretRef: string, token: Secret, deadline: Deadline): Promise<Secret> {
+    const url = `${await this.#baseFor(secretRef, token, deadline)}/v1/secrets/${secretIdOf(secretRef)}`;
+    const metadata = parseObject(await this.#get(url, 'application/json', token, deadline));
+    if (metadata === null) {
+      throw new DmsError('SECRET_UNAVAILABLE', 'Barbican answered with something else than a secret.');
+    }
+    const type = asObject(metadata.content_types)?.default;
+    if (typeof type !== 'string' || !CONTENT_TYPE.test(type)) {
+      throw new DmsError('SECRET_UNAVAILABLE', 'The secret in Barbican has no payload.');
+    }
+    // Barbican answers 406 to any other type than the payload's own, and to a list of types.
+    return new Secret(await this.#get(`${url}/payload`, type, token, deadline));
+  }
+
+  /** The key manager's URL that is at the same origin as the reference: the token goes nowhere else. */
+  async #baseFor(secretRef: string, token: Secret, deadline: Deadline): Promise<string> {
+    const { barbicanUrl } = this.settings;
+    const endpoints =
+      barbicanUrl === null ? await this.catalog.keyManagerEndpoints(token, deadline) : [barbicanUrl];
+    const origin = new URL(secretRef).origin;
+    const base = endpoints.find((endpoint) => new URL(endpoint).origin === origin);
+    if (base !== undefined) return base.replace(/\/+$/, '').replace(/\/v1$/, '');
+    const known = [...new Set(endpoints.map((endpoint) => new URL(endpoint).origin))].join(', ');
+    const problem = `is not a secret of the key manager that this node trusts (${known})`;
+    throw DmsError.validation([{ field: 'backup_target.secret_ref', problem }]);
+  }
+
+  async #get(url: string, accept: string, token: Secret, deadline: Deadline): Promise<string> {
+    const headers = { accept, 'x-auth-token': token.reveal() };
+    const { status, body } = await this.http.get('Barbican', url, headers, deadline);
+    if (status === 200) return body;
+    if (status === 401) {
+      throw new DmsError(
+        'AUTH_EXPIRED',
+        'Barbican does not accept the token: it has expired or was revoked.',
+      );
+    }
+    const said = saidIn(body, token);
+    throw new DmsError('SECRET_UNAVAILABLE', `${sentenceFor(status)}${said && `: ${said}`}`);
+  }
+}
+
+function sentenceFor(status: number): string {
+  switch (status) {
+    case 403:
+      return 'Reading the secret is not allowed to the owner of the token';
+    case 404:
+      return 'Barbican has no such secret, or it has no payload';
+    default:
+      return `Barbican answered ${status} when asked for the secret`;
+  }
+}

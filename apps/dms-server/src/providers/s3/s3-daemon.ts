@@ -1,0 +1,141 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
+import { CHILD_RUNNER, type ChildRunner } from '../../processes/child-runner.interface';
+import { criticalLinesOf, lastWordsOf } from '../../processes/daemon-log';
+import { waitUntil } from '../../processes/delay';
+import { FuseProcessesService } from '../../processes/fuse-processes.service';
+import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
+import { deadlineIn } from '../deadlines';
+import { LayerUnmounter } from '../layer-unmounter';
+import { type Deadline, type MountPlan } from '../target-provider.interface';
+import { chooseFuseProgram } from './fuse-program';
+import { type S3Credentials } from './s3-credentials';
+import { s3Environment } from './s3-environment';
+
+/** A daemon that fails needs a moment to say why, and to end. */
+const LAST_WORDS_MS = 500;
+const SIGNAL_MS = 2_000;
+const TAKE_BACK_MS = 5_000;
+
+/** True for a layer that a FUSE program made. */
+export function isFuse(layer: MountEntry): boolean {
+  return layer.fstype === 'fuse' || layer.fstype.startsWith('fuse.');
+}
+
+/** Starts and ends the FUSE process of a bucket. */
+@Injectable()
+export class S3Daemon {
+  readonly #log = new Logger('S3');
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    @Inject(MOUNT_PROBE) private readonly probe: MountProbe,
+    @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
+    private readonly processes: FuseProcessesService,
+    private readonly unmounter: LayerUnmounter,
+  ) {}
+
+  /**
+   * Starts the daemon and waits until its mount is in the mount table and has answered a readdir. Nobody was told of
+   * the mount before: where it fails, the daemon can be ended by signals without losing anything.
+   *
+   * @throws DmsError MOUNT_FAILED with the daemon's own words
+   */
+  async start(plan: MountPlan, credentials: S3Credentials, deadline: Deadline): Promise<MountEntry> {
+    await this.processes.spawn({
+      targetId: plan.targetId,
+      mountPath: plan.mountPath,
+      ...(await chooseFuseProgram(this.settings.s3VaultFuseBinary)),
+      environment: s3Environment(credentials, plan, this.settings),
+    });
+    try {
+      const layer = await this.#ready(plan, deadline);
+      if (!plan.readOnly || layer.options.includes('ro')) return layer;
+      return await this.#makeReadOnly(plan, deadline);
+    } catch (error) {
+      const failure = await this.#withWords(error, plan, credentials);
+      await this.#takeBack(plan);
+      throw failure;
+    }
+  }
+
+  /** Ends a daemon whose mount is gone, by SIGTERM and then SIGKILL; false if it does not end. */
+  async end(targetId: string, mountPath: string): Promise<boolean> {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      if (await this.processes.hasExited(targetId, mountPath)) return true;
+      await this.processes.terminate(targetId, mountPath, signal);
+      if ((await this.processes.waitForExit(targetId, mountPath, SIGNAL_MS)) !== null) return true;
+    }
+    return false;
+  }
+
+  async #ready(plan: MountPlan, deadline: Deadline): Promise<MountEntry> {
+    const layer = await waitUntil(deadline.remainingMs(), async () => {
+      const top = await this.#layer(plan.mountPath);
+      if (top === null && (await this.processes.hasExited(plan.targetId, plan.mountPath))) {
+        throw new DmsError('MOUNT_FAILED', 'The FUSE process ended before it had mounted the bucket.');
+      }
+      return top;
+    });
+    if (layer === null)
+      throw new DmsError('MOUNT_FAILED', 'The FUSE process did not mount the bucket in time.');
+    const limitMs = Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs);
+    const answer = await this.probe.probe(plan.targetId, plan.mountPath, limitMs);
+    if (answer.kind === 'dead')
+      throw new DmsError('MOUNT_FAILED', `The bucket cannot be read: ${answer.reason}.`);
+    if (answer.kind === 'silent') throw new DmsError('MOUNT_FAILED', 'The bucket did not answer in time.');
+    // s3fs mounts before it has spoken to its server, and goes again where that fails: what answered may then have
+    // been the bare directory.
+    const after = await this.#layer(plan.mountPath);
+    const hasEnded = await this.processes.hasExited(plan.targetId, plan.mountPath);
+    if (after?.mntId !== layer.mntId || hasEnded) {
+      throw new DmsError('MOUNT_FAILED', 'The FUSE process gave the mount up again.');
+    }
+    if (criticalLinesOf(await this.processes.logTail(plan.targetId)).length > 0) {
+      throw new DmsError('MOUNT_FAILED', 'The FUSE process reported a critical error.');
+    }
+    return after;
+  }
+
+  async #makeReadOnly(plan: MountPlan, deadline: Deadline): Promise<MountEntry> {
+    const outcome = await this.children.run({
+      targetId: plan.targetId,
+      program: 'mount',
+      args: ['-c', '-o', 'remount,bind,ro,nosuid,nodev', plan.mountPath],
+      deadlineMs: deadline.remainingMs(),
+    });
+    const layer = await this.#layer(plan.mountPath);
+    if (layer?.options.includes('ro')) return layer;
+    const words = outcome.kind === 'not-started' ? outcome.reason : outcome.output.trim();
+    throw new DmsError('MOUNT_FAILED', `The bucket could not be mounted read-only: ${words || outcome.kind}`);
+  }
+
+  async #layer(mountPath: string): Promise<MountEntry | null> {
+    return (await this.table.layersAt(mountPath)).findLast(isFuse) ?? null;
+  }
+
+  /** `error` with what the daemon said, without its keys. */
+  async #withWords(error: unknown, plan: MountPlan, credentials: S3Credentials): Promise<unknown> {
+    if (!(error instanceof DmsError)) return error;
+    await this.processes.waitForExit(plan.targetId, plan.mountPath, LAST_WORDS_MS);
+    const words = [credentials.secretAccessKey, credentials.accessKeyId].reduce(
+      (text, secret) => text.replaceAll(secret.reveal(), '***'),
+      lastWordsOf(await this.processes.logTail(plan.targetId)),
+    );
+    return words === '' ? error : new DmsError(error.code, `${error.message} It said: ${words}`);
+  }
+
+  async #takeBack(plan: MountPlan): Promise<void> {
+    const hasEnded = await this.end(plan.targetId, plan.mountPath);
+    const result = await this.unmounter.takeOut(
+      { targetId: plan.targetId, mountPath: plan.mountPath, isOurs: isFuse },
+      deadlineIn(TAKE_BACK_MS),
+    );
+    if (hasEnded && result.kind === 'out') await this.processes.forget(plan.targetId);
+    else
+      this.#log.error(`Target ${plan.targetId}: what is left of its failed mount could not be taken away.`);
+  }
+}

@@ -1,0 +1,42 @@
+import { type ServerSettings } from '../../settings/server.settings';
+import { type S3Credentials } from './s3-credentials';
+
+type VaultSettings = Pick<
+  ServerSettings,
+  'vaultDataDirectoryOld' | 'vaultMaxPoolConnections' | 'vaultLogConfig' | 'vaultHelperCommand'
+>;
+
+/**
+ * The environment that s3vaultfuse.py is started with: its options by their own names, those without a value left
+ * out. It holds the keys in clear and must go to the daemon alone.
+ */
+export function s3Environment(
+  credentials: S3Credentials,
+  mount: { readonly mountPath: string; readonly readOnly: boolean },
+  settings: VaultSettings,
+): Record<string, string> {
+  const variables = {
+    LANG: 'C.UTF-8',
+    vault_s3_bucket: credentials.bucket,
+    vault_s3_region_name: credentials.region ?? '',
+    vault_s3_auth_version: credentials.authVersion,
+    vault_s3_signature_version: credentials.signatureVersion,
+    vault_s3_ssl: String(credentials.ssl),
+    vault_s3_ssl_verify: String(credentials.sslVerify),
+    vault_s3_ssl_cert: credentials.sslCert ?? '',
+    vault_s3_endpoint_url: credentials.endpointUrl ?? '',
+    vault_s3_max_pool_connections: String(settings.vaultMaxPoolConnections),
+    vault_storage_nfs_export: credentials.exportName,
+    bucket_object_lock: String(credentials.bucketObjectLock),
+    use_manifest_suffix: String(credentials.useManifestSuffix),
+    vault_data_directory_old: settings.vaultDataDirectoryOld,
+    vault_data_directory: mount.mountPath,
+    log_config_append: settings.vaultLogConfig,
+    helper_command: settings.vaultHelperCommand,
+    // Not an option of s3vaultfuse.py: our own launcher of s3fs takes it.
+    dms_read_only: mount.readOnly ? 'true' : '',
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId.reveal(),
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey.reveal(),
+  };
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+}

@@ -1,0 +1,115 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { type MountedAs } from '../../fence/target-record';
+import { type MountEntry } from '../../kernel/mount-table.interface';
+import { printable } from '../../processes/daemon-log';
+import { type DaemonExit, FuseProcessesService } from '../../processes/fuse-processes.service';
+import { LayerUnmounter } from '../layer-unmounter';
+import {
+  type Deadline,
+  type MountPlan,
+  type TargetProvider,
+  type UnmountPlan,
+  type UnmountResult,
+} from '../target-provider.interface';
+import { KEY_MANAGER, type KeyManager } from './key-manager.interface';
+import { parseS3Credentials } from './s3-credentials';
+import { isFuse, S3Daemon } from './s3-daemon';
+
+/** How long the end of a daemon is waited for before the mount table is looked at again. */
+const ROUND_MS = 1_000;
+
+/** Mounts buckets with a FUSE program, whose credentials it reads from the key manager at each mount. */
+@Injectable()
+export class S3Provider implements TargetProvider {
+  readonly type = 's3';
+  readonly #log = new Logger('S3');
+
+  constructor(
+    @Inject(KEY_MANAGER) private readonly keyManager: KeyManager,
+    private readonly daemon: S3Daemon,
+    private readonly processes: FuseProcessesService,
+    private readonly unmounter: LayerUnmounter,
+  ) {}
+
+  async mount(plan: MountPlan, deadline: Deadline): Promise<MountEntry> {
+    const { keystone_token: token } = plan.request;
+    if (!token) {
+      throw DmsError.validation([
+        { field: 'keystone_token', problem: 'is required to read the secret of an s3 target' },
+      ]);
+    }
+    const credentials = parseS3Credentials(await this.keyManager.readSecret(plan.source, token, deadline));
+    this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
+    const layer = await this.daemon.start(plan, credentials, deadline);
+    this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
+    this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
+    this.#log.log(`  Mount path: ${plan.mountPath}`);
+    this.#log.log(`  PID file: ${this.processes.pidFile(plan.targetId)}`);
+    this.#log.log(`  Total tracked processes: ${await this.processes.count()}`);
+    return layer;
+  }
+
+  async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+    await this.#logDaemon(targetId);
+    const { mountPath } = mountedAs;
+    const layer = { targetId, mountPath, isOurs: (entry: MountEntry) => this.owns(entry, mountedAs) };
+    let exit: DaemonExit | null = null;
+    do {
+      // Again in each round: a daemon whose start was cut short may mount only now.
+      const result = await this.unmounter.takeOut(layer, deadline);
+      if (result.kind !== 'out') return result;
+      const limitMs = Math.min(deadline.remainingMs(), ROUND_MS);
+      exit = await this.processes.waitForExit(targetId, mountPath, limitMs);
+    } while (exit === null && deadline.remainingMs() > 0);
+    // Nothing is mounted any more: a daemon that hangs in its flush can only be ended.
+    if (exit === null && !(await this.daemon.end(targetId, mountPath))) {
+      return { kind: 'failed', reason: 'the FUSE process does not end, not even by SIGKILL' };
+    }
+    await this.processes.forget(targetId);
+    this.#log.log(`✓ s3vaultfuse process killed for target ${targetId}`);
+    this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
+    return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
+  }
+
+  async daemonPid(targetId: string): Promise<number | null> {
+    const daemon = await this.processes.find(targetId);
+    return daemon?.alive && daemon.knownBy === 'record' ? daemon.pid : null;
+  }
+
+  owns(layer: MountEntry, mountedAs: MountedAs): boolean {
+    return (
+      layer.mountPath === mountedAs.mountPath &&
+      isFuse(layer) &&
+      (mountedAs.mntId === null || layer.mntId === mountedAs.mntId) &&
+      (mountedAs.device === null || layer.device === mountedAs.device)
+    );
+  }
+
+  async #logDaemon(targetId: string): Promise<void> {
+    const pid = await this.daemonPid(targetId);
+    const uptime = await this.processes.uptimeSeconds(targetId);
+    if (pid === null || uptime === null) return;
+    this.#log.log(`Killing s3vaultfuse process for target ${targetId}`);
+    this.#log.log(`  PID: ${pid}`);
+    this.#log.log(`  Uptime: ${printedDuration(uptime)}`);
+  }
+}
+
+/** What keeps the flush from being certain, null where nothing does. */
+function flushProblem(exit: DaemonExit | null): string | null {
+  if (exit === null) return 'the FUSE process did not end by itself in time and was killed';
+  if (exit.cleanFlush === true) return null;
+  if (exit.errorLines.length > 0) return `the FUSE process reported: ${printable(exit.errorLines.slice(-3))}`;
+  if (exit.status === null) return 'how the FUSE process ended is not known';
+  return exit.status === 0
+    ? 'the FUSE process said more than was kept'
+    : `the FUSE process ended with status ${exit.status}`;
+}
+
+/** Hours, minutes and seconds as `1:23:45`. */
+function printedDuration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const twoDigits = (value: number): string => String(value).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${twoDigits(Math.floor(whole / 60) % 60)}:${twoDigits(whole % 60)}`;
+}

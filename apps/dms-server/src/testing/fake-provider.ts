@@ -1,0 +1,59 @@
+import { type TargetType } from '@app/contracts';
+import { type MountedAs } from '../fence/target-record';
+import { type MountEntry } from '../kernel/mount-table.interface';
+import {
+  type Deadline,
+  type MountPlan,
+  type TargetProvider,
+  type UnmountPlan,
+  type UnmountResult,
+} from '../providers/target-provider.interface';
+import { type FakeKernel } from './fake-kernel';
+
+/** Mounts in the fake kernel; tests decide what goes wrong. */
+export class FakeProvider implements TargetProvider {
+  /** Runs in the middle of each mount and unmount. */
+  pause: () => Promise<void> = () => Promise.resolve();
+  mountError: Error | null = null;
+  /** With `mountError`: the layer was made before. */
+  leaveLayer = false;
+  unmountResult: UnmountResult = { kind: 'gone', flushVerified: null, detail: null };
+  /** What an unmount takes away. */
+  takeAway = true;
+  readonly daemons = new Map<string, number>();
+
+  constructor(
+    readonly type: TargetType,
+    private readonly kernel: FakeKernel,
+  ) {}
+
+  async mount(plan: MountPlan, _deadline: Deadline): Promise<MountEntry> {
+    this.kernel.log.push(`mount ${plan.targetId} at ${plan.mountPath}`);
+    await this.pause();
+    if (this.mountError !== null && !this.leaveLayer) throw this.mountError;
+    const fstype = this.type === 's3' ? 'fuse.s3fs' : 'nfs4';
+    const options = [plan.readOnly ? 'ro' : 'rw'];
+    const layer = this.kernel.mountLayer(plan.mountPath, plan.source, { fstype, options });
+    if (this.type === 's3') this.daemons.set(plan.targetId, 4711);
+    if (this.mountError !== null) throw this.mountError;
+    return layer;
+  }
+
+  async unmount({ targetId, mountedAs }: UnmountPlan, _deadline: Deadline): Promise<UnmountResult> {
+    this.kernel.log.push(`unmount ${targetId}`);
+    await this.pause();
+    if (this.takeAway) {
+      this.kernel.unmountAt(mountedAs.mountPath);
+      this.daemons.delete(targetId);
+    }
+    return this.unmountResult;
+  }
+
+  daemonPid(targetId: string): Promise<number | null> {
+    return Promise.resolve(this.daemons.get(targetId) ?? null);
+  }
+
+  owns(layer: MountEntry, mountedAs: MountedAs): boolean {
+    return layer.source === mountedAs.source;
+  }
+}

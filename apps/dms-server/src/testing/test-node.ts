@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { type NodeCommand, parseCommand } from '@app/contracts';
+import { CommandContext } from '../commands/command.context';
+import { type CommandResult } from '../commands/command-result';
+import { deadlineIn } from '../providers/deadlines';
+import { FileFenceMemory } from '../fence/fence-memory.repository';
+import { FenceService } from '../fence/fence.service';
+import { LooksService } from '../mounts/looks.service';
+import { MountsService } from '../mounts/mounts.service';
+import { ObservationService } from '../mounts/observation.service';
+import { TargetCommandsService } from '../mounts/target-commands.service';
+import { TargetQueues } from '../mounts/target-queue';
+import { UnmountsService } from '../mounts/unmounts.service';
+import { loadServerSettings, type ServerSettings } from '../settings/server.settings';
+import { FakeKernel } from './fake-kernel';
+import { FakeProvider } from './fake-provider';
+
+export const NODE = 'node-1';
+export const BASE = '/srv/mounts';
+export const BOOT = '11111111-1111-4111-8111-111111111111';
+const OPERATION_PREFIX = '00000000-0000-4000-8000-';
+
+// What the services log is of no interest to tests.
+Logger.overrideLogger(false);
+
+/** The node's services over a fake kernel and a real memory in a directory of its own. */
+export class TestNode {
+  readonly runDir = mkdtempSync(join(tmpdir(), 'dms-node-'));
+  readonly settings: ServerSettings;
+  readonly kernel = new FakeKernel();
+  readonly nfs = new FakeProvider('nfs', this.kernel);
+  readonly s3 = new FakeProvider('s3', this.kernel);
+  fences!: FenceService;
+  queues!: TargetQueues;
+  looks!: LooksService;
+  commands!: TargetCommandsService;
+  #lastOperation = 0;
+
+  constructor(env: Record<string, string> = {}) {
+    this.settings = loadServerSettings({
+      DMS_CONFIG_FILE: '/nonexistent',
+      DMS_RABBITMQ_URL: 'amqp://127.0.0.1:1',
+      DMS_NODE_ID: NODE,
+      DMS_MOUNT_BASE: BASE,
+      DMS_RUN_DIR: this.runDir,
+      ...env,
+    });
+    this.restart();
+  }
+
+  /** As a new dms-server in the same boot, or after a reboot. */
+  restart(bootId = BOOT): void {
+    this.fences = new FenceService(new FileFenceMemory(this.runDir, bootId));
+    this.queues = new TargetQueues(this.settings.queueLimit);
+    const { kernel, settings, fences, queues } = this;
+    const observations = new ObservationService(
+      settings,
+      kernel,
+      kernel,
+      kernel,
+      [this.s3, this.nfs],
+      fences,
+    );
+    const users = {
+      usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
+      otherNamespaces: () => Promise.resolve([]),
+    };
+    this.looks = new LooksService(observations, fences, queues);
+    const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues);
+    const unmounts = new UnmountsService(settings, kernel, users, observations, fences);
+    this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
+  }
+
+  /** Sends a body as it would come from the queue. */
+  send(
+    body: Record<string, unknown>,
+    options: { deadlineMs?: number; callerWaits?: boolean } = {},
+  ): Promise<CommandResult> {
+    const command: NodeCommand = parseCommand(body, NODE);
+    const context = new CommandContext(deadlineIn(options.deadlineMs ?? 10_000), () =>
+      Promise.resolve(options.callerWaits ?? true),
+    );
+    if (command.action === 'probe') return this.looks.probe(command, context.deadline);
+    if (command.action === 'inventory') throw new Error('not for here');
+    return this.commands.execute(command, context);
+  }
+
+  /** An envelope of a new operation, or of an earlier one. */
+  envelope(epoch: number, operation = (this.#lastOperation += 1)): Record<string, unknown> {
+    return {
+      protocol: 1,
+      incarnation: this.fences.incarnation,
+      epoch,
+      operation_id: `${OPERATION_PREFIX}${String(operation).padStart(12, '0')}`,
+      deadline_ms: 10_000,
+    };
+  }
+
+  remove(): void {
+    rmSync(this.runDir, { recursive: true, force: true });
+  }
+}
+
+/** A mount or unmount of an export, as a Python program asks for it; `dms` makes it one of ours. */
+export function nfsCommand(
+  action: 'mount' | 'unmount',
+  fields: { id?: string; path?: string | null; export?: string; readOnly?: boolean; dms?: unknown } = {},
+): Record<string, unknown> {
+  return {
+    action,
+    job: { jobid: 7 },
+    host: NODE,
+    read_only: fields.readOnly ?? false,
+    backup_target: {
+      id: fields.id ?? 't1',
+      type: 'nfs',
+      filesystem_export: fields.export ?? 'server:/export',
+      filesystem_export_mount_path: fields.path === undefined ? null : fields.path,
+    },
+    ...(fields.dms === undefined ? {} : { dms: fields.dms }),
+  };
+}
+
+export function lookCommand(
+  action: 'probe' | 'fence',
+  dms: unknown,
+  target: Record<string, unknown> = {},
+): Record<string, unknown> {
+  return { action, backup_target: { id: 't1', ...target }, dms };
+}
