@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { parseTargetRequest } from '@app/contracts';
+import { Fleet } from '../fleet/fleet';
+import { Rig } from '../rig';
+import { BareS3fs, echoFloor, insertFloor } from './floors';
+import { Samples } from './samples';
+import { startService } from './service';
+import { type Figure, printFigures } from './table';
+
+const ATTACHES = 400;
+/** Caches are warm after it, and the service of this process has heard the node's hello. */
+const WARM_UP_MS = 4_000;
+const MOUNTS = 15;
+
+async function bench(rig: Rig): Promise<Figure[]> {
+  const fleet = await Fleet.start(rig.addresses, {
+    nodeSettings: { DMS_LOG_LEVEL: 'INFO' },
+    clientSettings: { DMS_LOG_LEVEL: 'INFO' },
+  });
+  try {
+    return [...(await attachFigures(fleet)), ...(await mountFigures(rig, fleet))];
+  } finally {
+    await fleet.stop();
+  }
+}
+
+/** A job joins a mount that another job holds: the ledger alone. Floors and figures take turns. */
+async function attachFigures(fleet: Fleet): Promise<Figure[]> {
+  const target = await fleet.targets.s3('bench');
+  const template = await fleet.targets.request(fleet.node.host, 1, target);
+  await fleet.api.post('/api/v1/mount', template);
+  const request = (jobid: number): Record<string, unknown> => ({ ...template, job: { jobid } });
+  const service = await startService(fleet.clients[0].environment);
+  const insert = await insertFloor(fleet.databaseUrl);
+  const echo = await echoFloor(fleet.brokerUrl);
+  const samples = { insert: new Samples(), echo: new Samples(), service: new Samples(), http: new Samples() };
+  const warmUp = new Samples();
+  const warm = performance.now() + WARM_UP_MS;
+  for (let round = 0; samples.insert.count < ATTACHES; round += 1) {
+    const cold = performance.now() < warm;
+    const pick = (kept: Samples): Samples => (cold ? warmUp : kept);
+    await pick(samples.insert).time(() => insert.once());
+    await pick(samples.service).time(() =>
+      service.mounts.mount(parseTargetRequest(request(10_000 + round), 'mount')),
+    );
+    await pick(samples.http).time(() => fleet.api.post('/api/v1/mount', request(20_000 + round)));
+    await pick(samples.echo).time(() => echo.once());
+  }
+  await Promise.all([service.close(), insert.close(), echo.close()]);
+  const floor = { name: 'INSERT + commit', samples: samples.insert };
+  return [
+    { name: 'attach, in the service', samples: samples.service, floor, goal: 3 },
+    { name: 'attach, over HTTP', samples: samples.http, floor, goal: 5 },
+    { name: 'RPC echo', samples: samples.echo, floor, goal: null },
+  ];
+}
+
+/** A request that finds the bucket unmounted, until the mount can be used, beside a bare s3fs. */
+async function mountFigures(rig: Rig, fleet: Fleet): Promise<Figure[]> {
+  const target = await fleet.targets.s3('bench-first');
+  const bare = new BareS3fs(rig.s3.address, target.bucket, join(fleet.directory, 'bare'));
+  const samples = { bare: new Samples(), mount: new Samples(), unmount: new Samples() };
+  for (let round = 0; round < MOUNTS; round += 1) {
+    await samples.bare.time(() => bare.mount());
+    await bare.release();
+    const request = await fleet.targets.request(fleet.node.host, 30_000 + round, target);
+    const mounted = await samples.mount.time(() => fleet.api.post('/api/v1/mount', request));
+    if (mounted.status !== 200) throw new Error(`The mount failed: ${String(mounted.body.error_msg)}`);
+    await samples.unmount.time(() => fleet.api.post('/api/v1/unmount', request));
+  }
+  const floor = { name: 'bare s3fs start', samples: samples.bare };
+  return [
+    { name: 'first mount of an S3 target, over HTTP', samples: samples.mount, floor, goal: 1.15 },
+    { name: 'last unmount, over HTTP', samples: samples.unmount, floor, goal: null },
+  ];
+}
+
+async function main(): Promise<void> {
+  const rig = await Rig.start({ onProgress: (line) => process.stdout.write(`${line}\n`) });
+  try {
+    const figures = await bench(rig);
+    process.stdout.write('\n');
+    printFigures(figures);
+  } finally {
+    await rig.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(
+    `The benchmark did not finish: ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exitCode = 1;
+});

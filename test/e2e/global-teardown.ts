@@ -1,0 +1,5 @@
+import { type Rig } from '../rig';
+
+export default async function globalTeardown(): Promise<void> {
+  await (globalThis as { dmsRig?: Rig }).dmsRig?.stop();
+}

@@ -1,0 +1,86 @@
+import { connect } from 'amqplib';
+import { Fleet } from '../fleet/fleet';
+import { type S3Target } from '../fleet/targets';
+import { waitFor } from '../rig';
+import { describeOnRig } from './on-rig';
+
+describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
+  let fleet: Fleet;
+  let target: S3Target;
+
+  beforeAll(async () => {
+    fleet = await Fleet.start(rig);
+    target = await fleet.targets.s3('requests');
+  });
+  afterAll(() => fleet?.stop());
+
+  it('answers a repeated Idempotency-Key as the first time, while the hold lasts', async () => {
+    const request = await fleet.targets.request(fleet.node.host, 1, target);
+    const key = { 'Idempotency-Key': 'key-1' };
+    const first = await fleet.api.post('/api/v1/mount', request, key);
+    const second = await fleet.api.post('/api/v1/mount', request, key);
+    expect(second.body).toEqual(first.body);
+    const other = await fleet.api.post('/api/v1/mount', { ...request, job: { jobid: 2 } }, key);
+    expect(other.body.error_code).toBe('CONFLICT');
+    await fleet.api.post('/api/v1/unmount', request);
+    const late = await fleet.api.post('/api/v1/mount', request, key);
+    expect(late.body.error_code).toBe('CONFLICT');
+  });
+
+  it('answers Prefer: respond-async with an operation that tells the end', async () => {
+    const request = await fleet.targets.request(fleet.node.host, 1, target);
+    const { status, headers, body } = await fleet.api.post('/api/v1/mount', request, {
+      Prefer: 'respond-async',
+    });
+    expect(status).toBe(202);
+    expect(headers.get('location')).toBe(`/api/v1/operations/${String(body.id)}`);
+    await waitFor(
+      async () => (await fleet.api.get(`/api/v1/operations/${String(body.id)}`)).body.status === 'success',
+      {
+        timeoutMs: 30_000,
+        what: 'the operation to succeed',
+      },
+    );
+    expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });
+  });
+
+  it('answers NODE_UNREACHABLE at once where the queue stands but nobody listens', async () => {
+    const host = `deaf-${target.id}`;
+    const connection = await connect(fleet.brokerUrl);
+    const channel = await connection.createChannel();
+    await channel.assertQueue(`dms.${host}`, { durable: true });
+    const began = performance.now();
+    const { status, body } = await fleet.api.post(
+      '/api/v1/mount',
+      await fleet.targets.request(host, 1, target),
+    );
+    expect({ status, code: body.error_code }).toEqual({ status: 503, code: 'NODE_UNREACHABLE' });
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect((await channel.checkQueue(`dms.${host}`)).messageCount).toBe(0);
+    await channel.deleteQueue(`dms.${host}`);
+    await connection.close();
+    const rows = await fleet.query('SELECT status, error_code FROM mount_operations WHERE host = ?', [host]);
+    expect(rows).toEqual([{ status: 'error', error_code: 'NODE_UNREACHABLE' }]);
+  });
+
+  it('goes on answering for other targets while one takes long to mount', async () => {
+    const slow = await fleet.targets.secret(target.bucket, { endpoint_url: 'http://127.0.0.1:9' });
+    const hanging = fleet.api.post(
+      '/api/v1/mount',
+      await fleet.targets.request(fleet.node.host, 5, { id: 'slow', secretRef: slow }),
+    );
+    const request = await fleet.targets.request(fleet.node.host, 6, target);
+    expect((await fleet.api.post('/api/v1/mount', request)).body.status).toBe('success');
+    expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });
+    expect(await fleet.node.ready()).toBe(true);
+    expect((await hanging).body.error_code).toBe('MOUNT_FAILED');
+  });
+
+  it('is live and ready, and documents its calls', async () => {
+    for (const path of ['/health/live', '/health/ready'])
+      expect((await fleet.api.get(path)).status).toBe(200);
+    const { body } = await fleet.api.get<{ openapi: string; paths: object }>('/docs/json');
+    expect(body.openapi).toMatch(/^3\.1/);
+    expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/api/v1/mount', '/api/v1/unmount']));
+  });
+});

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { makeDirectory, removeDirectory, type RigAddresses, unmountBelow } from '../rig';
+import { type Api } from './api';
+import { ClientProcess } from './client-process';
+import { NodeProcess } from './node-process';
+import { Targets } from './targets';
+
+export interface FleetOptions {
+  readonly nodes?: number;
+  readonly clients?: number;
+  readonly nodeSettings?: Readonly<Record<string, string>>;
+  readonly clientSettings?: Readonly<Record<string, string>>;
+}
+
+/** Nodes and clients on one machine, with a database and names of their own, over the services of a rig. */
+export class Fleet {
+  readonly #id = randomUUID().slice(0, 8);
+  readonly nodes: NodeProcess[] = [];
+  readonly clients: ClientProcess[] = [];
+  readonly targets: Targets;
+
+  private constructor(private readonly rig: RigAddresses) {
+    this.targets = new Targets(rig);
+  }
+
+  /** @param rig addresses of a rig with all its parts; `directory` gets a directory for this fleet */
+  static async start(rig: RigAddresses, options: FleetOptions = {}): Promise<Fleet> {
+    const fleet = new Fleet(rig);
+    try {
+      await fleet.#start(options);
+      return fleet;
+    } catch (error) {
+      await fleet.stop().catch((cleanup: unknown) => {
+        throw new AggregateError([error, cleanup], `The fleet did not start: ${String(error)}`);
+      });
+      throw error;
+    }
+  }
+
+  get directory(): string {
+    return join(this.rig.directory, `fleet-${this.#id}`);
+  }
+
+  get brokerUrl(): string {
+    return required(this.rig.brokerUrl, 'broker');
+  }
+
+  get databaseUrl(): string {
+    const url = new URL(required(this.rig.databaseUrl, 'database'));
+    url.pathname = `/fleet_${this.#id}`;
+    return url.href;
+  }
+
+  /** The first node. */
+  get node(): NodeProcess {
+    return required(this.nodes.at(0), 'node');
+  }
+
+  /** The facade of the first client. */
+  get api(): Api {
+    return required(this.clients.at(0), 'client').api;
+  }
+
+  /** A node that is not started yet. */
+  addNode(
+    settings: Readonly<Record<string, string>> = {},
+    host = `node-${this.#id}-${this.nodes.length + 1}`,
+  ): NodeProcess {
+    const node = new NodeProcess({
+      host,
+      directory: join(this.directory, `node-${this.nodes.length + 1}`),
+      brokerUrl: this.brokerUrl,
+      authUrl: required(this.rig.cloud, 'openstack').authUrl,
+      settings,
+    });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A client that is not started yet. */
+  addClient(settings: Readonly<Record<string, string>> = {}): ClientProcess {
+    const client = new ClientProcess({
+      name: `dms-client-${this.clients.length + 1}`,
+      directory: join(this.directory, 'clients'),
+      brokerUrl: this.brokerUrl,
+      databaseUrl: this.databaseUrl,
+      settings,
+    });
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Rows of a query on the fleet's ledger. */
+  async query<T>(sql: string, values: readonly (string | number | null)[] = []): Promise<T[]> {
+    const connection = await createConnection({ uri: this.databaseUrl, timezone: 'Z' });
+    try {
+      const [rows] = await connection.query<RowDataPacket[]>(sql, [...values]);
+      return rows as T[];
+    } finally {
+      await connection.end();
+    }
+  }
+
+  /** Ends the programs, unmounts what they left below the fleet's directory, and drops the database. */
+  async stop(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.stop()));
+    await Promise.all(this.nodes.map((node) => node.stop()));
+    await unmountBelow(this.directory);
+    await removeDirectory(this.directory);
+    await this.#administer(`DROP DATABASE IF EXISTS fleet_${this.#id}`);
+  }
+
+  async #start({
+    nodes = 1,
+    clients = 1,
+    nodeSettings = {},
+    clientSettings = {},
+  }: FleetOptions): Promise<void> {
+    await makeDirectory(this.directory);
+    await this.#administer(`CREATE DATABASE fleet_${this.#id} CHARACTER SET utf8mb4`);
+    for (let index = 0; index < nodes; index += 1) this.addNode(nodeSettings);
+    for (let index = 0; index < clients; index += 1) this.addClient(clientSettings);
+    await Promise.all([...this.nodes, ...this.clients].map((program) => program.start()));
+  }
+
+  async #administer(sql: string): Promise<void> {
+    const connection = await createConnection(required(this.rig.databaseUrl, 'database'));
+    try {
+      await connection.query(sql);
+    } finally {
+      await connection.end();
+    }
+  }
+}
+
+function required<T>(value: T | undefined, part: string): T {
+  if (value === undefined) throw new Error(`The fleet has no ${part}`);
+  return value;
+}

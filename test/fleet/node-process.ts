@@ -1,0 +1,127 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Child, cleanEnvironment, freePort, waitFor } from '../rig';
+import { PROGRAMS } from './programs';
+
+export interface NodeProcessOptions {
+  /** DMS_NODE_ID. */
+  readonly host: string;
+  /** Gets the node's base, run directory and log. */
+  readonly directory: string;
+  readonly brokerUrl: string;
+  readonly authUrl?: string;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+
+/** A dms-server with directories of its own: several are a fleet on one machine. */
+export class NodeProcess {
+  #child: Child | null = null;
+  #healthPort = 0;
+
+  constructor(private readonly options: NodeProcessOptions) {}
+
+  get host(): string {
+    return this.options.host;
+  }
+
+  /** DMS_MOUNT_BASE. */
+  get base(): string {
+    return join(this.options.directory, 'mounts');
+  }
+
+  get pidDirectory(): string {
+    return join(this.options.directory, 'run/s3');
+  }
+
+  get runDirectory(): string {
+    return join(this.options.directory, 'run');
+  }
+
+  get logFile(): string {
+    return join(this.options.directory, 'dms-server.log');
+  }
+
+  get healthUrl(): string {
+    return `http://127.0.0.1:${this.#healthPort}/health`;
+  }
+
+  get pid(): number {
+    return this.#running.pid;
+  }
+
+  /** Starts the program and waits until it says that it is ready. */
+  async start(): Promise<void> {
+    await this.launch();
+    await waitFor(() => this.ready(), {
+      timeoutMs: READY_TIMEOUT_MS,
+      what: `dms-server ${this.host} to be ready`,
+    });
+  }
+
+  /** Starts the program without waiting. */
+  async launch(): Promise<void> {
+    await mkdir(this.base, { recursive: true });
+    this.#healthPort = await freePort();
+    const { options } = this;
+    this.#child = await Child.start({
+      name: `dms-server ${this.host}`,
+      command: process.execPath,
+      args: [PROGRAMS.server],
+      directory: options.directory,
+      logFile: this.logFile,
+      environment: {
+        ...cleanEnvironment({ HOME: options.directory }),
+        DMS_CONFIG_FILE: join(options.directory, 'server.conf'),
+        DMS_RABBITMQ_URL: options.brokerUrl,
+        DMS_NODE_ID: this.host,
+        DMS_MOUNT_BASE: this.base,
+        DMS_RUN_DIR: this.runDirectory,
+        DMS_PID_DIR: this.pidDirectory,
+        DMS_HEALTH_PORT: String(this.#healthPort),
+        DMS_LOG_LEVEL: 'DEBUG',
+        DMS_MOUNTPOINT_GRACE: '1',
+        ...(options.authUrl === undefined ? {} : { DMS_AUTH_URL: options.authUrl }),
+        ...options.settings,
+      },
+    });
+  }
+
+  /** Whether the health port says ready; throws where the program has ended. */
+  async ready(): Promise<boolean> {
+    if (!this.#running.running) throw new Error(`dms-server ${this.#running.outcome}:\n${await this.log()}`);
+    try {
+      return (await fetch(`${this.healthUrl}/ready`, { signal: AbortSignal.timeout(5_000) })).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  async log(): Promise<string> {
+    return readFile(this.logFile, 'utf8');
+  }
+
+  /** Resolves with how the program ended. */
+  async ended(timeoutMs: number): Promise<string> {
+    await waitFor(() => !this.#running.running, { timeoutMs, what: `dms-server ${this.host} to end` });
+    return this.#running.outcome;
+  }
+
+  /** SIGTERM; the mounts stay. */
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+    this.#child = null;
+  }
+
+  /** Sends the program a signal. */
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  get #running(): Child {
+    if (this.#child === null) throw new Error(`dms-server ${this.host} was not started`);
+    return this.#child;
+  }
+}

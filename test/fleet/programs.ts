@@ -1,0 +1,18 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The root of the checkout, found from this file also where it was compiled. */
+export const ROOT = rootAbove(__dirname);
+
+/** The compiled programs; `npm run build` makes them. */
+export const PROGRAMS = {
+  server: join(ROOT, 'dist/apps/dms-server/src/main.js'),
+  client: join(ROOT, 'dist/apps/dms-client/src/main.js'),
+  cli: join(ROOT, 'dist/apps/dms-client/src/cli/main.js'),
+} as const;
+
+function rootAbove(directory: string): string {
+  if (existsSync(join(directory, 'nest-cli.json'))) return directory;
+  if (directory === dirname(directory)) throw new Error('The root of the checkout was not found');
+  return rootAbove(dirname(directory));
+}
