@@ -35,16 +35,16 @@ export const FEATURES = {
     packages: ['python3-keystone', 'python3-barbican', 'uwsgi-core', 'uwsgi-plugin-python3'],
     units: [],
   },
-  s3: { title: 'an S3 endpoint (Swift)', packages: ['python3-swift'], units: [] },
+  s3: { title: 'The S3 endpoint (Swift)', packages: ['python3-swift'], units: [] },
   fuse: {
-    title: 'FUSE mounts (s3fs)',
+    title: 'Mounting a bucket (s3fs)',
     // Debian lets only one of fuse and fuse3 be installed: whichever a machine has is left as it is.
     packages: ['s3fs', 'fuse3 | fuse'],
     units: [],
     check: whyFuseIsNotUsable,
   },
   nfs: {
-    title: 'NFS clients and servers',
+    title: 'The NFS lab',
     packages: [
       'user-mode-linux',
       'slirp',

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
+import { MigrateService } from '../../apps/dms-client/src/ledger/migrate.service';
+import { Secret } from '@app/contracts';
+import { ROOT } from '../fleet/programs';
+import { describeOnRig } from './on-rig';
+
+const SCHEMA_FILE = join(ROOT, 'migrations/schema.sql');
+
+/** The table as the Python system makes it, and two of its rows. */
+const PYTHON_TABLE = `CREATE TABLE backup_target_mount_ledger (
+  created_at datetime, updated_at datetime, deleted_at datetime, deleted tinyint, version varchar(255),
+  jobid int NOT NULL, backup_target_id varchar(255) NOT NULL, host varchar(255) NOT NULL, mounted tinyint,
+  PRIMARY KEY (jobid, backup_target_id, host), KEY idx_target_host_mounted (backup_target_id, host, mounted),
+  KEY idx_jobid (jobid)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`;
+const PYTHON_INSERT = `INSERT INTO backup_target_mount_ledger
+  (created_at, updated_at, deleted_at, deleted, version, jobid, backup_target_id, host, mounted) VALUES
+  ('2026-01-02 03:04:05', '2026-01-02 03:04:06', '2026-01-02 03:04:05', 0, '1.0', ?, ?, 'compute-01', ?)`;
+
+describeOnRig('the schema', (rig) => {
+  const name = `schema_${randomUUID().slice(0, 8)}`;
+  let connection: Connection;
+
+  beforeEach(async () => {
+    connection = await createConnection(String(rig.databaseUrl));
+    await connection.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+    await connection.changeUser({ database: name });
+  });
+  afterEach(async () => {
+    await connection.query(`DROP DATABASE ${name}`);
+    await connection.end();
+  });
+
+  const migrate = async (): Promise<string[]> => {
+    const url = new URL(String(rig.databaseUrl));
+    url.pathname = `/${name}`;
+    const source = createDataSource({ databaseUrl: new Secret(url.href), databasePool: 5, caFile: null });
+    await source.initialize();
+    try {
+      return await new MigrateService(source).migrate();
+    } finally {
+      await source.destroy();
+    }
+  };
+  const rows = async (sql: string): Promise<RowDataPacket[]> =>
+    (await connection.query<RowDataPacket[]>(sql))[0];
+
+  it('is what migrations/schema.sql says (npm run schema writes it)', async () => {
+    await migrate();
+    const tables = (await rows('SHOW TABLES'))
+      .map((row) => String(Object.values(row)[0]))
+      .filter((t) => t !== 'dms_migrations');
+    const creates = await Promise.all(
+      tables
+        .sort()
+        .map(async (table) => String((await rows(`SHOW CREATE TABLE ${table}`))[0]['Create Table'])),
+    );
+    const schema = `-- Made from the migrations by \`npm run schema\`.\n\n${creates.map((sql) => `${sql.replace(/ AUTO_INCREMENT=\d+/, '')};\n`).join('\n')}`;
+    if (process.env.DMS_WRITE_SCHEMA === '1') writeFileSync(SCHEMA_FILE, schema);
+    expect(readFileSync(SCHEMA_FILE, 'utf8')).toBe(schema);
+  });
+
+  it('is made once by two processes that start at once', async () => {
+    const runs = await Promise.all([migrate(), migrate()]);
+    expect(runs.map((run) => run.length).sort()).toEqual([0, 1]);
+    expect(await migrate()).toEqual([]);
+  });
+
+  it('takes over a table of the Python system, rows kept, and still takes its INSERT', async () => {
+    await connection.query(PYTHON_TABLE);
+    await connection.query(PYTHON_INSERT, [1, 'target-1', 1]);
+    await connection.query(PYTHON_INSERT, [2, 'target-1', 0]);
+    await migrate();
+    await connection.query(PYTHON_INSERT, [3, 'Target-1', 1]);
+    expect(
+      await rows(
+        'SELECT id, jobid, backup_target_id, mounted, deleted, state FROM backup_target_mount_ledger ORDER BY jobid',
+      ),
+    ).toEqual([
+      { id: 1, jobid: 1, backup_target_id: 'target-1', mounted: 1, deleted: 0, state: null },
+      { id: 2, jobid: 2, backup_target_id: 'target-1', mounted: 0, deleted: 0, state: null },
+      { id: 3, jobid: 3, backup_target_id: 'Target-1', mounted: 1, deleted: 0, state: null },
+    ]);
+    expect(
+      await rows(`SELECT jobid FROM backup_target_mount_ledger WHERE backup_target_id = 'target-1'`),
+    ).toHaveLength(2);
+    expect(await migrate()).toEqual([]);
+  });
+});

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configurationDocument } from '../docs/configuration';
+import { ROOT } from '../fleet/programs';
+
+describe('documents that are made from the code', () => {
+  it('docs/CONFIGURATION.md is fresh (npm run docs makes it)', () => {
+    expect(readFileSync(join(ROOT, 'docs/CONFIGURATION.md'), 'utf8')).toBe(configurationDocument());
+  });
+});
