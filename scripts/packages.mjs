@@ -228,6 +228,11 @@ function whyNothingCanBeInstalled(missing) {
   return null;
 }
 
+function whyAptFailed(several) {
+  if (lastProblem === '') return 'apt-get install was not tried';
+  return 'apt-get could not install ' + (several ? 'them' : 'it') + ' (' + lastProblem + ')';
+}
+
 function whyMissing(feature, missing) {
   const names = missing.join(' ');
   const several = missing.length > 1;
@@ -239,7 +244,7 @@ function whyMissing(feature, missing) {
     ', which ' +
     (several ? 'are' : 'is') +
     ' not installed: ' +
-    (whyNothingCanBeInstalled(missing) || 'apt-get could not install ' + (several ? 'them' : 'it')) +
+    (whyNothingCanBeInstalled(missing) || whyAptFailed(several)) +
     '.'
   );
 }
@@ -275,8 +280,13 @@ async function installMissing(features, log) {
   return installed;
 }
 
+/** What apt said last, for the sentence about what stays missing. */
+let lastProblem = '';
+
 function reportFailure(ended, names, log) {
   if (ended.status === 0) return;
+  const said = ended.output.split('\n').filter((line) => line.startsWith('E: '));
+  lastProblem = said.length > 0 ? said[said.length - 1].slice(3) : describeEnd(ended);
   log('  apt-get install ' + names.join(' ') + ' failed (' + describeEnd(ended) + '), its last lines:');
   for (const line of tail(ended.output, 12).split('\n')) log('    ' + line);
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NodeProcess } from '../fleet/node-process';
 import { type S3Target, Targets } from '../fleet/targets';
 import { WireClient, type WireReply } from '../fleet/wire-client';
-import { removeDirectory, type RigAddresses, unmountBelow, waitFor } from '../rig';
+import { makeDirectory, removeDirectory, type RigAddresses, waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
 
 const THREE_KEYS = ['status', 'error_msg', 'success_msg'];
@@ -18,7 +18,7 @@ describeOnRig('dms-server with a Python client', (rig: RigAddresses) => {
   let target: S3Target;
 
   beforeAll(async () => {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     targets = new Targets(rig);
     target = await targets.s3('legacy');
     // The client may be there first: both declare the queue in the same way.
@@ -36,7 +36,6 @@ describeOnRig('dms-server with a Python client', (rig: RigAddresses) => {
   afterAll(async () => {
     await python.close();
     await node.stop();
-    await unmountBelow(directory);
     await removeDirectory(directory);
   });
 

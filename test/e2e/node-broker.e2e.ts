@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { asHello, type Hello, parseReply } from '@app/contracts';
 import { NodeProcess } from '../fleet/node-process';
 import { WireClient } from '../fleet/wire-client';
@@ -133,5 +136,65 @@ describeOnRig('dms-server and its broker', () => {
     await client.close();
     client = await WireClient.open(rig.broker.url, HOST);
     await answered();
+  });
+
+  describe('with a command in flight', () => {
+    const host = 'slow-node';
+    let slow: NodeProcess;
+    let sender: WireClient;
+
+    beforeEach(async () => {
+      const directory = await rig.subdirectory('slow');
+      const program = join(directory, 'slow');
+      await writeFile(program, `#!/bin/sh\nif [ "$1" = mount ]; then sleep 3; fi\nexit 32\n`, {
+        mode: 0o755,
+      });
+      const settings = { DMS_ROOTWRAP: program };
+      slow = new NodeProcess({ host, directory, brokerUrl: rig.broker.url, settings });
+      await slow.start();
+      sender = await WireClient.open(rig.broker.url, host);
+    });
+
+    afterEach(async () => {
+      await sender.close();
+      await slow.stop();
+    });
+
+    /** A mount with the next epoch, and the incarnation that the node has. */
+    const mount = async (id: string) => {
+      const probe = await sender.call({ ...look('probe', null, 0), backup_target: { id } });
+      const { incarnation, mount: seen } = probe.body as { incarnation: string; mount: { epoch: number } };
+      return {
+        action: 'mount',
+        host,
+        job: { jobid: 1 },
+        backup_target: { id, type: 'nfs', filesystem_export: '127.0.0.1:/export' },
+        dms: { ...look('fence', incarnation, seen.epoch + 1).dms, deadline_ms: 20_000 },
+      };
+    };
+
+    const begun = (id: string): Promise<unknown> =>
+      waitFor(() => existsSync(join(slow.base, id)), { timeoutMs: 10_000, what: 'the mount to begin' });
+
+    it('answers it before it ends', async () => {
+      const reply = sender.call(await mount('drained'));
+      await begun('drained');
+      slow.signal('SIGTERM');
+      expect((await reply).body).toMatchObject({ status: 'error', mount: { state: 'absent' }, acted: true });
+      expect(await slow.ended(10_000)).toBe('ended with status 0');
+    });
+
+    it('does not repeat it when it was killed', async () => {
+      const reply = sender.call(await mount('killed'), { expiration: '60000' });
+      await begun('killed');
+      slow.signal('SIGKILL');
+      await slow.ended(5_000);
+      await slow.start();
+      expect((await reply).body).toMatchObject({
+        error_code: 'TIMEOUT',
+        error_msg: 'The mount was received before, and its outcome is not known',
+        mount: { state: 'absent', children_left: 0 },
+      });
+    });
   });
 });

@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { RabbitMq, RabbitMqOptions } from './broker/rabbitmq';
-import { MariaDb, MariaDbOptions } from './database/mariadb';
-import { Cloud, CloudOptions } from './openstack/cloud';
-import { CloudAddress } from './openstack/cloud-client';
-import { ObjectStoreAddress } from './s3/object-store-client';
+import { RabbitMq, type RabbitMqOptions } from './broker/rabbitmq';
+import { MariaDb, type MariaDbOptions } from './database/mariadb';
+import { Cloud, type CloudOptions } from './openstack/cloud';
+import { type CloudAddress } from './openstack/cloud-client';
+import { type ObjectStoreAddress } from './s3/object-store-client';
 import { Swift } from './s3/swift';
 import { makeDirectory, removeDirectory, unmountBelow } from './support/directory';
 import { onEnding } from './support/ending';
+import { allDone } from './support/wait';
 
 /** What a rig can be made of. The names are those of the package groups in scripts/packages.mjs. */
 export type RigPart = 'database' | 'broker' | 'openstack' | 's3';
@@ -67,13 +68,11 @@ export class Rig {
     await makeDirectory(directory);
     const rig = new Rig(directory, options);
     if (options.stopOnSignals !== false) rig.forgetEnding = onEnding(() => rig.stop());
-    const starts = (options.parts ?? ALL_PARTS).map((part) => rig.startPart(part));
-    const failures = (await Promise.allSettled(starts)).flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-    );
-    if (failures.length > 0) {
+    try {
+      await allDone((options.parts ?? ALL_PARTS).map((part) => rig.startPart(part)));
+    } catch (error) {
       await rig.stop();
-      throw failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('\n'));
+      throw error;
     }
     return rig;
   }
@@ -122,11 +121,12 @@ export class Rig {
   private async end(): Promise<void> {
     // Mounts first: one whose bucket is gone already may hang instead of letting go.
     await unmountBelow(this.directory);
-    const outcomes = await Promise.allSettled([...this.running.values()].map((part) => part.stop()));
-    await removeDirectory(this.directory);
-    this.forgetEnding();
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure) throw failure.reason;
+    try {
+      await allDone([...this.running.values()].map((part) => part.stop()));
+    } finally {
+      await removeDirectory(this.directory);
+      this.forgetEnding();
+    }
   }
 
   private async startPart(part: RigPart): Promise<void> {

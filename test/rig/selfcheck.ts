@@ -49,7 +49,7 @@ async function selfCheck(): Promise<void> {
   } finally {
     await step('stop of all parts', () => rig.stop());
   }
-  await checkNothingLeft(rig.directory);
+  checkNothingLeft(rig.directory);
   const width = Math.max(...rows.map((row) => row.step.length));
   for (const row of rows) say(`${row.step.padEnd(width)}  ${String(row.ms).padStart(6)} ms`);
   say('all is well, and nothing is left');
@@ -123,7 +123,10 @@ async function checkMount(rig: Rig, secret: Record<string, string>): Promise<voi
     const bytes = randomBytes(3_000_000);
     await writeFile(join(place, 'backup.bin'), bytes);
     const stored = await rig.s3.getObject('selfcheck', 'backup.bin');
-    equal(createHash('sha256').update(stored).digest('hex'), createHash('sha256').update(bytes).digest('hex'));
+    equal(
+      createHash('sha256').update(stored).digest('hex'),
+      createHash('sha256').update(bytes).digest('hex'),
+    );
     await runCommand('/bin/umount', [place], { timeoutMs: 20_000 });
     await client.waitForExit(20_000);
   } finally {
@@ -131,7 +134,7 @@ async function checkMount(rig: Rig, secret: Record<string, string>): Promise<voi
   }
 }
 
-async function checkNothingLeft(directory: string): Promise<void> {
+function checkNothingLeft(directory: string): void {
   if (existsSync(directory)) throw new Error(`${directory} is still there`);
   const left = processesWithVariable(`${OWNER_VARIABLE}=${guardian.mark}`);
   if (left.length > 0) throw new Error(`Still running: ${left.join(', ')}`);

@@ -115,7 +115,8 @@ export class RabbitMq extends Service {
   }
 
   protected override async prepare(): Promise<void> {
-    for (const name of ['data', 'log', 'plugins']) await mkdir(join(this.directory, name), { recursive: true });
+    for (const name of ['data', 'log', 'plugins'])
+      await mkdir(join(this.directory, name), { recursive: true });
     // The cookie is the key to the Erlang node; Erlang insists that nobody else can read it.
     await writeFile(join(this.directory, '.erlang.cookie'), this.cookie, { mode: 0o400, flag: 'w' }).catch(
       (error: NodeJS.ErrnoException) => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Connection, createConnection, QueryResult } from 'mysql2/promise';
+import { type Connection, createConnection, type QueryResult } from 'mysql2/promise';
 import { Child } from '../support/child';
 import { runCommand } from '../support/command';
 import { cleanEnvironment } from '../support/environment';

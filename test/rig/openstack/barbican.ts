@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child } from '../support/child';
+import { type Child } from '../support/child';
 import { runCommand } from '../support/command';
 import { cleanEnvironment } from '../support/environment';
 import { freePort } from '../support/ports';
@@ -10,7 +10,7 @@ import { Service } from '../support/service';
 import { REGION, USERS } from './accounts';
 import { pythonApplicationAnswers, startPythonApplication } from './uwsgi';
 
-const COMMAND_TIMEOUT_MS = 120_000;
+const COMMAND_TIMEOUT_MS = 300_000;
 
 /** Settings of a private Barbican. */
 export interface BarbicanOptions {

@@ -1,4 +1,4 @@
-import { UserName, USERS } from './accounts';
+import { type UserName, USERS } from './accounts';
 import { callCloud } from './http';
 
 /** Where Keystone and Barbican are. */

@@ -1,10 +1,11 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { allDone } from '../support/wait';
 import { discardFromCache, packageVersions, provideFromCache } from '../support/golden';
-import { PROJECTS, USERS, UserName } from './accounts';
-import { Barbican, BarbicanOptions } from './barbican';
-import { CloudAddress, CloudClient, SecretOptions } from './cloud-client';
-import { Keystone, KeystoneOptions } from './keystone';
+import { PROJECTS, USERS, type UserName } from './accounts';
+import { Barbican, type BarbicanOptions } from './barbican';
+import { type CloudAddress, CloudClient, type SecretOptions } from './cloud-client';
+import { Keystone, type KeystoneOptions } from './keystone';
 import { seed } from './seed';
 
 /** Raised when something that is made changes without `USERS` or `PROJECTS` changing. */
@@ -59,7 +60,7 @@ export class Cloud {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.keystone.stop(), this.barbican.stop()]);
+    await allDone([this.keystone.stop(), this.barbican.stop()]);
   }
 
   async token(user: UserName, project?: string): Promise<string> {
@@ -81,10 +82,10 @@ export class Cloud {
   /** Each has the other's address in what it is configured with, so both ports are chosen before either starts. */
   private async startBoth(): Promise<void> {
     const { keystone, barbican } = this;
-    await Promise.all([keystone.reservePorts(), barbican.reservePorts()]);
+    await allDone([keystone.reservePorts(), barbican.reservePorts()]);
     keystone.keyManagerUrl = barbican.url;
     barbican.authUrl = keystone.authUrl;
-    await Promise.all([keystone.start(), barbican.start()]);
+    await allDone([keystone.start(), barbican.start()]);
     // One may have lost its port to a stranger and have started on another.
     if (keystone.keyManagerUrl !== barbican.url) {
       keystone.keyManagerUrl = barbican.url;
@@ -121,7 +122,7 @@ async function recipeOf(): Promise<unknown> {
 async function makeInitialData(directory: string): Promise<void> {
   const keystone = new Keystone({ directory: join(directory, 'making-keystone') });
   const barbican = new Barbican({ directory: join(directory, 'making-barbican') });
-  await Promise.all([keystone.initialize(), barbican.initialize()]);
+  await allDone([keystone.initialize(), barbican.initialize()]);
   await keystone.start();
   try {
     await seed(keystone.authUrl);

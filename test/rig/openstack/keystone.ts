@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Child } from '../support/child';
+import { type Child } from '../support/child';
 import { runCommand } from '../support/command';
 import { cleanEnvironment } from '../support/environment';
 import { freePort } from '../support/ports';
 import { Service } from '../support/service';
+import { allDone } from '../support/wait';
 import { REGION, USERS } from './accounts';
 import { pythonApplicationAnswers, startPythonApplication } from './uwsgi';
 
-const COMMAND_TIMEOUT_MS = 120_000;
+const COMMAND_TIMEOUT_MS = 300_000;
 
 /** Settings of a private Keystone. */
 export interface KeystoneOptions {
@@ -44,11 +44,12 @@ export class Keystone extends Service {
   async initialize(): Promise<void> {
     await mkdir(this.data, { recursive: true, mode: 0o700 });
     await this.writeConfiguration();
-    const who = ['--keystone-user', userInfo().username, '--keystone-group', await primaryGroup()];
-    await Promise.all([
+    // To root the commands insist on being told whose the keys shall be; others may not choose.
+    const owner = process.getuid?.() === 0 ? ['--keystone-user', 'root', '--keystone-group', 'root'] : [];
+    await allDone([
       this.manage(['db_sync']),
-      this.manage(['fernet_setup', ...who]),
-      this.manage(['credential_setup', ...who]),
+      this.manage(['fernet_setup', ...owner]),
+      this.manage(['credential_setup', ...owner]),
     ]);
     // Keystone reads on one connection while it writes on another; with SQLite's default journal it would wait for
     // itself and then fail.
@@ -103,11 +104,15 @@ export class Keystone extends Service {
   }
 
   private async manage(args: readonly string[]): Promise<void> {
-    await runCommand('/usr/bin/keystone-manage', ['--config-file', join(this.directory, 'keystone.conf'), ...args], {
-      directory: this.directory,
-      environment: this.environment(),
-      timeoutMs: COMMAND_TIMEOUT_MS,
-    });
+    await runCommand(
+      '/usr/bin/keystone-manage',
+      ['--config-file', join(this.directory, 'keystone.conf'), ...args],
+      {
+        directory: this.directory,
+        environment: this.environment(),
+        timeoutMs: COMMAND_TIMEOUT_MS,
+      },
+    );
   }
 
   private async sql(statements: readonly string[]): Promise<void> {
@@ -131,6 +136,10 @@ provider = fernet
 expiration = ${this.options.tokenLifetimeSeconds ?? 3600}
 
 [fernet_tokens]
+key_repository = ${join(this.data, 'fernet-keys')}
+
+[fernet_receipts]
+# The default lies in /etc, also for the setup command.
 key_repository = ${join(this.data, 'fernet-keys')}
 
 [credential]
@@ -167,8 +176,4 @@ connection.close()
 
 function endpointUpdate(service: string, url: string): string {
   return `UPDATE endpoint SET url = '${url}' WHERE service_id IN (SELECT id FROM service WHERE type = '${service}')`;
-}
-
-async function primaryGroup(): Promise<string> {
-  return (await runCommand('/usr/bin/id', ['-gn'], { timeoutMs: 10_000 })).stdout.trim();
 }

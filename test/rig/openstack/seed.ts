@@ -1,4 +1,4 @@
-import { CloudUser, PROJECTS, REGION, USERS } from './accounts';
+import { type CloudUser, PROJECTS, REGION, USERS } from './accounts';
 import { CloudClient } from './cloud-client';
 import { callCloud } from './http';
 

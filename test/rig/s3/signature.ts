@@ -19,9 +19,10 @@ export interface SignableRequest {
 export function signatureHeaders(request: SignableRequest): Record<string, string> {
   const stamp = request.time.toISOString().replace(/[-:]|\.\d+/g, '');
   const day = stamp.slice(0, 8);
+  const hash = sha256(request.body);
   const signed: Record<string, string> = {
     host: request.url.host,
-    'x-amz-content-sha256': sha256(request.body),
+    'x-amz-content-sha256': hash,
     'x-amz-date': stamp,
   };
   const names = Object.keys(signed).sort();
@@ -32,7 +33,7 @@ export function signatureHeaders(request: SignableRequest): Record<string, strin
     ...names.map((name) => `${name}:${signed[name]}`),
     '',
     names.join(';'),
-    sha256(request.body),
+    hash,
   ].join('\n');
   const scope = `${day}/${request.region}/s3/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', stamp, scope, sha256(canonical)].join('\n');
@@ -40,9 +41,10 @@ export function signatureHeaders(request: SignableRequest): Record<string, strin
     (previous, part) => hmac(previous, part),
     Buffer.from(`AWS4${request.secretKey}`),
   );
-  const { host: _host, ...headers } = signed;
   return {
-    ...headers,
+    // Not the host: it is part of what is signed, and fetch writes it by itself.
+    'x-amz-content-sha256': hash,
+    'x-amz-date': stamp,
     authorization:
       `AWS4-HMAC-SHA256 Credential=${request.accessKey}/${scope}, ` +
       `SignedHeaders=${names.join(';')}, Signature=${hmac(key, toSign).toString('hex')}`,

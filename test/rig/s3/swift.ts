@@ -6,8 +6,8 @@ import { Child } from '../support/child';
 import { cleanEnvironment } from '../support/environment';
 import { freePort } from '../support/ports';
 import { Service } from '../support/service';
-import { ObjectStoreAddress, ObjectStoreClient, StoredObject } from './object-store-client';
-import { S3Account, swiftConfiguration } from './swift-configuration';
+import { type ObjectStoreAddress, ObjectStoreClient, type StoredObject } from './object-store-client';
+import { type S3Account, swiftConfiguration } from './swift-configuration';
 import { SWIFT_CACHE, SWIFT_SERVERS } from './swift-program';
 
 /**
@@ -112,5 +112,8 @@ export class Swift extends Service {
 
 /** The colon is Swift's: the part before it names the account, the one after it the user. */
 function newAccount(name: string): S3Account {
-  return { accessKey: `${name}:${randomBytes(6).toString('hex')}`, secretKey: randomBytes(20).toString('hex') };
+  return {
+    accessKey: `${name}:${randomBytes(6).toString('hex')}`,
+    secretKey: randomBytes(20).toString('hex'),
+  };
 }

@@ -52,10 +52,12 @@ export async function runCommand(
     if (pid !== undefined) signalGroup(pid, 'SIGKILL');
   }, options.timeoutMs);
   try {
-    const ended = await new Promise<{ status: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (status, signal) => resolve({ status, signal }));
-    });
+    const ended = await new Promise<{ status: number | null; signal: NodeJS.Signals | null }>(
+      (resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (status, signal) => resolve({ status, signal }));
+      },
+    );
     const accepted = [0, ...(options.expected ?? [])];
     if (!late && ended.status !== null && accepted.includes(ended.status)) {
       return { status: ended.status, ...said };

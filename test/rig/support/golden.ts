@@ -65,7 +65,9 @@ export async function packageVersions(names: readonly string[]): Promise<Record<
   const versions: Record<string, string | null> = {};
   for (const name of names) {
     try {
-      const answer = await runCommand('/usr/bin/dpkg-query', ['-W', '-f=${Version}', name], { timeoutMs: 20_000 });
+      const answer = await runCommand('/usr/bin/dpkg-query', ['-W', '-f=${Version}', name], {
+        timeoutMs: 20_000,
+      });
       versions[name] = answer.stdout;
     } catch {
       versions[name] = null;
@@ -123,5 +125,7 @@ async function forgetUnused(name: string, place: string): Promise<void> {
 /** With cp, which keeps holes and shares blocks where the file system can: database files are mostly empty. */
 async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-  await runCommand('/bin/cp', ['-a', '--reflink=auto', '--sparse=always', '--', from, to], { timeoutMs: 60_000 });
+  await runCommand('/bin/cp', ['-a', '--reflink=auto', '--sparse=always', '--', from, to], {
+    timeoutMs: 60_000,
+  });
 }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child } from './child';
+import { type Child } from './child';
 import { isTaken } from './ports';
 import { waitFor } from './wait';
 
@@ -8,7 +8,7 @@ import { waitFor } from './wait';
 const PORT_ATTEMPTS = 4;
 
 /** What starting a service may cost on a busy machine with two cores. */
-const START_TIMEOUT_MS = 90_000;
+const START_TIMEOUT_MS = 120_000;
 
 /**
  * A real server program, run for this process alone: own directory, own ports on 127.0.0.1, own log.

@@ -1,6 +1,6 @@
 import { hostProblem, identifierProblem, Satisfies } from '@app/contracts';
 import { IsOptional } from 'class-validator';
-import { Flag, WholeNumber } from '../queries/parameter.decorators';
+import { DEFAULT_LIMIT, Flag, WholeNumber } from '../queries/parameter.decorators';
 
 /** Which bindings are listed. */
 export class BindingsQueryDto {
@@ -21,8 +21,9 @@ export class BindingsQueryDto {
   @Flag()
   mounted?: boolean;
 
+  @IsOptional()
   @WholeNumber(1, 1000)
-  limit: number = 100;
+  limit?: number = DEFAULT_LIMIT;
 
   /** `next_cursor` of the page before. */
   @IsOptional()

@@ -6,6 +6,7 @@ import {
   DmsError,
 } from '@app/contracts';
 import { TargetLedger } from '../ledger/target-ledger';
+import { DEFAULT_LIMIT } from '../queries/parameter.decorators';
 import { BindingVerificationService } from './binding-verification.service';
 import { type BindingsQueryDto } from './bindings.dto';
 import { BindingsRepository, type BindingView } from './bindings.repository';
@@ -30,7 +31,7 @@ export class BindingsService {
   ) {}
 
   /** One page, oldest first. */
-  async list({ limit, cursor, ...filter }: BindingsQueryDto): Promise<BindingListDto> {
+  async list({ limit = DEFAULT_LIMIT, cursor, ...filter }: BindingsQueryDto): Promise<BindingListDto> {
     const found = await this.bindings.find({ ...filter, afterId: cursor }, limit + 1);
     const page = found.slice(0, limit).map(({ binding }) => binding);
     const last = page.at(-1);

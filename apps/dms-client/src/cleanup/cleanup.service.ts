@@ -12,6 +12,12 @@ const PAGE = 500;
 const NAMED = 1000;
 const MS_PER_HOUR = 3_600_000;
 
+interface Result {
+  cleaned: number;
+  readonly entries: StaleEntryDto[];
+  readonly failed: ErrorDto[];
+}
+
 /** Removes bindings that nobody has touched for long. */
 @Injectable()
 export class CleanupService {
@@ -25,14 +31,15 @@ export class CleanupService {
 
   /**
    * Removes what was claimed, lost or released longer ago than `hours`; with `held` also what is held, by an unmount.
-   * Each is looked at again under the lock of its target. What could not be removed stands in the answer.
+   * Each is looked at again under the lock of its target; a failure does not keep the others.
    *
-   * @throws DmsError LEDGER_UNAVAILABLE where the bindings cannot be read
+   * @throws DmsError LEDGER_UNAVAILABLE where the bindings cannot be read; the first failure's code where some could
+   *   not be removed, with `details` of what was and what was not
    */
   async cleanup({ hours, dry_run, held }: CleanupRequestDto): Promise<CleanupResponseDto> {
     const ageMs = hours * MS_PER_HOUR;
     const dryRun = dry_run ?? false;
-    const result = { cleaned: 0, entries: [] as StaleEntryDto[], failed: [] as ErrorDto[] };
+    const result: Result = { cleaned: 0, entries: [], failed: [] };
     for (let afterId = 0; ;) {
       const page = await this.stale.find(ageMs, held ?? false, afterId, PAGE);
       for (const group of byTarget(page).values()) {
@@ -94,25 +101,26 @@ export class CleanupService {
 }
 
 function noteFailure(failed: ErrorDto[], thrown: unknown, details: Record<string, unknown>): void {
-  if (failed.length >= NAMED) return;
   const error = errorBody(DmsError.from(thrown));
   failed.push({ ...error, details: { ...error.details, ...details } });
 }
 
-function responseOf(
-  dryRun: boolean,
-  result: Pick<CleanupResponseDto, 'cleaned' | 'entries' | 'failed'>,
-): CleanupResponseDto {
-  const { cleaned, failed } = result;
+/** @throws DmsError with the first failure's code, which also tells what was removed */
+function responseOf(dryRun: boolean, { cleaned, entries, failed }: Result): CleanupResponseDto {
+  const first = failed.at(0);
+  if (first !== undefined) {
+    const message = `${failed.length} removal(s) failed, ${cleaned} stale entries were removed; the first failure: ${first.error_msg}`;
+    throw new DmsError(first.error_code, message, {
+      details: { cleaned, entries, failed: failed.slice(0, NAMED) },
+    });
+  }
   return {
-    status: failed.length === 0 ? 'success' : 'error',
-    error_msg: failed.length === 0 ? null : `${failed.length} entries could not be removed`,
-    success_msg:
-      failed.length > 0
-        ? null
-        : `Cleaned up ${cleaned} stale entries${dryRun ? ' (dry run: none was touched)' : ''}`,
+    status: 'success',
+    error_msg: null,
+    success_msg: `Cleaned up ${cleaned} stale entries${dryRun ? ' (dry run: none was touched)' : ''}`,
     dry_run: dryRun,
-    ...result,
+    cleaned,
+    entries,
   };
 }
 

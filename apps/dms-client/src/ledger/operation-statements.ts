@@ -10,7 +10,7 @@ export interface NewOperation {
   readonly projectId: string | null;
   readonly mountPath: string | null;
   /** The request without its secrets. */
-  readonly requestData: Record<string, unknown> | null;
+  readonly requestData: object | null;
 }
 
 export interface OperationEnd {

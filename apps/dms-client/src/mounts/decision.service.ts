@@ -35,6 +35,8 @@ export class DecisionService {
       if (drive.lease === null) return { kind: 'locked' };
     }
     await this.#lookAgain(transaction, drive);
+    if (drive.suspicious && drive.confirmedIncarnation === null)
+      return this.#uncertain(transaction, drive, view);
     switch (transaction.row.state) {
       case 'ABSENT':
         return this.#absent(transaction, drive, view);
@@ -109,9 +111,7 @@ export class DecisionService {
     if (drive.mounts.length > 0) {
       if (!believed(row, drive, view)) {
         const sameMemory = view.incarnation === null || view.incarnation === row.incarnation;
-        return sameMemory && !drive.suspicious
-          ? this.#probe(transaction, drive, view)
-          : this.#uncertain(transaction, drive, view);
+        return sameMemory ? this.#probe(transaction, drive, view) : this.#uncertain(transaction, drive, view);
       }
       for (const waiting of drive.mounts) {
         const error = conflictWith(row, waiting);

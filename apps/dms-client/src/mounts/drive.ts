@@ -16,8 +16,6 @@ export class Drive {
   readonly sweeps: boolean;
   /** The node said in this drive, for this incarnation, that the mount stands: no hello is needed to believe it. */
   confirmedIncarnation: string | null = null;
-  /** A probe of this drive contradicted the row: it is to be fenced. */
-  suspicious = false;
   /** How often the node said STALE_EPOCH. */
   staleReplies = 0;
   /** Requests whose mount command was sent: they did not merely join. */
@@ -31,6 +29,8 @@ export class Drive {
   constructor(
     readonly key: TargetKey,
     private readonly waiting: Set<WaitingRequest>,
+    /** Something contradicts the row: the node is fenced before anything is believed. */
+    public suspicious = false,
   ) {
     this.sweeps = waiting.size === 0;
   }

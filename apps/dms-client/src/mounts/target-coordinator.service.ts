@@ -43,10 +43,15 @@ export class TargetCoordinator {
     void this.#takeIn(work);
   }
 
-  /** Settles what is open in the row of a target, unless that is being done. @returns whether it came to rest */
-  async settle(key: TargetKey): Promise<boolean> {
+  /**
+   * Settles what is open in the row of a target, unless that is being done.
+   *
+   * @param suspicious something contradicts the row: the node is fenced before it is believed
+   * @returns whether it came to rest
+   */
+  async settle(key: TargetKey, suspicious = false): Promise<boolean> {
     const work = this.#of(key);
-    return work.driving ? true : this.#drive(work);
+    return work.driving ? true : this.#drive(work, suspicious);
   }
 
   /** Ids of the operations that this process works on. */
@@ -90,10 +95,10 @@ export class TargetCoordinator {
   }
 
   /** Never rejects: the driver answers its requests also when it fails. */
-  async #drive(work: TargetWork): Promise<boolean> {
+  async #drive(work: TargetWork, suspicious = false): Promise<boolean> {
     if (work.driving) return true;
     work.driving = true;
-    let atRest = await this.driver.drive(work.key, work.waiting);
+    let atRest = await this.driver.drive(work.key, work.waiting, suspicious);
     while (stillWaiting(work)) atRest = await this.driver.drive(work.key, work.waiting);
     work.driving = false;
     this.#forgetIfIdle(work);

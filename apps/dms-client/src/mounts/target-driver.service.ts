@@ -37,10 +37,11 @@ export class TargetDriver {
   /**
    * @param waiting requests of this process for the target; those that are answered are taken out, and those that
    *   come in meanwhile are looked at in the next step. Empty: only what is open in the row is settled.
+   * @param suspicious something contradicts the row: the node is fenced first
    * @returns whether the target came to rest; false where it is to be looked at again later
    */
-  async drive(key: TargetKey, waiting: Set<WaitingRequest>): Promise<boolean> {
-    const drive = new Drive(key, waiting);
+  async drive(key: TargetKey, waiting: Set<WaitingRequest>, suspicious = false): Promise<boolean> {
+    const drive = new Drive(key, waiting, suspicious);
     try {
       await this.#untilRest(drive);
       return drive.problem === null;

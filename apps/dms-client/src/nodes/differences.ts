@@ -1,5 +1,6 @@
 import { type Inventory, type MountObservation, type NodeDifferenceDto } from '@app/contracts';
 import { type LedgerMount } from './node-facts.repository';
+import { type Looked } from './node-looks.service';
 
 /**
  * What the ledger says and the node sees, compared. The ledger is read before and after the node was asked: a target
@@ -8,7 +9,7 @@ import { type LedgerMount } from './node-facts.repository';
 export function differencesOf(
   before: ReadonlyMap<string, LedgerMount>,
   after: ReadonlyMap<string, LedgerMount>,
-  inventory: Inventory,
+  { incarnation, seen: inventory }: Looked<Inventory>,
 ): NodeDifferenceDto[] {
   const settled = (targetId: string): boolean => {
     const [then, now] = [before.get(targetId), after.get(targetId)];
@@ -19,7 +20,7 @@ export function differencesOf(
   return [
     ...[...targets]
       .filter(settled)
-      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId))),
+      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId), incarnation)),
     ...inventory.foreign.map(({ mount_path }): NodeDifferenceDto => {
       return {
         kind: 'foreign',
@@ -40,8 +41,9 @@ function differenceOf(
   targetId: string,
   row: LedgerMount | undefined,
   mount: MountObservation | undefined,
+  incarnation: string,
 ): NodeDifferenceDto[] {
-  const kind = kindOf(row, mount);
+  const kind = kindOf(row, mount, incarnation);
   if (kind === null) return [];
   return [
     {
@@ -57,9 +59,13 @@ function differenceOf(
 function kindOf(
   row: LedgerMount | undefined,
   mount: MountObservation | undefined,
+  incarnation: string,
 ): NodeDifferenceDto['kind'] | null {
   const state = mount?.state ?? 'absent';
+  if (mount !== undefined && state !== 'foreign' && mount.layers > 1) return 'stacked';
+  if (row?.state === 'ABSENT' && row.held > 0) return 'held_without_mount';
   if (row?.state === 'MOUNTED') {
+    if (row.incarnation !== null && row.incarnation !== incarnation) return 'other_memory';
     if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';
     if (state === 'unknown') return 'uncertain';
     return state === 'broken' ? 'broken' : 'not_mounted';

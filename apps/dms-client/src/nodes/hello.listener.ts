@@ -19,7 +19,14 @@ export class HelloListener implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.broker.createChannel({ name: 'hellos', setup: (channel: Channel) => this.#listen(channel) });
+    const hellos = this.broker.createChannel({
+      name: 'hellos',
+      setup: (channel: Channel) => this.#listen(channel),
+    });
+    // The connection was lost, or closed, while the channel was set up; the next one sets it up anew.
+    hellos.on('error', (error: unknown) =>
+      this.#log.warn({ msg: 'Hellos cannot be heard at the moment', err: error }),
+    );
   }
 
   async #listen(channel: Channel): Promise<void> {

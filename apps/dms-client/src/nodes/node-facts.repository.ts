@@ -28,6 +28,10 @@ export interface LedgerMount {
   readonly epoch: number;
   readonly mountPath: string | null;
   readonly mntId: number | null;
+  /** The node's memory for which the mount was made. */
+  readonly incarnation: string | null;
+  /** Bindings that are held. */
+  readonly held: number;
 }
 
 /** Reads what the ledger knows of nodes and their mounts. */
@@ -51,14 +55,21 @@ export class NodeFactsRepository {
   async mounts(host: string): Promise<Map<string, LedgerMount>> {
     const rows = await queryLedger<LedgerMount>(
       this.dataSource,
-      `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId
-       FROM target_mounts WHERE host = ?`,
+      `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId,
+         incarnation, (SELECT COUNT(*) FROM backup_target_mount_ledger b WHERE b.host = t.host
+           AND b.backup_target_id = t.backup_target_id AND b.mounted AND NOT COALESCE(b.deleted, FALSE)) AS held
+       FROM target_mounts t WHERE host = ?`,
       [host],
     );
     return new Map(
       rows.map((row) => [
         row.targetId,
-        { ...row, epoch: Number(row.epoch), mntId: row.mntId === null ? null : Number(row.mntId) },
+        {
+          ...row,
+          epoch: Number(row.epoch),
+          mntId: row.mntId === null ? null : Number(row.mntId),
+          held: Number(row.held),
+        },
       ]),
     );
   }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Hello, HELLO_TIMEOUT_MS } from '@app/contracts';
 import { NodesRepository } from './nodes.repository';
@@ -31,7 +32,14 @@ export class NodeViewsService {
   readonly #written = new Map<string, { text: string; at: number }>();
   readonly #learned = new Map<string, { incarnation: string | null; legacy: boolean }>();
 
+  readonly #changes = new EventEmitter();
+
   constructor(private readonly nodes: NodesRepository) {}
+
+  /** Calls `listener` with the host when a hello says that a node is new, has another memory or other mounts. */
+  onChange(listener: (host: string) => void): void {
+    this.#changes.on('change', listener);
+  }
 
   /** @throws DmsError LEDGER_UNAVAILABLE where nothing was heard of the node and the ledger cannot be asked */
   async view(host: string): Promise<NodeView> {
@@ -61,7 +69,11 @@ export class NodeViewsService {
 
   /** A hello came; what is new in it is written to the ledger. */
   async hear(hello: Hello): Promise<void> {
+    const before = this.#heard.get(hello.node)?.hello;
     this.#heard.set(hello.node, { hello, at: performance.now() });
+    const same =
+      before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
+    if (!same) this.#changes.emit('change', hello.node);
     this.#learned.delete(hello.node);
     const text = JSON.stringify({ ...hello, mount_table_version: 0 });
     const written = this.#written.get(hello.node);

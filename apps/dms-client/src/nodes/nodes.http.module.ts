@@ -10,6 +10,6 @@ import { NodesService } from './nodes.service';
   imports: [NodesModule],
   controllers: [NodesHttpController],
   providers: [NodeFactsRepository, NodeLooksService, NodesService],
-  exports: [NodeLooksService, NodesService],
+  exports: [NodeFactsRepository, NodeLooksService, NodesService],
 })
 export class NodesHttpModule {}

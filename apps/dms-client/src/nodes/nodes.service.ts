@@ -39,11 +39,11 @@ export class NodesService {
     if (facts === undefined) throw new DmsError('NOT_FOUND', `host: no node "${host}" is known`);
     const before = await this.facts.mounts(host);
     try {
-      const { seen } = await this.looks.inventory(host);
+      const looked = await this.looks.inventory(host);
       return {
         ...nodeOf(facts, this.views.upHosts()),
-        inventory: inventoryOf(seen),
-        differences: differencesOf(before, await this.facts.mounts(host), seen),
+        inventory: inventoryOf(looked.seen),
+        differences: differencesOf(before, await this.facts.mounts(host), looked),
         error_code: null,
         error_msg: null,
       };

@@ -8,7 +8,7 @@ import {
   Satisfies,
 } from '@app/contracts';
 import { IsIn, IsOptional, IsUUID } from 'class-validator';
-import { PointInTime, WholeNumber } from '../queries/parameter.decorators';
+import { DEFAULT_LIMIT, PointInTime, WholeNumber } from '../queries/parameter.decorators';
 import { cursorProblem } from './operation-cursor';
 
 /** Which operations are listed. */
@@ -43,8 +43,9 @@ export class OperationsQueryDto {
   @PointInTime()
   until?: Date;
 
+  @IsOptional()
   @WholeNumber(1, 1000)
-  limit: number = 100;
+  limit?: number = DEFAULT_LIMIT;
 
   /** `next_cursor` of the page before. */
   @IsOptional()
@@ -66,6 +67,7 @@ export class TargetPathDto {
 
 /** How much of a history. */
 export class HistoryQueryDto {
+  @IsOptional()
   @WholeNumber(1, 1000)
-  limit: number = 100;
+  limit?: number = DEFAULT_LIMIT;
 }

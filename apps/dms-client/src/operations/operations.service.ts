@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DmsError, type HistoryDto, type OperationDto, type OperationListDto } from '@app/contracts';
+import { DEFAULT_LIMIT } from '../queries/parameter.decorators';
 import { LateGrantsService } from './late-grants.service';
 import { decodeCursor, encodeCursor } from './operation-cursor';
 import { type OperationsQueryDto } from './operations.dto';
@@ -14,7 +15,7 @@ export class OperationsService {
   ) {}
 
   /** One page, newest first. */
-  async list({ limit, cursor, ...filter }: OperationsQueryDto): Promise<OperationListDto> {
+  async list({ limit = DEFAULT_LIMIT, cursor, ...filter }: OperationsQueryDto): Promise<OperationListDto> {
     const before = cursor === undefined ? undefined : (decodeCursor(cursor) ?? undefined);
     const found = await this.operations.find({ ...filter, before }, limit + 1);
     const page = found.slice(0, limit);
@@ -34,7 +35,7 @@ export class OperationsService {
   }
 
   /** What was asked for one target, on all hosts, newest first. */
-  async history(backupTargetId: string, limit: number): Promise<HistoryDto> {
+  async history(backupTargetId: string, limit = DEFAULT_LIMIT): Promise<HistoryDto> {
     const found = await this.operations.find({ backup_target_id: backupTargetId }, limit);
     return {
       backup_target_id: backupTargetId,

@@ -4,6 +4,9 @@ import { Transform } from 'class-transformer';
 
 /** Decorators for what query strings and paths carry: text on the way in, values of the right type after it. */
 
+/** Entries of a list that does not say how many. */
+export const DEFAULT_LIMIT = 100;
+
 /** A whole number from `least` to `most`. */
 export function WholeNumber(least: number, most: number): PropertyDecorator {
   return read(

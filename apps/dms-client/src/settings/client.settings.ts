@@ -101,6 +101,13 @@ export const CLIENT_SETTINGS = {
     default: '5',
     parse: asSeconds(0, 3600),
   },
+  reconcileIntervalMs: {
+    env: 'DMS_RECONCILE_INTERVAL',
+    file: 'reconcile_interval',
+    help: 'Seconds between two comparisons of the ledger with what the nodes see; 0 switches the timer off.',
+    default: '30',
+    parse: asSeconds(0, 86_400),
+  },
   mountBase: {
     env: 'DMS_MOUNT_BASE',
     file: 'mount_base_path',

@@ -5,6 +5,7 @@ import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { type BrokerFactory } from './broker.provider';
 import { isInExclusiveUse, isRefusal } from './broker-errors';
+import { RareWarnings } from './rare-warnings';
 import { within } from './within';
 
 /** A message with what is needed to answer and to acknowledge it; both are void once the channel has closed. */
@@ -29,7 +30,6 @@ const HEARTBEAT_MS = 5_000;
 const EXCLUSIVE_WAIT_MS = 2.5 * HEARTBEAT_MS;
 const RETRY_MS = 1_000;
 const BROKER_ANSWER_MS = 10_000;
-const REPEATED_WARNING_MS = 30_000;
 
 /**
  * Keeps the one, exclusive consumer on this node's queue: on each connection, after each closed channel, and after
@@ -40,9 +40,10 @@ export class CommandConsumer {
   readonly #queue: string;
   #manager: AmqpConnectionManager | null = null;
   #consuming: { channel: Channel; tag: string } | null = null;
+  #open: Channel | null = null;
   #stopped = false;
   #refusedSince: number | null = null;
-  #lastWarning = { text: '', at: 0 };
+  readonly #warnings = new RareWarnings(this.#logger);
   #started: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: ConsumerOptions) {
@@ -68,11 +69,12 @@ export class CommandConsumer {
       if (manager.connection !== undefined) void this.#serve(manager.connection);
     });
     manager.on('connectFailed', ({ err }) => {
-      this.#warn(`The broker cannot be reached: ${err.message}`);
+      this.#warnings.warn(`The broker cannot be reached: ${err.message}`);
     });
     manager.on('disconnect', ({ err }) => {
       this.#consuming = null;
-      if (!this.#stopped) this.#warn(`The connection to the broker is lost: ${err?.message ?? 'closed'}`);
+      if (!this.#stopped)
+        this.#warnings.warn(`The connection to the broker is lost: ${err?.message ?? 'closed'}`);
     });
     await started;
     return manager;
@@ -98,8 +100,17 @@ export class CommandConsumer {
     const manager = this.#manager;
     this.#manager = null;
     if (manager === null) return;
+    await this.#closeChannel();
     await within(manager.close(), BROKER_ANSWER_MS, 'the end of the connection').catch((error: unknown) => {
       this.#logger.warn({ msg: 'The connection to the broker could not be closed', err: error });
+    });
+  }
+
+  /** What was sent last is written only when its channel ends: the end of the connection would overtake it. */
+  async #closeChannel(): Promise<void> {
+    if (this.#open === null) return;
+    await within(this.#open.close(), BROKER_ANSWER_MS, 'the end of the channel').catch((error: unknown) => {
+      this.#logger.warn({ msg: 'The last replies may not have been sent', err: error });
     });
   }
 
@@ -127,11 +138,13 @@ export class CommandConsumer {
     let ended: (reason: 'closed' | 'cancelled') => void = () => undefined;
     let error: Error | null = null;
     let open = true;
+    this.#open = channel;
     channel.on('error', (reason: Error) => {
       error = reason;
     });
     channel.on('close', () => {
       open = false;
+      if (this.#open === channel) this.#open = null;
       ended('closed');
     });
     channel.on('return', (message) => {
@@ -155,7 +168,8 @@ export class CommandConsumer {
       this.#begun(channel, consumerTag);
       const reason = await end;
       this.#consuming = null;
-      if (reason === 'cancelled') this.#warn(`The queue ${this.#queue} was deleted; it is declared again`);
+      if (reason === 'cancelled')
+        this.#warnings.warn(`The queue ${this.#queue} was deleted; it is declared again`);
     }
     if (error !== null) throw error as Error;
   }
@@ -171,7 +185,7 @@ export class CommandConsumer {
   /** The error to give up with, or null where it is worth another try. */
   #finalError(error: unknown): Error | null {
     const text = error instanceof Error ? error.message : String(error);
-    this.#warn(`The queue ${this.#queue} cannot be consumed: ${text}`);
+    this.#warnings.warn(`The queue ${this.#queue} cannot be consumed: ${text}`);
     if (isInExclusiveUse(error)) {
       this.#refusedSince ??= Date.now();
       if (Date.now() - this.#refusedSince < EXCLUSIVE_WAIT_MS) return null;
@@ -189,13 +203,5 @@ export class CommandConsumer {
     this.#started = null;
     if (started !== null) started.reject(error);
     else this.options.onFailure(error);
-  }
-
-  /** The same sentence at most twice a minute: a broker that is away is tried every second. */
-  #warn(text: string): void {
-    const now = Date.now();
-    if (text === this.#lastWarning.text && now - this.#lastWarning.at < REPEATED_WARNING_MS) return;
-    this.#lastWarning = { text, at: now };
-    this.#logger.warn(text);
   }
 }

@@ -103,10 +103,14 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   async #answer(delivery: Delivery): Promise<void> {
     const begun = performance.now();
     const decoded = decodeMessage(delivery.message.content, this.settings.nodeId);
-    const result =
-      decoded.kind === 'refused'
-        ? refusal(decoded.error)
-        : await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery));
+    let result: CommandResult;
+    if (decoded.kind === 'refused') {
+      result = refusal(decoded.error);
+      if (decoded.error.cause !== undefined)
+        this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
+    } else {
+      result = await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery));
+    }
     this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
     this.#reply(delivery, result, decoded.extended);
     delivery.channel.ack(delivery.message);

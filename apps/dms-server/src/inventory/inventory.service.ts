@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ForeignMount, type Inventory, isUnderBase, type MountObservation } from '@app/contracts';
+import {
+  type ForeignMount,
+  type FuseProcess,
+  type Inventory,
+  isUnderBase,
+  type MountObservation,
+} from '@app/contracts';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
@@ -15,6 +21,11 @@ import { boundedMap } from './bounded-map';
 const LOOKS_MS = 10_000;
 const LOOKS_AT_ONCE = 8;
 
+/** Who knows the FUSE processes. */
+export interface FuseProcessList {
+  list(): Promise<FuseProcess[]>;
+}
+
 /** Tells all that this node knows and sees. */
 @Injectable()
 export class InventoryService {
@@ -23,7 +34,7 @@ export class InventoryService {
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
     private readonly fences: FenceService,
     private readonly looks: LooksService,
-    private readonly processes: FuseProcessesService,
+    @Inject(FuseProcessesService) private readonly processes: FuseProcessList,
   ) {}
 
   /** Answers the command `inventory`. */

@@ -1,13 +1,16 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { FenceService } from '../fence/fence.service';
 import { type TargetRecord } from '../fence/target-record';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
+import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { ObservationService } from './observation.service';
 
 const WORLD_WRITABLE = 0o002;
+const PERMISSIONS = 0o777;
 
 /** What is done before the first hello: the node finds again what an earlier dms-server left. */
 @Injectable()
@@ -17,6 +20,7 @@ export class AdoptionService {
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
     @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
@@ -28,6 +32,7 @@ export class AdoptionService {
     await this.children.endLeftOver();
     let adopted = 0;
     for (const record of this.fences.records()) if (await this.#adopt(record)) adopted += 1;
+    for (const base of this.settings.mountBases) await this.#sweep(base);
     this.#logger.log({ msg: `${adopted} mount(s) adopted`, incarnation: this.fences.incarnation });
   }
 
@@ -51,5 +56,24 @@ export class AdoptionService {
     const { mntId, device, fstype } = top;
     this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
     return true;
+  }
+
+  /**
+   * Guarded directories whose grace time an earlier server, or a reboot, cut short: they go after theirs from now. A
+   * directory of mode 0 that belongs to root is one of ours; the guard leaves it if it is not empty. What is mounted
+   * on is not looked at.
+   */
+  async #sweep(base: string): Promise<void> {
+    const mounted = new Set((await this.table.read()).map(({ mountPath }) => mountPath));
+    const remembered = new Set(this.fences.records().map(({ mountedAs }) => mountedAs?.mountPath));
+    for (const name of await readdir(base)) {
+      const path = join(base, name);
+      if (mounted.has(path) || remembered.has(path)) continue;
+      const found = await lstat(path).catch(() => null);
+      // It may have been removed meanwhile.
+      if (found === null) continue;
+      if (found.isDirectory() && found.uid === 0 && (found.mode & PERMISSIONS) === 0)
+        this.guard.removeLater(path);
+    }
   }
 }

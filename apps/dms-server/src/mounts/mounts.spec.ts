@@ -24,7 +24,14 @@ describe('mount', () => {
       mountPath: PATH,
       epoch: 1,
       acted: true,
-      mount: { state: 'mounted', mounted: true, layers: 1, source: 'server:/export', fstype: 'nfs4', epoch: 1 },
+      mount: {
+        state: 'mounted',
+        mounted: true,
+        layers: 1,
+        source: 'server:/export',
+        fstype: 'nfs4',
+        epoch: 1,
+      },
     });
     expect(node.kernel.log).toEqual([`prepare ${PATH}`, `mount t1 at ${PATH}`, 'probe t1']);
     expect(node.fences.recordOf('t1')).toMatchObject({
@@ -168,8 +175,13 @@ describe('mount', () => {
       },
     };
     const result = await node.send({ ...s3, dms: node.envelope(1) });
-    expect(result).toMatchObject({ success_msg: `S3 target mounted successfully at ${BASE}/s`, mount: { pid: 4711 } });
+    expect(result).toMatchObject({
+      success_msg: `S3 target mounted successfully at ${BASE}/s`,
+      mount: { pid: 4711 },
+    });
     node.s3.daemons.clear();
-    await expect(node.send({ ...s3, dms: node.envelope(2) })).resolves.toMatchObject({ mount: { state: 'broken' } });
+    await expect(node.send({ ...s3, dms: node.envelope(2) })).resolves.toMatchObject({
+      mount: { state: 'broken' },
+    });
   });
 });

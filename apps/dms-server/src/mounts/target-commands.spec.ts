@@ -50,12 +50,20 @@ describe('commands and the fence', () => {
     const command = nfsCommand('mount', { dms: node.envelope(1) });
     await node.send(command);
     node.kernel.unmountAt(PATH);
-    await expect(node.send(command)).resolves.toMatchObject({ error_code: 'TIMEOUT', mount: { state: 'absent' } });
+    await expect(node.send(command)).resolves.toMatchObject({
+      error_code: 'TIMEOUT',
+      mount: { state: 'absent' },
+    });
   });
 
   it('leaves the kernel alone for what was overtaken, and says what it sees', async () => {
     await node.send(nfsCommand('mount', { dms: node.envelope(5) }));
-    const stale = { error_code: 'STALE_EPOCH', acted: false, epoch: 5, mount: { state: 'mounted', epoch: 5 } };
+    const stale = {
+      error_code: 'STALE_EPOCH',
+      acted: false,
+      epoch: 5,
+      mount: { state: 'mounted', epoch: 5 },
+    };
     await expect(node.send(nfsCommand('unmount', { dms: node.envelope(4) }))).resolves.toMatchObject(stale);
     await expect(node.send(nfsCommand('unmount', { dms: node.envelope(5) }))).resolves.toMatchObject(stale);
     const stranger = { ...node.envelope(6), incarnation: null };
@@ -86,12 +94,18 @@ describe('commands and the fence', () => {
   it('settles nothing while a child of an earlier command may live', async () => {
     node.kernel.left.set('t1', 1);
     const uncertain = { error_code: 'TIMEOUT', acted: true, mount: { state: 'unknown', children_left: 1 } };
-    const [fence, mount] = [lookCommand('fence', node.envelope(1)), nfsCommand('mount', { dms: node.envelope(2) })];
+    const [fence, mount] = [
+      lookCommand('fence', node.envelope(1)),
+      nfsCommand('mount', { dms: node.envelope(2) }),
+    ];
     await expect(node.send(fence, { deadlineMs: 150 })).resolves.toMatchObject(uncertain);
     await expect(node.send(mount, { deadlineMs: 150 })).resolves.toMatchObject(uncertain);
     expect(node.kernel.log).toEqual([]);
     node.kernel.left.clear();
-    await expect(node.send(mount)).resolves.toMatchObject({ error_code: 'TIMEOUT', mount: { state: 'absent' } });
+    await expect(node.send(mount)).resolves.toMatchObject({
+      error_code: 'TIMEOUT',
+      mount: { state: 'absent' },
+    });
   });
 
   it('remembers a mount again that the ledger knows, and only with a fence', async () => {
@@ -121,8 +135,13 @@ describe('commands and the fence', () => {
 
   it('does not begin what nobody waits for any more', async () => {
     const late = nfsCommand('mount', { dms: node.envelope(1) });
-    await expect(node.send(late, { deadlineMs: 0 })).resolves.toMatchObject({ error_code: 'TIMEOUT', acted: false });
-    await expect(node.send(nfsCommand('mount'), { callerWaits: false })).resolves.toMatchObject({ acted: false });
+    await expect(node.send(late, { deadlineMs: 0 })).resolves.toMatchObject({
+      error_code: 'TIMEOUT',
+      acted: false,
+    });
+    await expect(node.send(nfsCommand('mount'), { callerWaits: false })).resolves.toMatchObject({
+      acted: false,
+    });
     expect(node.kernel.log).toEqual([]);
   });
 
@@ -130,7 +149,8 @@ describe('commands and the fence', () => {
     node.remove();
     node = new TestNode({ DMS_QUEUE_LIMIT: '1' });
     let open: () => void = () => undefined;
-    node.nfs.pause = () => new Promise((resolve) => (open = resolve));
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    node.nfs.pause = () => opened;
     const first = node.send(nfsCommand('mount', { dms: node.envelope(1) }));
     const second = node.send(lookCommand('fence', node.envelope(2)));
     await expect(node.send(lookCommand('fence', node.envelope(3)))).resolves.toMatchObject({
@@ -152,11 +172,14 @@ describe('commands and the fence', () => {
       error_code: 'INTERNAL',
       acted: false,
     });
-    await expect(node.send(nfsCommand('mount'))).resolves.toMatchObject({ error_code: 'INTERNAL', acted: false });
+    await expect(node.send(nfsCommand('mount'))).resolves.toMatchObject({
+      error_code: 'INTERNAL',
+      acted: false,
+    });
     expect(node.kernel.log).toEqual([]);
   });
 
-  it('begins anew after a reboot', async () => {
+  it('begins anew after a reboot', () => {
     const before = node.fences.incarnation;
     node.restart(BOOT);
     expect(node.fences.incarnation).toBe(before);

@@ -122,7 +122,11 @@ describe('unmount', () => {
     it('keeps for them what ours would take away', async () => {
       await mount(null);
       await mount(1);
-      await expect(unmount(2)).resolves.toMatchObject({ error_code: 'BUSY', acted: false, mount: { state: 'mounted' } });
+      await expect(unmount(2)).resolves.toMatchObject({
+        error_code: 'BUSY',
+        acted: false,
+        mount: { state: 'mounted' },
+      });
       await unmount(null);
       await expect(unmount(3)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
     });

@@ -22,9 +22,13 @@ export class ChildRecords {
 
   /** Makes an empty record, to be filled in by the child itself, and gives its path. */
   async create(targetId: string): Promise<string> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const path = join(this.#directory, `${prefixOf(targetId)}${randomUUID()}`);
-    await (await open(path, 'wx', 0o600)).close();
+    const make = async (): Promise<void> => (await open(path, 'wx', 0o600)).close();
+    await make().catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await make();
+    });
     return path;
   }
 

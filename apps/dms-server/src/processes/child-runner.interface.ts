@@ -25,7 +25,10 @@ export type ChildOutcome =
 export interface ChildRunner {
   /** Never rejects for what the program does; `output` is standard output and error, at most 16 KiB of each end. */
   run(command: ChildCommand): Promise<ChildOutcome>;
-  /** Children of the target, also of an earlier dms-server, that may still live. */
+  /**
+   * Children of the target that may still live and that nobody waits for any more: given up at their deadline, or left
+   * by an earlier dms-server. One whose `run` has not returned is not counted.
+   */
   childrenLeft(targetId: string): Promise<number>;
   /** Kills the children left by an earlier dms-server and waits, for a bounded time, until they are gone. */
   endLeftOver(): Promise<void>;

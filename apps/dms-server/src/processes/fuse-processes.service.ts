@@ -2,20 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, type FuseProcess } from '@app/contracts';
 import { type ServerSettings, SETTINGS } from '../settings/server.settings';
+import { DaemonIdentities, identityOfServer } from './daemon-identities';
 import { errorLinesOf } from './daemon-log';
 import { waitUntil } from './delay';
+import { type DaemonExit, type FuseDaemon } from './fuse-daemon';
 import { FuseRecord, listFuseTargets } from './fuse-record';
 import { type FuseDaemonPlan, startSupervised } from './fuse-supervisor';
 import { PidFiles } from './pid-files';
-import {
-  bootId,
-  mountPathOf,
-  type ProcessIdentity,
-  type ProcessStat,
-  readProcess,
-  readSame,
-  servesMount,
-} from './process-identity';
+import { mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
 import { usageOf } from './process-usage';
 
 /** The supervisor needs milliseconds; a machine that swaps may need longer. */
@@ -23,27 +17,6 @@ const START_MS = 5_000;
 /** The supervisor writes the exit status, and the last of the log, right after the end of the daemon. */
 const SUPERVISOR_MS = 500;
 const MAX_ERROR_LINES = 20;
-
-/** A FUSE process of a target. */
-export interface FuseDaemon {
-  readonly targetId: string;
-  readonly pid: number;
-  readonly alive: boolean;
-  /** Null where it is known by a PID file only and does not say. */
-  readonly mountPath: string | null;
-  /** `record`: we started it and know that it is the same; `pid-file`: somebody wrote its number there. */
-  readonly knownBy: 'record' | 'pid-file';
-}
-
-/** How a daemon ended. */
-export interface DaemonExit {
-  /** As the shell has it (128 + N after signal N); null where nobody saw it. */
-  readonly status: number | null;
-  /** True: it ended with status 0 and reported no error; null: not known. */
-  readonly cleanFlush: boolean | null;
-  /** What it reported, the last lines of it. */
-  readonly errorLines: readonly string[];
-}
 
 /**
  * The FUSE processes of this node. All that is known stands in files, so that a dms-server that starts again finds
@@ -54,8 +27,7 @@ export class FuseProcessesService {
   readonly #runDir: string;
   readonly #pidDir: string;
   readonly #pidFiles: PidFiles;
-  /** Processes whose command was compared already: it does not change any more. */
-  readonly #compared = new Set<string>();
+  readonly #identities = new DaemonIdentities();
 
   constructor(@Inject(SETTINGS) settings: ServerSettings) {
     this.#runDir = settings.runDir;
@@ -67,6 +39,7 @@ export class FuseProcessesService {
    * Starts a daemon under a supervisor; both outlive this program.
    *
    * @returns its pid, once that is on record; whether it mounts is still to be seen
+   * @throws what the plan's environment is rejected with; nothing runs then
    * @throws DmsError MOUNT_FAILED if it could not be started, or one of this target still runs
    */
   async spawn(plan: FuseDaemonPlan): Promise<number> {
@@ -79,12 +52,18 @@ export class FuseProcessesService {
       await record.create({ targetId: plan.targetId, mountPath: plan.mountPath });
       await mkdir(this.#pidDir, { recursive: true, mode: 0o755 });
       await this.#pidFiles.remove(plan.targetId);
-      await startSupervised(plan, record.directory, this.pidFile(plan.targetId));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new DmsError('MOUNT_FAILED', `The FUSE process could not be started: ${reason}`, {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new DmsError('MOUNT_FAILED', `The FUSE process cannot be put on record (${code}).`, {
         cause: error,
       });
+    }
+    try {
+      await startSupervised(plan, record.directory, this.pidFile(plan.targetId));
+    } catch (error) {
+      await waitUntil(START_MS, () => record.exitStatus());
+      await this.forget(plan.targetId);
+      throw error;
     }
     const identity = await waitUntil(START_MS, () => record.identity());
     if (identity === null)
@@ -97,7 +76,7 @@ export class FuseProcessesService {
     const record = this.#record(targetId);
     const [target, identity] = [await record.target(), await record.identity()];
     if (target !== null && identity !== null) {
-      const alive = (await this.#same(identity, target.mountPath)) !== null;
+      const alive = (await this.#identities.living(identity, target.mountPath)) !== null;
       return { targetId, pid: identity.pid, alive, mountPath: target.mountPath, knownBy: 'record' };
     }
     const pid = await this.#pidFiles.read(targetId);
@@ -147,7 +126,7 @@ export class FuseProcessesService {
    */
   async terminate(targetId: string, mountPath: string, signal: NodeJS.Signals): Promise<boolean> {
     const identity = await this.#identify(targetId, mountPath);
-    if (identity === null || (await this.#same(identity, mountPath)) === null) return false;
+    if (identity === null || (await this.#identities.living(identity, mountPath)) === null) return false;
     try {
       return process.kill(identity.pid, signal);
     } catch (error) {
@@ -212,23 +191,7 @@ export class FuseProcessesService {
     const recorded = await this.#record(targetId).identity();
     if (recorded !== null) return recorded;
     const pid = await this.#pidFiles.read(targetId);
-    const stat = pid === null ? null : await readProcess(pid);
-    if (stat === null || !(await servesMount(stat.pid, mountPath))) return null;
-    return { pid: stat.pid, startTime: stat.startTime, bootId: await bootId() };
-  }
-
-  /** The process of that identity if it lives and its command is that of a daemon of `mountPath`. */
-  async #same(identity: ProcessIdentity, mountPath: string): Promise<ProcessStat | null> {
-    const stat = await readSame(identity);
-    const key = `${identity.pid} ${identity.startTime} ${mountPath}`;
-    if (stat === null) {
-      this.#compared.delete(key);
-      return null;
-    }
-    if (this.#compared.has(key)) return stat;
-    if (!(await servesMount(identity.pid, mountPath))) return null;
-    this.#compared.add(key);
-    return stat;
+    return pid === null ? null : identityOfServer(pid, mountPath);
   }
 
   #record(targetId: string): FuseRecord {

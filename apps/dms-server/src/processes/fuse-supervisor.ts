@@ -11,34 +11,45 @@ export interface FuseDaemonPlan {
   readonly mountPath: string;
   readonly program: string;
   readonly args: readonly string[];
-  /** All of its environment but PATH. It may hold keys: only the daemon gets to see it. */
-  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * All of its environment but PATH. It may hold keys: only the daemon gets to see it. The supervisor starts while the
+   * keys are still being read, and waits for them.
+   */
+  readonly environment: Promise<Readonly<Record<string, string>>>;
 }
 
 /**
- * Starts fuse-supervisor.sh, which starts the daemon. It belongs to no session, terminal or pipe of ours, so that
- * both live on when this program ends.
+ * Starts fuse-supervisor.sh, which starts the daemon once its environment is there. It belongs to no session, terminal
+ * or pipe of ours, so that both live on when this program ends.
  *
  * @returns once the environment was handed over
- * @throws Error if it could not be started, or a variable cannot be handed over
+ * @throws what `environment` is rejected with, or an Error if the supervisor could not be started or a variable
+ *   cannot be handed over; no daemon runs then
  */
 export async function startSupervised(
   plan: FuseDaemonPlan,
   recordDir: string,
   pidFile: string,
 ): Promise<void> {
-  const lines = environmentLines(plan.environment);
   const supervisor = spawn(
     '/bin/sh',
     [scriptPath('fuse-supervisor.sh'), recordDir, pidFile, plan.program, ...plan.args],
     { cwd: '/', detached: true, env: { PATH: SEARCH_PATH }, stdio: ['pipe', 'ignore', 'ignore'] },
   );
-  await new Promise<void>((resolve, reject) => {
+  const failed = new Promise<never>((_resolve, reject) => {
     supervisor.once('error', reject);
     supervisor.stdin.once('error', reject);
-    supervisor.stdin.end(lines, () => resolve());
   });
-  supervisor.unref();
+  try {
+    const lines = environmentLines(await Promise.race([plan.environment, failed]));
+    const written = new Promise<void>((resolve) => supervisor.stdin.end(lines, () => resolve()));
+    await Promise.race([written, failed]);
+  } finally {
+    failed.catch(() => undefined); // it has been told above, or comes after all was handed over
+    // Where not all was written the supervisor sees the end of its input, and starts nothing.
+    supervisor.stdin.destroy();
+    supervisor.unref();
+  }
 }
 
 /** One line for each variable, and the line that says that all have come. */

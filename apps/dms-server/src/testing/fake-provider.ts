@@ -1,4 +1,4 @@
-import { type TargetType } from '@app/contracts';
+import { type FuseProcess, type TargetType } from '@app/contracts';
 import { type MountedAs } from '../fence/target-record';
 import { type MountEntry } from '../kernel/mount-table.interface';
 import {
@@ -51,6 +51,20 @@ export class FakeProvider implements TargetProvider {
 
   daemonPid(targetId: string): Promise<number | null> {
     return Promise.resolve(this.daemons.get(targetId) ?? null);
+  }
+
+  /** The daemons, as the registry of FUSE processes lists them. */
+  list(): Promise<FuseProcess[]> {
+    const processes = [...this.daemons].map(([id, pid]) => ({
+      backup_target_id: id,
+      pid,
+      alive: true,
+      mount_path: this.kernel.layers.find(({ fstype }) => fstype.startsWith('fuse'))?.mountPath ?? '',
+      started_at: '2026-01-01T00:00:00.000Z',
+      rss_bytes: 16_777_216,
+      cpu_percent: 0.5,
+    }));
+    return Promise.resolve(processes);
   }
 
   owns(layer: MountEntry, mountedAs: MountedAs): boolean {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
@@ -8,6 +8,7 @@ import { type CommandResult } from '../commands/command-result';
 import { deadlineIn } from '../providers/deadlines';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
+import { InventoryService } from '../inventory/inventory.service';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
 import { ObservationService } from '../mounts/observation.service';
@@ -37,9 +38,12 @@ export class TestNode {
   queues!: TargetQueues;
   looks!: LooksService;
   commands!: TargetCommandsService;
+  inventory!: InventoryService;
+  observations!: ObservationService;
   #lastOperation = 0;
 
-  constructor(env: Record<string, string> = {}) {
+  /** @param incarnation that of a memory which is there already */
+  constructor(env: Record<string, string> = {}, incarnation?: string) {
     this.settings = loadServerSettings({
       DMS_CONFIG_FILE: '/nonexistent',
       DMS_RABBITMQ_URL: 'amqp://127.0.0.1:1',
@@ -48,6 +52,9 @@ export class TestNode {
       DMS_RUN_DIR: this.runDir,
       ...env,
     });
+    if (incarnation !== undefined) {
+      writeFileSync(join(this.runDir, 'node.json'), JSON.stringify({ incarnation, boot_id: BOOT }));
+    }
     this.restart();
   }
 
@@ -56,19 +63,14 @@ export class TestNode {
     this.fences = new FenceService(new FileFenceMemory(this.runDir, bootId));
     this.queues = new TargetQueues(this.settings.queueLimit);
     const { kernel, settings, fences, queues } = this;
-    const observations = new ObservationService(
-      settings,
-      kernel,
-      kernel,
-      kernel,
-      [this.s3, this.nfs],
-      fences,
-    );
+    this.observations = new ObservationService(settings, kernel, kernel, kernel, [this.s3, this.nfs], fences);
     const users = {
       usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
       otherNamespaces: () => Promise.resolve([]),
     };
+    const { observations } = this;
     this.looks = new LooksService(observations, fences, queues);
+    this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
     const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues);
     const unmounts = new UnmountsService(settings, kernel, users, observations, fences);
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
@@ -79,12 +81,12 @@ export class TestNode {
     body: Record<string, unknown>,
     options: { deadlineMs?: number; callerWaits?: boolean } = {},
   ): Promise<CommandResult> {
-    const command: NodeCommand = parseCommand(body, NODE);
+    const command: NodeCommand = parseCommand(body, this.settings.nodeId);
     const context = new CommandContext(deadlineIn(options.deadlineMs ?? 10_000), () =>
       Promise.resolve(options.callerWaits ?? true),
     );
     if (command.action === 'probe') return this.looks.probe(command, context.deadline);
-    if (command.action === 'inventory') throw new Error('not for here');
+    if (command.action === 'inventory') return this.inventory.answer(context.deadline);
     return this.commands.execute(command, context);
   }
 

@@ -110,13 +110,12 @@ export class StaleEntryDto {
 }
 
 export class CleanupResponseDto extends OutcomeDto {
+  declare status: 'success';
   dry_run: boolean;
   /** How many were removed; with `dry_run`, how many would be. */
   cleaned: number;
   /** The first thousand of them. */
   entries: StaleEntryDto[];
-  /** What could not be removed, the first thousand. */
-  failed: ErrorDto[];
 }
 
 /** What all unmounts of one job came to. */

@@ -37,6 +37,9 @@ export const NODE_DIFFERENCES = [
   'not_mounted',
   'broken',
   'other_mount',
+  'other_memory',
+  'stacked',
+  'held_without_mount',
   'not_in_ledger',
   'foreign',
   'uncertain',
@@ -45,6 +48,10 @@ export const NODE_DIFFERENCES = [
  * - `not_mounted`: mounted by the ledger, and the node does not see it;
  * - `broken`: mounted by the ledger, and dead on the node;
  * - `other_mount`: mounted by both, but not at the same path, or not the same mount;
+ * - `other_memory`: mounted by the ledger, for a memory that the node has no more: it was rebooted, or lost its run
+ *   directory;
+ * - `stacked`: several layers at the path;
+ * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted;
  * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
  * - `foreign`: a stranger's mount below one of the node's bases;
  * - `uncertain`: the node cannot say yet what stands.

@@ -37,7 +37,11 @@ interface Call {
 /** The service over the HTTP facade of a dms-client. */
 export class HttpApi implements DmsApi {
   // The time-outs are those of each call.
-  readonly #agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 });
+  readonly #agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 
   constructor(
     private readonly url: string,

@@ -19,7 +19,8 @@ export async function openContext(
       abortOnError: false,
     });
   } catch (error) {
-    throw ledgerError(error);
+    // Drivers' errors have codes; another is a defect of ours and says itself what it is.
+    throw typeof (error as { code?: unknown }).code === 'string' ? ledgerError(error) : error;
   }
 }
 
@@ -28,4 +29,3 @@ function loggerOf({ logLevel }: ClientSettings): LoggerService | false {
   const asked = process.env.DMS_LOG_LEVEL;
   return asked ? new PinoLogger({ level: logLevel, name: 'dms', descriptor: 2 }) : false;
 }
-

@@ -42,21 +42,24 @@ export class S3Daemon {
    * Starts the daemon and waits until its mount is in the mount table and has answered a readdir. Nobody was told of
    * the mount before: where it fails, the daemon can be ended by signals without losing anything.
    *
-   * @throws DmsError MOUNT_FAILED with the daemon's own words
+   * @param reading the credentials, which may still be on their way
+   * @throws DmsError MOUNT_FAILED with the daemon's own words; what `reading` is rejected with
    */
-  async start(plan: MountPlan, credentials: S3Credentials, deadline: Deadline): Promise<MountEntry> {
+  async start(plan: MountPlan, reading: Promise<S3Credentials>, deadline: Deadline): Promise<MountEntry> {
+    const environment = reading.then((credentials) => s3Environment(credentials, plan, this.settings));
+    environment.catch(() => undefined); // told by spawn(), unless that fails before it has waited for it
     await this.processes.spawn({
       targetId: plan.targetId,
       mountPath: plan.mountPath,
       ...(await chooseFuseProgram(this.settings.s3VaultFuseBinary)),
-      environment: s3Environment(credentials, plan, this.settings),
+      environment,
     });
     try {
       const layer = await this.#ready(plan, deadline);
       if (!plan.readOnly || layer.options.includes('ro')) return layer;
       return await this.#makeReadOnly(plan, deadline);
     } catch (error) {
-      const failure = await this.#withWords(error, plan, credentials);
+      const failure = await this.#withWords(error, plan, await reading);
       await this.#takeBack(plan);
       throw failure;
     }

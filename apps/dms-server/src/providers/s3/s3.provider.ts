@@ -3,7 +3,8 @@ import { DmsError } from '@app/contracts';
 import { type MountedAs } from '../../fence/target-record';
 import { type MountEntry } from '../../kernel/mount-table.interface';
 import { printable } from '../../processes/daemon-log';
-import { type DaemonExit, FuseProcessesService } from '../../processes/fuse-processes.service';
+import { type DaemonExit } from '../../processes/fuse-daemon';
+import { FuseProcessesService } from '../../processes/fuse-processes.service';
 import { LayerUnmounter } from '../layer-unmounter';
 import {
   type Deadline,
@@ -39,9 +40,9 @@ export class S3Provider implements TargetProvider {
         { field: 'keystone_token', problem: 'is required to read the secret of an s3 target' },
       ]);
     }
-    const credentials = parseS3Credentials(await this.keyManager.readSecret(plan.source, token, deadline));
+    const reading = this.keyManager.readSecret(plan.source, token, deadline).then(parseS3Credentials);
     this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
-    const layer = await this.daemon.start(plan, credentials, deadline);
+    const layer = await this.daemon.start(plan, reading, deadline);
     this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
     this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
     this.#log.log(`  Mount path: ${plan.mountPath}`);
@@ -54,7 +55,7 @@ export class S3Provider implements TargetProvider {
     await this.#logDaemon(targetId);
     const { mountPath } = mountedAs;
     const layer = { targetId, mountPath, isOurs: (entry: MountEntry) => this.owns(entry, mountedAs) };
-    let exit: DaemonExit | null = null;
+    let exit: DaemonExit | null;
     do {
       // Again in each round: a daemon whose start was cut short may mount only now.
       const result = await this.unmounter.takeOut(layer, deadline);

@@ -1,0 +1,61 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { NodeViewsService } from '../nodes/node-views.service';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { ReconcilerService } from './reconciler.service';
+
+/** Several changes of one node within this time are looked at once. */
+const GATHER_MS = 500;
+
+/** Reconciles at start and on a timer, and a node when its hello says that something changed. */
+@Injectable()
+export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #log = new Logger(ReconcileTimer.name);
+  readonly #due = new Map<string, NodeJS.Timeout>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly reconciler: ReconcilerService,
+    private readonly views: NodeViewsService,
+    @Inject(SETTINGS) private readonly settings: ClientSettings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.views.onChange((host) => this.#soon(host));
+    if (this.settings.reconcileIntervalMs === 0) return;
+    this.#timer = setInterval(() => this.#run(null), this.settings.reconcileIntervalMs);
+    this.#run(null);
+  }
+
+  onApplicationShutdown(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const timer of this.#due.values()) clearTimeout(timer);
+  }
+
+  #soon(host: string): void {
+    if (this.#due.has(host)) return;
+    const look = (): void => {
+      this.#due.delete(host);
+      this.#run(host);
+    };
+    this.#due.set(host, setTimeout(look, GATHER_MS));
+  }
+
+  #run(host: string | null): void {
+    this.reconciler.reconcile(host, false).then(
+      ({ unreachable }) => {
+        for (const node of unreachable) this.#log.debug({ msg: 'A node could not be compared', ...node });
+      },
+      (error: unknown) => {
+        if (DmsError.from(error).code !== 'NOT_FOUND')
+          this.#log.warn({ msg: 'Reconciling failed', err: error });
+      },
+    );
+  }
+}

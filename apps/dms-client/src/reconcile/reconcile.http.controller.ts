@@ -1,0 +1,19 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { type ReconcileResponseDto } from '@app/contracts';
+import { ParametersPipe } from '../queries/parameters.pipe';
+import { ReconcileRequestDto } from './reconcile.dto';
+import { ReconcilerService } from './reconciler.service';
+
+@ApiTags('administration')
+@Controller('api/v1/admin')
+export class ReconcileHttpController {
+  constructor(private readonly reconciler: ReconcilerService) {}
+
+  /** Compares the ledger with what the nodes see, repairs, and reports every difference. */
+  @Post('reconcile')
+  @HttpCode(200)
+  reconcile(@Body(ParametersPipe) { host, dry_run }: ReconcileRequestDto): Promise<ReconcileResponseDto> {
+    return this.reconciler.reconcile(host ?? null, dry_run ?? false);
+  }
+}

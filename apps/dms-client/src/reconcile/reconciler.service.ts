@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  DmsError,
+  type MountState,
+  type NodeDifferenceDto,
+  type ReconciledDifferenceDto,
+  type ReconcileOutcome,
+  type ReconcileResponseDto,
+} from '@app/contracts';
+import { TargetLedger } from '../ledger/target-ledger';
+import { type TargetKey } from '../ledger/target-key';
+import { TargetCoordinator } from '../mounts/target-coordinator.service';
+import { differencesOf } from '../nodes/differences';
+import { NodeFactsRepository } from '../nodes/node-facts.repository';
+import { NodeLooksService } from '../nodes/node-looks.service';
+import { NodeLeaseRepository } from './node-lease.repository';
+
+/** What became of one node. */
+type NodeReport = { readonly differences: ReconciledDifferenceDto[] } | { readonly error: DmsError };
+
+/**
+ * Compares the ledger with what the nodes see, and settles each difference. The comparison only nominates: each repair
+ * takes the target's lease, fences the node, reads the row again, and acts on the node's answer.
+ */
+@Injectable()
+export class ReconcilerService {
+  readonly #log = new Logger(ReconcilerService.name);
+
+  constructor(
+    private readonly leases: NodeLeaseRepository,
+    private readonly facts: NodeFactsRepository,
+    private readonly looks: NodeLooksService,
+    private readonly coordinator: TargetCoordinator,
+    private readonly ledger: TargetLedger,
+  ) {}
+
+  /**
+   * @param host one node; null: all that are known
+   * @param dryRun only tells the differences
+   * @throws DmsError LEDGER_UNAVAILABLE; NOT_FOUND for a host that is not known
+   */
+  async reconcile(host: string | null, dryRun: boolean): Promise<ReconcileResponseDto> {
+    const hosts = await this.#hosts(host);
+    const reports = await Promise.all(
+      hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun) })),
+    );
+    const differences = reports.flatMap(({ report }) => ('differences' in report ? report.differences : []));
+    const unreachable = reports.flatMap(({ name, report }) =>
+      'error' in report
+        ? [{ host: name, error_code: report.error.code, error_msg: report.error.message }]
+        : [],
+    );
+    return {
+      status: 'success',
+      error_msg: null,
+      success_msg: `${hosts.length} node(s) compared, ${differences.length} difference(s)`,
+      dry_run: dryRun,
+      hosts,
+      differences,
+      unreachable,
+    };
+  }
+
+  async #hosts(host: string | null): Promise<string[]> {
+    const known = await this.leases.hosts();
+    if (host === null) return known;
+    if (!known.includes(host))
+      throw new DmsError('NOT_FOUND', `host: no node "${host}" is known that can be asked`);
+    return [host];
+  }
+
+  async #node(host: string, dryRun: boolean): Promise<NodeReport> {
+    try {
+      const differences = await this.leases.run(host, async () => this.#differences(host));
+      if (differences === null)
+        return { error: new DmsError('BUSY', 'Another process compares this node just now') };
+      const reconciled = await Promise.all(
+        differences.map((difference) => this.#settle(host, difference, dryRun)),
+      );
+      return { differences: reconciled };
+    } catch (error) {
+      const problem = DmsError.from(error);
+      if (problem.code === 'INTERNAL') this.#log.error(error);
+      return { error: problem };
+    }
+  }
+
+  async #differences(host: string): Promise<NodeDifferenceDto[]> {
+    const before = await this.facts.mounts(host);
+    const looked = await this.looks.inventory(host);
+    return differencesOf(before, await this.facts.mounts(host), looked);
+  }
+
+  async #settle(
+    host: string,
+    difference: NodeDifferenceDto,
+    dryRun: boolean,
+  ): Promise<ReconciledDifferenceDto> {
+    const { backup_target_id: targetId } = difference;
+    if (dryRun || targetId === null) {
+      return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
+    }
+    const key = { host, targetId };
+    this.#log.warn({ msg: `Ledger and node differ: ${difference.kind}`, ...key, ...difference });
+    const atRest = await this.coordinator.settle(key, true);
+    const { outcome, state } = await this.#record(key, difference, atRest);
+    return { ...difference, host, outcome, state_after: state };
+  }
+
+  /** Repairs are operations, too. */
+  async #record(
+    key: TargetKey,
+    difference: NodeDifferenceDto,
+    atRest: boolean,
+  ): Promise<{ outcome: ReconcileOutcome; state: MountState }> {
+    return this.ledger.transaction(key, async ({ row, operations }) => {
+      const outcome = row.leased ? 'skipped' : atRest ? 'repaired' : 'open';
+      if (outcome === 'repaired') {
+        const id = randomUUID();
+        const opening = {
+          id,
+          action: 'reconcile' as const,
+          jobid: null,
+          projectId: null,
+          mountPath: row.mountPath,
+          requestData: difference,
+        };
+        const message = `${difference.kind}: the ledger said ${difference.ledger_state ?? 'nothing'}, it says ${row.state} now`;
+        const end = {
+          id,
+          status: 'success' as const,
+          errorCode: null,
+          errorMessage: null,
+          successMessage: message,
+          mountPath: row.mountPath,
+          epoch: row.epoch,
+          responseData: null,
+        };
+        await operations.record([{ opening, end }]);
+      }
+      return { outcome, state: row.state };
+    });
+  }
+}

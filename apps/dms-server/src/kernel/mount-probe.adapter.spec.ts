@@ -1,0 +1,74 @@
+import { type ChildCommand, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
+import { interpretProbe, MountProbeAdapter } from './mount-probe.adapter';
+
+const exited = (code: number, output = ''): ChildOutcome => ({ kind: 'exited', code, signal: null, output });
+
+describe('interpretProbe', () => {
+  it.each([
+    ['Transport endpoint is not connected'],
+    ['Stale file handle'],
+    ['Input/output error'],
+    ['Host is down'],
+    ['No such device'],
+    ['Operation not permitted'],
+  ])('takes "%s" for a dead mount', (reason) => {
+    expect(interpretProbe(exited(1, `find: '/base/a: b': ${reason}\n`))).toEqual({ kind: 'dead', reason });
+  });
+
+  it('takes a refusal for an answer: the server has spoken', () => {
+    expect(interpretProbe(exited(1, "find: '/base/a': Permission denied\n"))).toEqual({ kind: 'answers' });
+    expect(interpretProbe(exited(0))).toEqual({ kind: 'answers' });
+  });
+
+  it('takes no answer for silence, and a missing program for an error of the node', () => {
+    expect(interpretProbe({ kind: 'deadline', gone: false, output: '' })).toEqual({ kind: 'silent' });
+    expect(() => interpretProbe({ kind: 'not-started', reason: 'find: not installed' })).toThrow(
+      'not installed',
+    );
+  });
+});
+
+describe('MountProbeAdapter', () => {
+  class Children implements ChildRunner {
+    readonly commands: ChildCommand[] = [];
+    left = 0;
+    readonly ends: ((outcome: ChildOutcome) => void)[] = [];
+
+    run(command: ChildCommand): Promise<ChildOutcome> {
+      this.commands.push(command);
+      return new Promise((resolve) => this.ends.push(resolve));
+    }
+
+    childrenLeft(): Promise<number> {
+      return Promise.resolve(this.left);
+    }
+
+    endLeftOver(): Promise<void> {
+      return Promise.resolve();
+    }
+  }
+
+  it('starts no child where one of the target hangs already', async () => {
+    const children = new Children();
+    children.left = 1;
+    expect(await new MountProbeAdapter(children).probe('t', '/base/t', 1_000)).toEqual({ kind: 'silent' });
+    expect(children.commands).toEqual([]);
+  });
+
+  it('probes a target once at a time, and others meanwhile', async () => {
+    const children = new Children();
+    const adapter = new MountProbeAdapter(children);
+    const probes = [
+      adapter.probe('t', '/t', 1_000),
+      adapter.probe('t', '/t', 1_000),
+      adapter.probe('u', '/u', 1_000),
+    ];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(children.commands.map(({ targetId }) => targetId)).toEqual(['t', 'u']);
+    for (const end of children.ends.splice(0)) end(exited(0));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end of children.ends.splice(0)) end(exited(0));
+    expect(await Promise.all(probes)).toEqual(Array(3).fill({ kind: 'answers' }));
+    expect(children.commands).toHaveLength(3);
+  });
+});

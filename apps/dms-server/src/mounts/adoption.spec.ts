@@ -1,0 +1,53 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nfsCommand, TestNode } from '../testing/test-node';
+import { AdoptionService } from './adoption.service';
+
+describe('AdoptionService', () => {
+  const base = mkdtempSync(join(tmpdir(), 'dms-base-'));
+  const node = new TestNode({ DMS_MOUNT_BASE: base });
+  const asRoot = process.getuid?.() === 0 ? it : it.skip;
+
+  const adopt = async (): Promise<void> => {
+    const { settings, kernel, observations, fences } = node;
+    await new AdoptionService(settings, kernel, kernel, kernel, observations, fences).adopt();
+  };
+
+  afterAll(() => {
+    node.remove();
+    rmSync(base, { recursive: true });
+  });
+
+  it('takes up what stands without looking into it, and forgets what is gone', async () => {
+    for (const id of ['stands', 'gone']) {
+      await node.send(nfsCommand('mount', { id, dms: node.envelope(1) }));
+      const { mountedAs } = node.fences.recordOf(id);
+      if (mountedAs !== null) node.fences.remember(id, { mountedAs: { ...mountedAs, mntId: null } });
+    }
+    node.kernel.unmountAt(join(base, 'gone'));
+    node.kernel.left.set('stands', 1);
+    node.kernel.log.length = 0;
+    node.restart();
+    await adopt();
+    expect(node.fences.recordOf('stands').mountedAs?.mntId).toBe(node.kernel.layers[0].mntId);
+    expect(node.fences.recordOf('gone')).toMatchObject({ mountedAs: null, epoch: 1 });
+    expect(node.kernel.log).toEqual([`remove later ${base}/gone`]);
+    expect(node.kernel.left.size).toBe(0);
+  });
+
+  asRoot('clears guarded directories away that were left behind, and nothing else', async () => {
+    for (const [name, mode] of [
+      ['left', 0],
+      ['ordinary', 0o755],
+      ['mounted', 0],
+    ] as const) {
+      mkdirSync(join(base, name));
+      chmodSync(join(base, name), mode);
+    }
+    node.kernel.mountLayer(join(base, 'mounted'), 'server:/strange');
+    node.kernel.log.length = 0;
+    await adopt();
+    expect(node.kernel.log).toEqual([`remove later ${base}/left`]);
+  });
+});

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MountTableAdapter } from '../kernel/mount-table.adapter';
+import { type MountEntry } from '../kernel/mount-table.interface';
+import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
+import { loadServerSettings } from '../settings/server.settings';
+import { deadlineIn } from './deadlines';
+import { LayerUnmounter, type TakeOutResult } from './layer-unmounter';
+
+const isRoot = process.getuid?.() === 0;
+
+(isRoot ? describe : describe.skip)('LayerUnmounter (as root)', () => {
+  let directory: string;
+  let mountPath: string;
+  const table = new MountTableAdapter();
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'unmounter-'));
+    mountPath = join(directory, '-a b');
+    await mkdir(mountPath);
+  });
+
+  afterEach(async () => {
+    while ((await table.layersAt(mountPath)).length > 0) execFileSync('umount', [mountPath]);
+    await rm(directory, { recursive: true });
+  });
+
+  function mount(source: string): void {
+    execFileSync('mount', ['-t', 'tmpfs', source, mountPath]);
+  }
+
+  function takeOut(busySeconds = '0.2', commandPrefix: string[] = []): Promise<TakeOutResult> {
+    const settings = loadServerSettings({
+      DMS_RABBITMQ_URL: 'amqp://none',
+      DMS_RUN_DIR: directory,
+      DMS_BUSY_TIMEOUT: busySeconds,
+      DMS_CONFIG_FILE: '/none',
+    });
+    const isOurs = (layer: MountEntry): boolean => layer.source === 'ours';
+    const unmounter = new LayerUnmounter(settings, table, new ChildRunnerAdapter(settings));
+    return unmounter.takeOut({ targetId: 't', mountPath, isOurs, commandPrefix }, deadlineIn(5_000));
+  }
+
+  it('takes out our layers, and is content where there is none', async () => {
+    mount('ours');
+    mount('ours');
+    expect(await takeOut()).toEqual({ kind: 'out' });
+    expect(await table.layersAt(mountPath)).toEqual([]);
+    expect(await takeOut()).toEqual({ kind: 'out' });
+  });
+
+  it('leaves the mount of a stranger, also where it lies over ours', async () => {
+    mount('theirs');
+    expect(await takeOut()).toEqual({ kind: 'out' });
+    expect(await table.layersAt(mountPath)).toHaveLength(1);
+    execFileSync('umount', [mountPath]);
+    mount('ours');
+    mount('theirs');
+    expect(await takeOut()).toMatchObject({ kind: 'failed' });
+    expect(await table.layersAt(mountPath)).toHaveLength(2);
+  });
+
+  it('is busy while a file is open, and goes on trying', async () => {
+    mount('ours');
+    const file = await open(join(mountPath, 'file'), 'w');
+    expect(await takeOut()).toEqual({ kind: 'busy' });
+    const later = takeOut('5');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await file.close();
+    expect(await later).toEqual({ kind: 'out' });
+  });
+
+  it('tells the words of a command that fails', async () => {
+    mount('ours');
+    const prefix = ['sh', '-c', 'echo "not for you"; exit 1'];
+    expect(await takeOut('0', prefix)).toEqual({ kind: 'failed', reason: 'not for you' });
+    expect(await takeOut('0', ['no-such-wrapper'])).toEqual({
+      kind: 'failed',
+      reason: 'no-such-wrapper: it is not installed',
+    });
+  });
+});
