@@ -25,7 +25,10 @@ export default tseslint.config(
       ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       eqeqeq: 'error',
     },
   },
@@ -43,6 +46,7 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         AbortSignal: 'readonly',
+        __dirname: 'readonly',
         Buffer: 'readonly',
         clearInterval: 'readonly',
         clearTimeout: 'readonly',
