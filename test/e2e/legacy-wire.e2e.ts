@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NodeProcess } from '../fleet/node-process';
 import { type S3Target, Targets } from '../fleet/targets';
@@ -28,7 +28,7 @@ describeOnRig('dms-server with a Python client', (rig: RigAddresses) => {
       directory,
       brokerUrl: rig.brokerUrl ?? '',
       authUrl: rig.cloud?.authUrl,
-      settings: { DMS_S3VAULTFUSE_BIN: join(directory, 'not-installed') },
+      settings: { DMS_S3VAULTFUSE_BIN: join(directory, 'not-installed'), DMS_BUSY_TIMEOUT: '0.5' },
     });
     await node.start();
   });
@@ -64,6 +64,23 @@ describeOnRig('dms-server with a Python client', (rig: RigAddresses) => {
     legacy(unmounted, ['success', null, `Target unmounted successfully from ${path}`]);
     const again = await python.call(await request('unmount'));
     legacy(again, ['success', null, `Target not mounted at ${path}`]);
+  });
+
+  it('leaves a mount that is in use, and names who uses it', async () => {
+    const path = join(node.base, 'p');
+    await python.call(await request('mount'));
+    const file = await open(join(path, 'in use'), 'w');
+    try {
+      const busy = await python.call(await request('unmount'));
+      expect(Object.keys(busy.body)).toEqual(THREE_KEYS);
+      expect(busy.body).toMatchObject({ status: 'error', success_msg: null });
+      expect(busy.body.error_msg).toContain(`${path} is in use by `);
+      expect(busy.body.error_msg).toContain(`(${process.pid}, ${path}/in use)`);
+    } finally {
+      await file.close();
+    }
+    const unmounted = await python.call(await request('unmount'));
+    legacy(unmounted, ['success', null, `Target unmounted successfully from ${path}`]);
   });
 
   it('says that an export cannot be mounted', async () => {

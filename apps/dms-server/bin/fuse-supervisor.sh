@@ -46,8 +46,9 @@ become_daemon() { # PROGRAM [ARGUMENT...]
 # where the log cannot be written.
 drain() {
   while report=$(LC_ALL=C dd bs=64k count=1 2>&1 >>"$record/log" || LC_ALL=C dd bs=64k count=1 2>&1 >/dev/null); do
-    case $report in '0+0 records in'*) break ;; esac
-    if [ "$(wc -c <"$record/log")" -gt "$log_limit" ]; then
+    # Nothing was read: the output has ended. Before that there may stand why the log could not be written.
+    case $report in *'0+0 records in'*) break ;; esac
+    if [ "$(wc -c <"$record/log" || echo 0)" -gt "$log_limit" ]; then
       [ ! -e "$record/log.1" ] || : >"$record/cut"
       mv -f "$record/log" "$record/log.1"
     fi

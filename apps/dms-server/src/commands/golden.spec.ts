@@ -53,6 +53,13 @@ describe('golden messages', () => {
     expect(await answer('{"action":"reboot"}')).toBe(golden('legacy-error-reply'));
   });
 
+  it('keep the code of a success that is none without reserve', () => {
+    const reply = JSON.parse(golden('unmount-reply')) as Record<string, unknown>;
+    expect(parseReply({ ...reply, error_code: 'UNMOUNTED_DIRTY' })).toMatchObject({
+      reply: { status: 'success', error_code: 'UNMOUNTED_DIRTY' },
+    });
+  });
+
   it('say hello', async () => {
     const memory = new FileFenceMemory(node.runDir, BOOT);
     const hello = await new HelloService(node.settings, memory, node.kernel).hello();

@@ -7,6 +7,7 @@ import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-gua
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { AbsenceService } from './absence.service';
 import { ObservationService } from './observation.service';
 
 const WORLD_WRITABLE = 0o002;
@@ -24,6 +25,7 @@ export class AdoptionService {
     @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
+    private readonly absence: AbsenceService,
   ) {}
 
   /** Ends left-over children, then takes up the mounts that stand and forgets those that are gone. */
@@ -47,8 +49,7 @@ export class AdoptionService {
     if (mountedAs === null) return false;
     const { layers, ours, childrenLeft, daemonPid } = await this.observations.survey(targetId);
     if (layers.length === 0 && childrenLeft === 0 && daemonPid === null) {
-      this.fences.noteAbsent(targetId);
-      this.guard.removeLater(mountedAs.mountPath);
+      await this.absence.note(targetId);
       return false;
     }
     const top = layers.at(-1);

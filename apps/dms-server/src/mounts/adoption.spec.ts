@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nfsCommand, TestNode } from '../testing/test-node';
+import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
 
 describe('AdoptionService', () => {
@@ -11,7 +12,8 @@ describe('AdoptionService', () => {
 
   const adopt = async (): Promise<void> => {
     const { settings, kernel, observations, fences } = node;
-    await new AdoptionService(settings, kernel, kernel, kernel, observations, fences).adopt();
+    const absence = new AbsenceService(kernel, observations, fences);
+    await new AdoptionService(settings, kernel, kernel, kernel, observations, fences, absence).adopt();
   };
 
   afterAll(() => {
@@ -32,7 +34,7 @@ describe('AdoptionService', () => {
     await adopt();
     expect(node.fences.recordOf('stands').mountedAs?.mntId).toBe(node.kernel.layers[0].mntId);
     expect(node.fences.recordOf('gone')).toMatchObject({ mountedAs: null, epoch: 1 });
-    expect(node.kernel.log).toEqual([`remove later ${base}/gone`]);
+    expect(node.kernel.log).toEqual([`remove later ${base}/gone`, 'clear gone']);
     expect(node.kernel.left.size).toBe(0);
   });
 

@@ -3,6 +3,7 @@ import { type LookCommand, type MountObservation } from '@app/contracts';
 import { type CommandResult } from '../commands/command-result';
 import { FenceService } from '../fence/fence.service';
 import { type Deadline } from '../providers/target-provider.interface';
+import { AbsenceService } from './absence.service';
 import { success, uncertain } from './answers';
 import { type LookHint, ObservationService, type Survey } from './observation.service';
 import { TargetQueues } from './target-queue';
@@ -14,6 +15,7 @@ export class LooksService {
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly queues: TargetQueues,
+    private readonly absence: AbsenceService,
   ) {}
 
   /** What is seen now, beside the target's queue. While a command is in the queue nothing is certain. */
@@ -37,7 +39,7 @@ export class LooksService {
     const survey = await this.observations.survey(command.targetId, command);
     const mount = await this.observations.observed(survey, deadline.remainingMs());
     if (mount.state === 'unknown') return uncertain('The target is fenced', mount);
-    if (mount.state === 'absent') this.fences.noteAbsent(command.targetId);
+    if (mount.state === 'absent') await this.absence.note(command.targetId);
     else if (mount.state !== 'foreign') this.#adopt(survey, mount);
     return success(sentenceOf(mount), mount);
   }

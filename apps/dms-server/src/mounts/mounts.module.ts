@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { FenceModule } from '../fence/fence.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
 import { LooksService } from './looks.service';
 import { ProcMountUsers } from './mount-users.adapter';
@@ -23,6 +24,7 @@ import { UnmountsService } from './unmounts.service';
       inject: [SETTINGS],
     },
     { provide: MOUNT_USERS, useClass: ProcMountUsers },
+    AbsenceService,
     AdoptionService,
     LooksService,
     MountsService,

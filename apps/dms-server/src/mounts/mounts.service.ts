@@ -8,6 +8,7 @@ import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-gua
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { type Deadline, type MountPlan } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
 import { conflictAt, differenceOf, mountedAsOf, planOf } from './mount-plan';
 import { NO_HINT, ObservationService } from './observation.service';
@@ -27,6 +28,7 @@ export class MountsService {
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly queues: TargetQueues,
+    private readonly absence: AbsenceService,
   ) {}
 
   /** Mounts a target, or finds that it is mounted as asked for. The answer says what was seen at the end. */
@@ -79,7 +81,7 @@ export class MountsService {
     for (const { targetId } of this.fences.records().filter(inTheWay)) {
       if (this.queues.isBusy(targetId)) continue;
       const other = await this.observations.observe(targetId, NO_HINT, 0);
-      if (other.state === 'absent' && !this.queues.isBusy(targetId)) this.fences.noteAbsent(targetId);
+      if (other.state === 'absent' && !this.queues.isBusy(targetId)) await this.absence.note(targetId);
     }
   }
 
@@ -112,25 +114,24 @@ export class MountsService {
     }
     const after = await this.observations.observe(plan.targetId);
     return failure === null
-      ? this.#mounted(plan, after)
-      : this.#notMounted(plan, after, DmsError.from(failure));
+      ? await this.#mounted(plan, after)
+      : await this.#notMounted(plan, after, DmsError.from(failure));
   }
 
-  #mounted(plan: MountPlan, after: MountObservation): CommandResult {
+  async #mounted(plan: MountPlan, after: MountObservation): Promise<CommandResult> {
     if (after.state !== 'mounted') {
       const text = `The mount at ${plan.mountPath} was made and is ${after.state} now`;
-      return this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
+      return await this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
     }
     this.fences.note(plan.targetId, { mountedAs: seen(mountedAsOf(plan), after) });
     const type = TYPE_NAMES[plan.request.backup_target.type];
     return success(`${type} target mounted successfully at ${plan.mountPath}`, after);
   }
 
-  #notMounted(plan: MountPlan, after: MountObservation, error: DmsError): CommandResult {
+  async #notMounted(plan: MountPlan, after: MountObservation, error: DmsError): Promise<CommandResult> {
     if (after.state === 'unknown') return uncertain(error.message, after);
     if (after.state === 'absent') {
-      this.fences.noteAbsent(plan.targetId);
-      this.guard.removeLater(plan.mountPath);
+      await this.absence.note(plan.targetId);
     }
     // The time-out of a program that is gone leaves nothing unknown: it was looked.
     const code = error.code === 'TIMEOUT' ? 'MOUNT_FAILED' : error.code;

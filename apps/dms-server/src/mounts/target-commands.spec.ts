@@ -131,6 +131,7 @@ describe('commands and the fence', () => {
     node.kernel.unmountAt(PATH);
     await node.send(lookCommand('fence', node.envelope(2)));
     expect(node.fences.recordOf('t1')).toMatchObject({ mountedAs: null, epochHolder: false });
+    expect(node.kernel.log.slice(-2)).toEqual([`remove later ${PATH}`, 'clear t1']);
   });
 
   it('does not begin what nobody waits for any more', async () => {

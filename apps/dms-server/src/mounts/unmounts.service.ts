@@ -4,9 +4,9 @@ import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { type MountedAs } from '../fence/target-record';
-import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { type Deadline, type UnmountResult } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
 import { MOUNT_USERS, type MountUsers } from './mount-users.interface';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
@@ -18,10 +18,10 @@ export class UnmountsService {
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
-    @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
     @Inject(MOUNT_USERS) private readonly users: MountUsers,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
+    private readonly absence: AbsenceService,
   ) {}
 
   /** Takes a target's mount away, or finds that there is none. The answer says what was seen at the end. */
@@ -35,8 +35,7 @@ export class UnmountsService {
     const { mountedAs } = record;
     const nothingLeft = layers.length === 0 && survey.daemonPid === null;
     if (nothingLeft) {
-      this.fences.noteAbsent(id);
-      if (mountedAs !== null) this.guard.removeLater(mountPath);
+      await this.absence.note(id);
       return success(`Target not mounted at ${mountPath}`, await this.#look(survey));
     }
     // Only a mount that is remembered is known to be ours; whatever else stands there is somebody's.
@@ -101,8 +100,7 @@ export class UnmountsService {
     result: UnmountResult,
   ): Promise<CommandResult> {
     const { targetId } = before.record;
-    this.fences.noteAbsent(targetId);
-    this.guard.removeLater(mountedAs.mountPath);
+    await this.absence.note(targetId);
     const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
     const users = await this.#usersElsewhere(targetId, before.layers.at(-1)?.device ?? null);
     const seen = { ...mount, flush_verified: flushVerified, users };

@@ -54,6 +54,9 @@ export interface TargetProvider {
   /** Takes the layer away: umount first, backoff while busy, signals only as far as policy allows. */
   unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult>;
 
+  /** Removes records, logs and PID files of a target that is not mounted and whose daemon has ended. */
+  clear(targetId: string): Promise<void>;
+
   /** Pid of the process that serves the mount, null where there is none (NFS) or it is gone. */
   daemonPid(targetId: string): Promise<number | null>;
 

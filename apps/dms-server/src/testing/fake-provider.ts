@@ -49,6 +49,11 @@ export class FakeProvider implements TargetProvider {
     return this.unmountResult;
   }
 
+  clear(targetId: string): Promise<void> {
+    this.kernel.log.push(`clear ${targetId}`);
+    return Promise.resolve();
+  }
+
   daemonPid(targetId: string): Promise<number | null> {
     return Promise.resolve(this.daemons.get(targetId) ?? null);
   }

@@ -9,6 +9,7 @@ import { deadlineIn } from '../providers/deadlines';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { InventoryService } from '../inventory/inventory.service';
+import { AbsenceService } from '../mounts/absence.service';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
 import { ObservationService } from '../mounts/observation.service';
@@ -69,10 +70,11 @@ export class TestNode {
       otherNamespaces: () => Promise.resolve([]),
     };
     const { observations } = this;
-    this.looks = new LooksService(observations, fences, queues);
+    const absence = new AbsenceService(kernel, observations, fences);
+    this.looks = new LooksService(observations, fences, queues, absence);
     this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
-    const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues);
-    const unmounts = new UnmountsService(settings, kernel, users, observations, fences);
+    const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues, absence);
+    const unmounts = new UnmountsService(settings, users, observations, fences, absence);
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
   }
 

@@ -107,7 +107,7 @@ export class TargetRequestDto {
 
   /** The Keystone token with which the node reads the secret. Printed, logged and stored as `***`. */
   @IsOptional()
-  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? new Secret(value) : value))
+  @Transform(({ value }: { value: unknown }) => asToken(value))
   @Satisfies(tokenProblem)
   keystone_token?: Secret | null;
 
@@ -145,6 +145,12 @@ export class TargetRequestDto {
   @Min(10, { message: 'must be at least 10 seconds' })
   @Max(7 * 24 * 3600, { message: 'must be at most a week' })
   lease_s?: number | null;
+}
+
+/** Older programs send an empty token where they have none. */
+function asToken(value: unknown): unknown {
+  if (value === '') return null;
+  return typeof value === 'string' ? new Secret(value) : value;
 }
 
 function tokenProblem(value: unknown): string | null {

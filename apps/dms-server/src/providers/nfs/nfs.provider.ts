@@ -62,6 +62,10 @@ export class NfsProvider implements TargetProvider {
     return result.kind === 'out' ? { kind: 'gone', flushVerified: null, detail: null } : result;
   }
 
+  clear(): Promise<void> {
+    return Promise.resolve();
+  }
+
   daemonPid(): Promise<null> {
     return Promise.resolve(null);
   }

@@ -73,6 +73,10 @@ export class S3Provider implements TargetProvider {
     return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
   }
 
+  clear(targetId: string): Promise<void> {
+    return this.processes.forget(targetId);
+  }
+
   async daemonPid(targetId: string): Promise<number | null> {
     const daemon = await this.processes.find(targetId);
     return daemon?.alive && daemon.knownBy === 'record' ? daemon.pid : null;
