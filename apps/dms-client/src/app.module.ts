@@ -3,6 +3,7 @@ import { BindingsModule } from './bindings/bindings.module';
 import { CleanupModule } from './cleanup/cleanup.module';
 import { HealthModule } from './health/health.module';
 import { LedgerModule } from './ledger/ledger.module';
+import { LocksModule } from './locks/locks.module';
 import { MountsHttpModule } from './mounts/mounts.http.module';
 import { NodesHttpModule } from './nodes/nodes.http.module';
 import { OperationsModule } from './operations/operations.module';
@@ -19,6 +20,7 @@ export class AppModule {
       imports: [
         SettingsModule.forRoot(settings),
         LedgerModule.forRoot(),
+        LocksModule,
         MountsHttpModule,
         BindingsModule,
         OperationsModule,

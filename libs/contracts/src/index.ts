@@ -10,6 +10,7 @@ export * from './requests/validate';
 export * from './responses/inventory.dto';
 export * from './responses/ledger.dto';
 export * from './responses/live.dto';
+export * from './responses/locks.dto';
 export * from './responses/reconcile.dto';
 export * from './responses/target-response.dto';
 export * from './rules/identifiers';

@@ -102,6 +102,15 @@ export class BindingStatements {
     );
   }
 
+  /** Takes back all claims of the target. */
+  async withdrawAll(): Promise<void> {
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET state = 'released'
+       WHERE ${OF_TARGET} AND NOT COALESCE(mounted, FALSE) AND state = 'claimed'`,
+      this.#key,
+    );
+  }
+
   /** Takes back claims that are older than `ttlMs` and whose operation has ended: their job never got the answer. */
   async withdrawUnanswered(ttlMs: number): Promise<void> {
     await this.runner.query(

@@ -19,11 +19,16 @@ export interface TargetRow {
   readonly leaseToken: string | null;
   /** The lease has not run out, by the database's clock. */
   readonly leased: boolean;
+  /** An operator lets no new holds onto the node. */
+  readonly draining: boolean;
 }
 
 /** What a decision may change. */
 export type RowChange = Partial<
-  Omit<TargetRow, 'leased' | 'leaseToken'> & { errorCode: ErrorCode | null; errorMessage: string | null }
+  Omit<TargetRow, 'leased' | 'leaseToken' | 'draining'> & {
+    errorCode: ErrorCode | null;
+    errorMessage: string | null;
+  }
 >;
 
 const COLUMNS: Record<keyof RowChange, string> = {
@@ -43,7 +48,8 @@ const COLUMNS: Record<keyof RowChange, string> = {
 
 const SELECT_ROW = `SELECT state, epoch, incarnation, mount_path AS mountPath, source, type, read_only AS readOnly,
     mnt_id AS mntId, device, operation_id AS operationId, lease_token AS leaseToken,
-    COALESCE(lease_expires_at > NOW(6), FALSE) AS leased
+    COALESCE(lease_expires_at > NOW(6), FALSE) AS leased,
+    EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining
   FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE`;
 
 /** Locks the row of the target, made if it is missing, in the transaction of `runner`. */
@@ -65,6 +71,7 @@ export async function readLocked(runner: QueryRunner, { host, targetId }: Target
     mntId: raw.mntId === null ? null : Number(raw.mntId),
     readOnly: Boolean(raw.readOnly),
     leased: Boolean(raw.leased),
+    draining: Boolean(raw.draining),
   };
 }
 

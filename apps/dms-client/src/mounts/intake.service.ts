@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
-import { type TargetTransaction } from '../ledger/target-transaction';
+import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { conflictWith } from './compatibility';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
@@ -57,7 +57,7 @@ export class IntakeService {
     const { row, bindings, operations } = transaction;
     const fitting: WaitingRequest[] = [];
     for (const waiting of mounts) {
-      const error = refusal(view, waiting) ?? conflictWith(row, waiting);
+      const error = refusal(row, waiting) ?? conflictWith(row, waiting);
       if (error === null) fitting.push(waiting);
       else {
         await operations.record([{ opening: openingOf(waiting), end: errorEnd(waiting, error, null) }]);
@@ -114,8 +114,8 @@ async function endsBinding({ bindings }: TargetTransaction, { request }: Waiting
   return (await bindings.endHold(request.job.jobid, request.hold_id)) === 'last';
 }
 
-function refusal(view: NodeView, { request }: WaitingRequest): DmsError | null {
-  return view.draining
+function refusal(row: TargetRow, { request }: WaitingRequest): DmsError | null {
+  return row.draining
     ? new DmsError('BUSY', `Node "${request.host}" is being drained and takes no new mounts`)
     : null;
 }

@@ -13,7 +13,6 @@ export interface NodeView {
   readonly legacy: boolean;
   /** Directories below which the node mounts; empty where it has not said. */
   readonly bases: readonly string[];
-  readonly draining: boolean;
 }
 
 /** `nodes` is written when something changed, and else this often. */
@@ -46,7 +45,7 @@ export class NodeViewsService {
     const heard = this.#heard.get(host);
     if (heard !== undefined && performance.now() - heard.at < HELLO_TIMEOUT_MS) {
       const { incarnation, bases } = heard.hello;
-      return { up: true, incarnation, legacy: false, bases, draining: false };
+      return { up: true, incarnation, legacy: false, bases };
     }
     const learned = this.#learned.get(host);
     const stored = await this.nodes.find(host);
@@ -55,7 +54,6 @@ export class NodeViewsService {
       incarnation: learned?.incarnation ?? stored?.incarnation ?? null,
       legacy: learned?.legacy ?? stored?.state === 'legacy',
       bases: stored?.bases ? (JSON.parse(stored.bases) as string[]) : [],
-      draining: stored?.state === 'draining',
     };
   }
 

@@ -1,7 +1,22 @@
 import { hostProblem, Satisfies } from '@app/contracts';
+import { IsBoolean, IsOptional } from 'class-validator';
 
 /** A node, by its name. */
 export class NodePathDto {
   @Satisfies(hostProblem)
   host: string;
+}
+
+/** Whether the node is to be drained; absent: it is. */
+export class DrainRequestDto {
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false' })
+  draining?: boolean | null;
+}
+
+/** The operator's word that the node is off and cannot come back with its mounts. */
+export class ForgetRequestDto {
+  @IsOptional()
+  @IsBoolean({ message: 'must be true or false' })
+  fenced?: boolean | null;
 }

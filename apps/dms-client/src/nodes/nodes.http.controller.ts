@@ -1,14 +1,18 @@
-import { Controller, Get, Param } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type NodeDetailDto, type NodeListDto } from '@app/contracts';
 import { ParametersPipe } from '../queries/parameters.pipe';
-import { NodePathDto } from './nodes.dto';
+import { NodeAdministrationService } from './node-administration.service';
+import { DrainRequestDto, ForgetRequestDto, NodePathDto } from './nodes.dto';
 import { NodesService } from './nodes.service';
 
 @ApiTags('nodes')
 @Controller('api/v1/nodes')
 export class NodesHttpController {
-  constructor(private readonly nodes: NodesService) {}
+  constructor(
+    private readonly nodes: NodesService,
+    private readonly administration: NodeAdministrationService,
+  ) {}
 
   /** The known nodes and when they were last seen. */
   @Get()
@@ -20,5 +24,25 @@ export class NodesHttpController {
   @Get(':host')
   get(@Param(ParametersPipe) { host }: NodePathDto): Promise<NodeDetailDto> {
     return this.nodes.get(host);
+  }
+
+  /** Lets no new holds onto the node, or lets them again; what is held stays. */
+  @Post(':host/drain')
+  @HttpCode(200)
+  drain(
+    @Param(ParametersPipe) { host }: NodePathDto,
+    @Body(ParametersPipe) { draining }: DrainRequestDto,
+  ): Promise<NodeDetailDto> {
+    return this.administration.drain(host, draining ?? true);
+  }
+
+  /** Gives up a node that is gone for good: what was held there is lost. */
+  @Post(':host/forget')
+  @HttpCode(200)
+  forget(
+    @Param(ParametersPipe) { host }: NodePathDto,
+    @Body(ParametersPipe) { fenced }: ForgetRequestDto,
+  ): Promise<NodeDetailDto> {
+    return this.administration.forget(host, fenced ?? false);
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { NodeAdministrationService } from './node-administration.service';
 import { NodeFactsRepository } from './node-facts.repository';
 import { NodeLooksService } from './node-looks.service';
 import { NodesHttpController } from './nodes.http.controller';
@@ -9,7 +10,7 @@ import { NodesService } from './nodes.service';
 @Module({
   imports: [NodesModule],
   controllers: [NodesHttpController],
-  providers: [NodeFactsRepository, NodeLooksService, NodesService],
+  providers: [NodeAdministrationService, NodeFactsRepository, NodeLooksService, NodesService],
   exports: [NodeFactsRepository, NodeLooksService, NodesService],
 })
 export class NodesHttpModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Hello } from '@app/contracts';
+import { type Hello, type NodeState } from '@app/contracts';
 import { DataSource } from 'typeorm';
 import { Node } from '../ledger/entities/node.entity';
 import { ledgerError } from '../ledger/ledger-errors';
@@ -11,10 +11,6 @@ export class NodesRepository {
 
   async find(host: string): Promise<Node | null> {
     return this.#try(() => this.dataSource.getRepository(Node).findOneBy({ host }));
-  }
-
-  async all(): Promise<Node[]> {
-    return this.#try(() => this.dataSource.getRepository(Node).find({ order: { host: 'ASC' } }));
   }
 
   /** Notes what a hello said. A node that drains goes on draining; a forgotten one is known again. */
@@ -37,6 +33,10 @@ export class NodesRepository {
         [hello.node, ...values],
       ),
     );
+  }
+
+  async setState(host: string, state: NodeState): Promise<void> {
+    await this.#try(() => this.dataSource.query('UPDATE nodes SET state = ? WHERE host = ?', [state, host]));
   }
 
   /** Notes that a Python server answers for this host: it says no hello and cannot be fenced. */

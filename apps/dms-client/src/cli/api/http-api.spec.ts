@@ -1,0 +1,98 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { parseTargetRequest, Secret } from '@app/contracts';
+import { HttpApi } from './http-api';
+
+const REQUEST = parseTargetRequest(
+  {
+    keystone_token: 'token-1',
+    job: { jobid: 1 },
+    host: 'h',
+    backup_target: { id: 't', type: 'nfs', filesystem_export: 'server:/a' },
+  },
+  'mount',
+);
+
+describe('HttpApi', () => {
+  let server: Server;
+  let api: HttpApi;
+  let seen: { method?: string; url?: string; authorization?: string; body: string };
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+  beforeEach(async () => {
+    server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        seen = { method, url, authorization: headers.authorization, body };
+        answer(request, response);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    api = new HttpApi(`http://127.0.0.1:${port}`, new Secret('bearer-1'), 100);
+  });
+  afterEach(async () => {
+    await api.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  function answerWith(status: number, body: unknown): void {
+    answer = (_, response) => response.writeHead(status).end(JSON.stringify(body));
+  }
+
+  it('sends the request with its token', async () => {
+    answerWith(200, { status: 'success' });
+    expect(await api.mount(REQUEST)).toEqual({ status: 'success' });
+    expect(seen).toMatchObject({ method: 'POST', url: '/api/v1/mount', authorization: 'Bearer bearer-1' });
+    expect(JSON.parse(seen.body)).toMatchObject({ job: { jobid: 1 }, keystone_token: 'token-1' });
+  });
+
+  it('escapes what stands in a path, and leaves out what is not given', async () => {
+    answerWith(200, {});
+    await api.status({ jobid: '1', backup_target_id: 'a b?c' }, { host: 'h&h', verify: undefined });
+    expect(seen.url).toBe('/api/v1/bindings/1/a%20b%3Fc?host=h%26h');
+  });
+
+  it('gives an error as it was answered', async () => {
+    const body = {
+      status: 'error',
+      error_code: 'CONFLICT',
+      error_msg: 'no',
+      operation_id: 'o1',
+      details: { a: 1 },
+    };
+    answerWith(409, body);
+    await expect(api.mount(REQUEST)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: 'no',
+      operationId: 'o1',
+      details: { a: 1 },
+    });
+  });
+
+  it('knows when something else answers', async () => {
+    answer = (_, response) => response.writeHead(404).end('<html>');
+    await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+    answerWith(404, { message: 'Not Found' });
+    await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
+  it('tells what was never sent from what has an unknown outcome', async () => {
+    answer = (request) => request.socket.destroy();
+    await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const nobody = new HttpApi('http://user:pass@127.0.0.1:9', null, 100);
+    const refused: unknown = await nobody.mount(REQUEST).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'NODE_UNREACHABLE' });
+    expect(String(refused)).not.toContain('pass');
+    await nobody.close();
+  });
+
+  it('can be given up', async () => {
+    const controller = new AbortController();
+    answer = () => controller.abort();
+    await expect(api.mount(REQUEST, controller.signal)).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+});

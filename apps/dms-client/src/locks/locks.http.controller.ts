@@ -1,0 +1,32 @@
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { hostProblem, identifierProblem, type LockListDto, Satisfies } from '@app/contracts';
+import { ParametersPipe } from '../queries/parameters.pipe';
+import { LocksService } from './locks.service';
+
+/** A target on a host. */
+export class LockPathDto {
+  @Satisfies(hostProblem)
+  host: string;
+
+  @Satisfies(identifierProblem)
+  backup_target_id: string;
+}
+
+@ApiTags('administration')
+@Controller('api/v1/admin/locks')
+export class LocksHttpController {
+  constructor(private readonly locks: LocksService) {}
+
+  /** Which process works on which target. */
+  @Get()
+  list(): Promise<LockListDto> {
+    return this.locks.list();
+  }
+
+  /** Takes a lock away: its holder writes nothing any more, and the target is fenced by the next one. */
+  @Delete(':host/:backup_target_id')
+  release(@Param(ParametersPipe) { host, backup_target_id }: LockPathDto): Promise<LockListDto> {
+    return this.locks.release({ host, targetId: backup_target_id });
+  }
+}

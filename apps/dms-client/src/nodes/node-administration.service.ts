@@ -1,0 +1,72 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DmsError, type NodeDetailDto } from '@app/contracts';
+import { type TargetKey } from '../ledger/target-key';
+import { TargetLedger } from '../ledger/target-ledger';
+import { NodeFactsRepository } from './node-facts.repository';
+import { NodeViewsService } from './node-views.service';
+import { NodesRepository } from './nodes.repository';
+import { NodesService } from './nodes.service';
+
+/** What operators decide about nodes. */
+@Injectable()
+export class NodeAdministrationService {
+  readonly #log = new Logger(NodeAdministrationService.name);
+
+  constructor(
+    private readonly nodes: NodesRepository,
+    private readonly facts: NodeFactsRepository,
+    private readonly shown: NodesService,
+    private readonly views: NodeViewsService,
+    private readonly ledger: TargetLedger,
+  ) {}
+
+  /**
+   * Lets no new holds onto the node, or lets them again; what is held stays.
+   *
+   * @throws DmsError NOT_FOUND, LEDGER_UNAVAILABLE
+   */
+  async drain(host: string, draining: boolean): Promise<NodeDetailDto> {
+    await this.#known(host);
+    await this.nodes.setState(host, draining ? 'draining' : 'up');
+    return this.shown.get(host);
+  }
+
+  /**
+   * Gives up a node that is gone for good: what was held there is lost, and nothing counts as mounted any more.
+   *
+   * @param fenced the operator's word that the node cannot run any more, so that nothing can still write to a target
+   * @throws DmsError VALIDATION_FAILED without that word; CONFLICT for a node that is heard; NOT_FOUND
+   */
+  async forget(host: string, fenced: boolean): Promise<NodeDetailDto> {
+    if (!fenced) {
+      const problem =
+        'must be true: make sure first that the node is off, and cannot come back with its mounts';
+      throw DmsError.validation([{ field: 'fenced', problem }]);
+    }
+    await this.#known(host);
+    if (this.views.upHosts().has(host)) {
+      throw new DmsError('CONFLICT', `Node "${host}" says hello still: stop its dms-server first`);
+    }
+    await this.nodes.setState(host, 'forgotten');
+    for (const targetId of (await this.facts.mounts(host)).keys()) await this.#giveUp({ host, targetId });
+    return this.shown.get(host);
+  }
+
+  /** A higher epoch: whoever still waits for the node's answer writes nothing with it. */
+  async #giveUp(key: TargetKey): Promise<void> {
+    await this.ledger.transaction(key, async (transaction) => {
+      const jobids = await transaction.bindings.lose();
+      await transaction.bindings.withdrawAll();
+      const { state, epoch } = transaction.row;
+      if (state !== 'ABSENT')
+        await transaction.change({ state: 'ABSENT', epoch: epoch + 1, mntId: null, device: null });
+      if (jobids.length > 0)
+        this.#log.warn({ msg: 'Jobs have lost their mount: its node was forgotten', ...key, jobids });
+    });
+  }
+
+  async #known(host: string): Promise<void> {
+    if ((await this.nodes.find(host)) === null)
+      throw new DmsError('NOT_FOUND', `host: no node "${host}" is known`);
+  }
+}

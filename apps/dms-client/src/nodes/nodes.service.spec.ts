@@ -1,0 +1,73 @@
+import { DmsError, type NodeState } from '@app/contracts';
+import { type NodeFacts, type NodeFactsRepository } from './node-facts.repository';
+import { type NodeLooksService } from './node-looks.service';
+import { type NodeViewsService } from './node-views.service';
+import { NodesService } from './nodes.service';
+
+function serviceWith(
+  facts: Partial<NodeFacts>,
+  upHosts: string[] = [],
+  inventory: () => Promise<unknown> = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent')),
+): NodesService {
+  const known = {
+    host: 'n1',
+    state: 'up',
+    incarnation: 'i',
+    boot_id: 'b',
+    protocol: 1,
+    version: '1',
+    bases: '["/base"]',
+    last_seen: new Date(0),
+    fresh: 0,
+    ...facts,
+  };
+  const repository = {
+    nodes: (host?: string) => Promise.resolve(host === undefined || host === known.host ? [known] : []),
+    mounts: () => Promise.resolve(new Map()),
+  };
+  return new NodesService(
+    repository as unknown as NodeFactsRepository,
+    { upHosts: () => new Set(upHosts) } as unknown as NodeViewsService,
+    { inventory } as unknown as NodeLooksService,
+  );
+}
+
+describe('NodesService', () => {
+  it.each<[Partial<NodeFacts>, string[], NodeState]>([
+    [{ fresh: 0 }, [], 'silent'],
+    [{ fresh: null, last_seen: null }, [], 'silent'],
+    [{ fresh: 1 }, [], 'up'],
+    [{ fresh: 0 }, ['n1'], 'up'],
+    [{ state: 'draining', fresh: 1 }, ['n1'], 'draining'],
+    [{ state: 'legacy' }, [], 'legacy'],
+  ])('shows a node with %j, heard %j, as %s', async (facts, upHosts, state) => {
+    const { nodes } = await serviceWith(facts, upHosts).list();
+    expect(nodes.map((node) => node.state)).toEqual([state]);
+  });
+
+  it('shows what is known of a node that does not answer, and why', async () => {
+    expect(await serviceWith({}).get('n1')).toMatchObject({
+      host: 'n1',
+      bases: ['/base'],
+      inventory: null,
+      differences: null,
+      error_code: 'NODE_UNREACHABLE',
+      error_msg: 'silent',
+    });
+  });
+
+  it('shows what a node sees', async () => {
+    const seen = { mounts: [], foreign: [], processes: [] };
+    const service = serviceWith({}, [], () => Promise.resolve({ incarnation: 'i', seen }));
+    expect(await service.get('n1')).toMatchObject({ inventory: seen, differences: [], error_code: null });
+  });
+
+  it('does not hide a defect behind a silent node', async () => {
+    const service = serviceWith({}, [], () => Promise.reject(new TypeError('defect')));
+    await expect(service.get('n1')).rejects.toThrow(TypeError);
+  });
+
+  it('knows no other node', async () => {
+    await expect(serviceWith({}).get('n2')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
