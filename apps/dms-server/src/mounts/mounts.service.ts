@@ -104,18 +104,17 @@ export class MountsService {
 
   async #mountClaimed(plan: MountPlan, deadline: Deadline): Promise<CommandResult> {
     const provider = this.observations.providerOf(plan.request.backup_target.type);
-    let failure: unknown = null;
+    const mountpoint = this.guard.prepare(plan.mountPath);
+    mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
     try {
-      await this.guard.prepare(plan.mountPath);
-      await provider.mount(plan, atMost(deadline, this.settings.mountTimeoutMs));
+      await provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs));
     } catch (error) {
-      failure = error;
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'A mount met a defect', err: error });
+      await mountpoint.catch(() => undefined);
+      const after = await this.observations.observe(plan.targetId);
+      return await this.#notMounted(plan, after, DmsError.from(error));
     }
-    const after = await this.observations.observe(plan.targetId);
-    return failure === null
-      ? await this.#mounted(plan, after)
-      : await this.#notMounted(plan, after, DmsError.from(failure));
+    return await this.#mounted(plan, await this.observations.observeAnswered(plan.targetId));
   }
 
   async #mounted(plan: MountPlan, after: MountObservation): Promise<CommandResult> {

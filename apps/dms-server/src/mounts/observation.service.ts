@@ -94,6 +94,12 @@ export class ObservationService {
     return await this.observed(await this.survey(targetId, hint), probeMs);
   }
 
+  /** As {@link observe}, for a mount that has answered a look just now. */
+  async observeAnswered(targetId: string): Promise<MountObservation> {
+    const survey = await this.survey(targetId);
+    return toObservation(survey, stateWithoutProbe(survey) ?? 'mounted');
+  }
+
   /** The observation of a survey, with a look into the mount. */
   async observed(survey: Survey, probeMs = this.settings.probeTimeoutMs): Promise<MountObservation> {
     const known = stateWithoutProbe(survey);

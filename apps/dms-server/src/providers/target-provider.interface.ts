@@ -13,7 +13,7 @@ export interface MountPlan {
   readonly request: TargetRequestDto;
   /** Normalised export or secret reference. */
   readonly source: string;
-  /** A guarded, empty directory that nothing is mounted on. */
+  /** A directory that nothing is mounted on. */
   readonly mountPath: string;
   readonly readOnly: boolean;
 }
@@ -46,10 +46,12 @@ export interface TargetProvider {
    * Mounts and returns once the mount is in the mount table and has answered a readdir.
    * Where it fails it has taken back what it did as far as it could; the caller looks at the mount table again.
    *
+   * @param mountpoint resolves when the guarded, empty directory stands: until then nothing may be mounted, and what
+   *   takes long beside it, such as reading a secret, need not wait. What it rejects with is to be thrown.
    * @returns the layer that it made
    * @throws DmsError MOUNT_FAILED (with the program's own words), SECRET_UNAVAILABLE, AUTH_EXPIRED, TIMEOUT
    */
-  mount(plan: MountPlan, deadline: Deadline): Promise<MountEntry>;
+  mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry>;
 
   /** Takes the layer away: umount first, backoff while busy, signals only as far as policy allows. */
   unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult>;

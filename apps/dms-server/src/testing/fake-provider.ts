@@ -27,7 +27,8 @@ export class FakeProvider implements TargetProvider {
     private readonly kernel: FakeKernel,
   ) {}
 
-  async mount(plan: MountPlan, _deadline: Deadline): Promise<MountEntry> {
+  async mount(plan: MountPlan, mountpoint: Promise<void>, _deadline: Deadline): Promise<MountEntry> {
+    await mountpoint;
     this.kernel.log.push(`mount ${plan.targetId} at ${plan.mountPath}`);
     await this.pause();
     if (this.mountError !== null && !this.leaveLayer) throw this.mountError;

@@ -57,14 +57,22 @@ describe('NfsProvider', () => {
 
   it('tells the words of mount(8), through the words of DMS_ROOTWRAP', async () => {
     const plan = planFor(join(directory, 'mnt'));
-    await expect(providerWith('echo wrapped').mount(plan, deadlineIn(5_000))).rejects.toMatchObject({
+    await expect(
+      providerWith('echo wrapped').mount(plan, Promise.resolve(), deadlineIn(5_000)),
+    ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
       message: 'mount(8) reported success, but server.example:/export is not mounted.',
     });
     await expect(
-      providerWith('sh -c echo${IFS}"mount.nfs:no";exit${IFS}32').mount(plan, deadlineIn(5_000)),
+      providerWith('sh -c echo${IFS}"mount.nfs:no";exit${IFS}32').mount(
+        plan,
+        Promise.resolve(),
+        deadlineIn(5_000),
+      ),
     ).rejects.toMatchObject({ code: 'MOUNT_FAILED', message: 'mount.nfs:no' });
-    await expect(providerWith('no-such-wrapper').mount(plan, deadlineIn(5_000))).rejects.toMatchObject({
+    await expect(
+      providerWith('no-such-wrapper').mount(plan, Promise.resolve(), deadlineIn(5_000)),
+    ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
       message: 'no-such-wrapper: it is not installed',
     });
@@ -74,7 +82,7 @@ describe('NfsProvider', () => {
   it('fails with the words of the real mount(8), and leaves nothing', async () => {
     const provider = providerWith();
     const error: unknown = await provider
-      .mount(planFor(join(directory, 'mnt')), deadlineIn(20_000))
+      .mount(planFor(join(directory, 'mnt')), Promise.resolve(), deadlineIn(20_000))
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'MOUNT_FAILED',
@@ -84,7 +92,11 @@ describe('NfsProvider', () => {
   });
 
   it('does not know the outcome of a mount that was killed at its deadline', async () => {
-    const slow = providerWith('sh -c sleep${IFS}30').mount(planFor(join(directory, 'mnt')), deadlineIn(200));
+    const slow = providerWith('sh -c sleep${IFS}30').mount(
+      planFor(join(directory, 'mnt')),
+      Promise.resolve(),
+      deadlineIn(200),
+    );
     await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 

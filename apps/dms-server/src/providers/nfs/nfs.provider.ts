@@ -35,7 +35,8 @@ export class NfsProvider implements TargetProvider {
     this.#commandPrefix = (settings.rootwrap ?? '').split(/\s+/).filter((word) => word !== '');
   }
 
-  async mount(plan: MountPlan, deadline: Deadline): Promise<MountEntry> {
+  async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
+    await mountpoint;
     const words = [...this.#commandPrefix, ...mountCommand(plan)];
     const outcome = await this.children.run({
       targetId: plan.targetId,

@@ -42,11 +42,11 @@ export class S3Daemon {
    * Starts the daemon and waits until its mount is in the mount table and has answered a readdir. Nobody was told of
    * the mount before: where it fails, the daemon can be ended by signals without losing anything.
    *
-   * @param reading the credentials, which may still be on their way
-   * @throws DmsError MOUNT_FAILED with the daemon's own words; what `reading` is rejected with
+   * @param ready the credentials, which may still be on their way, when the mountpoint stands
+   * @throws DmsError MOUNT_FAILED with the daemon's own words; what `ready` is rejected with
    */
-  async start(plan: MountPlan, reading: Promise<S3Credentials>, deadline: Deadline): Promise<MountEntry> {
-    const environment = reading.then((credentials) => s3Environment(credentials, plan, this.settings));
+  async start(plan: MountPlan, ready: Promise<S3Credentials>, deadline: Deadline): Promise<MountEntry> {
+    const environment = ready.then((credentials) => s3Environment(credentials, plan, this.settings));
     environment.catch(() => undefined); // told by spawn(), unless that fails before it has waited for it
     await this.processes.spawn({
       targetId: plan.targetId,
@@ -59,7 +59,7 @@ export class S3Daemon {
       if (!plan.readOnly || layer.options.includes('ro')) return layer;
       return await this.#makeReadOnly(plan, deadline);
     } catch (error) {
-      const failure = await this.#withWords(error, plan, await reading);
+      const failure = await this.#withWords(error, plan, await ready);
       await this.#takeBack(plan);
       throw failure;
     }

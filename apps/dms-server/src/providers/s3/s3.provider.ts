@@ -33,7 +33,7 @@ export class S3Provider implements TargetProvider {
     private readonly unmounter: LayerUnmounter,
   ) {}
 
-  async mount(plan: MountPlan, deadline: Deadline): Promise<MountEntry> {
+  async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
     const { keystone_token: token } = plan.request;
     if (!token) {
       throw DmsError.validation([
@@ -41,8 +41,9 @@ export class S3Provider implements TargetProvider {
       ]);
     }
     const reading = this.keyManager.readSecret(plan.source, token, deadline).then(parseS3Credentials);
+    const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
     this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
-    const layer = await this.daemon.start(plan, reading, deadline);
+    const layer = await this.daemon.start(plan, ready, deadline);
     this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
     this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
     this.#log.log(`  Mount path: ${plan.mountPath}`);

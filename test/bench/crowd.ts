@@ -1,0 +1,62 @@
+import { type Answer } from '../fleet/api';
+import { type Fleet } from '../fleet/fleet';
+import { type S3Target } from '../fleet/targets';
+import { Samples } from './samples';
+
+const JOBS = 100;
+const ROUNDS = 10;
+
+/** What 100 jobs at once came to. */
+export interface CrowdFigure {
+  readonly name: string;
+  readonly requestsPerSecond: number;
+  readonly samples: Samples;
+}
+
+/**
+ * 100 jobs at once mount, and then 100 at once unmount, again and again, over the HTTP facades in turn. The targets are
+ * mounted by a job of their own before: what is measured is deciding, not mounting.
+ *
+ * @param targets each job takes its own, in turn
+ */
+export async function crowd(fleet: Fleet, name: string, targets: readonly S3Target[]): Promise<CrowdFigure> {
+  const template = await fleet.targets.request(fleet.node.host, 1, targets[0]);
+  const requestOf = (jobid: number, target: S3Target): Record<string, unknown> => ({
+    ...template,
+    job: { jobid },
+    backup_target: { ...(template.backup_target as object), id: target.id, secret_ref: target.secretRef },
+  });
+  const send = async (action: string, jobid: number): Promise<Answer> => {
+    const { api } = fleet.clients[jobid % fleet.clients.length];
+    return api.post(`/api/v1/${action}`, requestOf(jobid, targets[jobid % targets.length]));
+  };
+  for (const target of targets) await fleet.api.post('/api/v1/mount', requestOf(1_000_000, target));
+  const samples = new Samples();
+  const jobs = Array.from({ length: JOBS }, (_, index) => index + 1);
+  const began = performance.now();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const action of ['mount', 'unmount']) {
+      const answers = await Promise.all(jobs.map((job) => samples.time(() => send(action, job))));
+      const failed = answers.find(({ status }) => status !== 200);
+      if (failed !== undefined) throw new Error(`A ${action} failed: ${String(failed.body.error_msg)}`);
+    }
+  }
+  const seconds = (performance.now() - began) / 1000;
+  for (const target of targets) await fleet.api.post('/api/v1/unmount', requestOf(1_000_000, target));
+  return { name, requestsPerSecond: samples.count / seconds, samples };
+}
+
+/** Prints the figures of crowds; the Python system did 18 to 24 and 16 requests/s with a p99 of 7 to 10 s. */
+export function printCrowds(figures: readonly CrowdFigure[]): void {
+  process.stdout.write('\n100 jobs at once               requests/s  median ms   p99 ms  longest / median\n');
+  for (const { name, requestsPerSecond, samples } of figures) {
+    const cells = [
+      requestsPerSecond.toFixed(0).padStart(10),
+      samples.median.toFixed(1).padStart(10),
+      samples.quantile(0.99).toFixed(1).padStart(8),
+    ];
+    process.stdout.write(
+      `${name.padEnd(30)} ${cells.join(' ')} ${(samples.quantile(1) / samples.median).toFixed(1).padStart(17)}\n`,
+    );
+  }
+}
