@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fleet } from '../fleet/fleet';
@@ -119,6 +120,18 @@ describeOnRig('sharing a mount', (rig) => {
       expect(mountsBelow(path)).toHaveLength(1);
     }
     expect((await send('unmount', 21, target)).body).toMatchObject({ unmounted: true });
+  });
+
+  it('does not call an unmount clean whose daemon was killed', async () => {
+    const target = await fleet.targets.s3('dirty');
+    await send('mount', 1, target);
+    process.kill(Number(readFileSync(join(fleet.node.pidDirectory, `${target.id}.pid`), 'utf8')), 'SIGKILL');
+    const { status, body } = await send('unmount', 1, target);
+    expect({ status, ...body }).toMatchObject({
+      unmounted: true,
+      physically_mounted: false,
+      error_code: 'UNMOUNTED_DIRTY',
+    });
   });
 
   it('counts several holds of one job', async () => {

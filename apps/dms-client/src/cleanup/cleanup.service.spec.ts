@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { type BindingState, DmsError, type TargetRequestDto } from '@app/contracts';
 import { type TargetLedger } from '../ledger/target-ledger';
 import { type MountsService } from '../mounts/mounts.service';
@@ -52,6 +53,10 @@ class Ledger {
 }
 
 describe('CleanupService', () => {
+  beforeAll(() => {
+    Logger.overrideLogger(false);
+  });
+
   it('releases what is claimed or lost, and removes it with what is released', async () => {
     const ledger = new Ledger(new Map([[1, 'claimed'], [2, 'lost'], [3, 'released']])); // prettier-ignore
     const service = ledger.service([stale(1, 'claimed'), stale(2, 'lost'), stale(3, 'released')]);

@@ -8,6 +8,7 @@ import { MigrateCommand } from './commands/migrate.command';
 import { MountCommand } from './commands/mount.command';
 import { NodesCommand } from './commands/nodes.command';
 import { OperationsCommand } from './commands/operations.command';
+import { ReconcileCommand } from './commands/reconcile.command';
 import { RunCommand } from './commands/run.command';
 import { StatusCommand } from './commands/status.command';
 import { UnmountCommand } from './commands/unmount.command';
@@ -30,6 +31,7 @@ import { Output } from './output';
     OperationsCommand,
     NodesCommand,
     CleanupCommand,
+    ReconcileCommand,
     MigrateCommand,
   ],
 })

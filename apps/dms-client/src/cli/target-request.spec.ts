@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DmsError } from '@app/contracts';
+import { type DmsError } from '@app/contracts';
 import { type TargetOptions } from './commands/target.command';
 import { targetRequest } from './target-request';
 

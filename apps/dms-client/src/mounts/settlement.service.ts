@@ -131,7 +131,7 @@ export class SettlementService {
   async #unmountReply(transaction: TargetTransaction, drive: Drive, reply: NodeReply): Promise<void> {
     const { mount } = reply;
     if (reply.status === 'success' && mount?.state !== 'mounted' && mount?.state !== 'unknown') {
-      if (reply.error_code === null && mount?.flush_verified === false) {
+      if (reply.error_code === 'UNMOUNTED_DIRTY' || mount?.flush_verified === false) {
         drive.problem = {
           code: 'UNMOUNTED_DIRTY',
           message: 'the daemon is not known to have flushed cleanly',

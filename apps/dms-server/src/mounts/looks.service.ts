@@ -48,12 +48,9 @@ export class LooksService {
     if (expected === null || !ours) return;
     const { mnt_id, device, fstype, read_only } = mount;
     const mountedAs = { ...expected, mntId: mnt_id, device, fstype };
-    if (record.mountedAs !== null) this.fences.note(record.targetId, { mountedAs });
-    else {
-      // It was in the ledger, and so it is not a Python program's alone.
-      const readOnly = read_only ?? false;
-      this.fences.note(record.targetId, { mountedAs: { ...mountedAs, readOnly }, epochHolder: true });
-    }
+    const readOnly = record.mountedAs?.readOnly ?? read_only ?? false;
+    // The ledger takes what a fence finds: from now on it is not a Python program's alone, which would let it go.
+    this.fences.note(record.targetId, { mountedAs: { ...mountedAs, readOnly }, epochHolder: true });
   }
 }
 

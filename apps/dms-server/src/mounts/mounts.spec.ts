@@ -33,7 +33,7 @@ describe('mount', () => {
         epoch: 1,
       },
     });
-    expect(node.kernel.log).toEqual([`prepare ${PATH}`, `mount t1 at ${PATH}`, 'probe t1']);
+    expect(node.kernel.log).toEqual([`prepare ${PATH}`, `mount t1 at ${PATH}`]);
     expect(node.fences.recordOf('t1')).toMatchObject({
       epoch: 1,
       outcome: { status: 'success' },

@@ -126,6 +126,17 @@ describe('commands and the fence', () => {
     });
   });
 
+  it("takes a Python program's mount for the ledger when a fence finds it, so that it stays when that program lets go", async () => {
+    await node.send(nfsCommand('mount', {}));
+    await node.send(lookCommand('fence', node.envelope(1)));
+    await expect(node.send(nfsCommand('unmount', {}))).resolves.toMatchObject({
+      status: 'success',
+      acted: false,
+    });
+    expect(node.kernel.layers).toHaveLength(1);
+    expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolder: false, epochHolder: true });
+  });
+
   it('forgets what a fence finds gone', async () => {
     await node.send(nfsCommand('mount', { dms: node.envelope(1) }));
     node.kernel.unmountAt(PATH);

@@ -8,6 +8,7 @@ import {
   type NodeListDto,
   type OperationDto,
   type OperationListDto,
+  type ReconcileResponseDto,
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
@@ -36,6 +37,7 @@ export interface DmsApi {
   nodes(): Promise<NodeListDto>;
   node(host: string): Promise<NodeDetailDto>;
   cleanup(request: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto>;
+  reconcile(request: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto>;
   /** Lets go of all connections. */
   close(): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   type NodeListDto,
   type OperationDto,
   type OperationListDto,
+  type ReconcileResponseDto,
   type Secret,
   type TargetRequestDto,
   type UnmountResponseDto,
@@ -22,8 +23,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const READ_TIMEOUT_MS = 30_000;
 /** The service answers TIMEOUT itself when a request's time is over; its answer is to arrive. */
 const MARGIN_MS = 10_000;
-/** A long list takes its time to clean up. */
-const CLEANUP_TIMEOUT_MS = 600_000;
+/** A long list, or many nodes, take their time. */
+const ADMIN_TIMEOUT_MS = 600_000;
 
 interface Call {
   readonly method: 'GET' | 'POST';
@@ -86,7 +87,11 @@ export class HttpApi implements DmsApi {
   }
 
   cleanup(body: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto> {
-    return this.#ask({ method: 'POST', path: 'admin/cleanup', body, timeoutMs: CLEANUP_TIMEOUT_MS });
+    return this.#ask({ method: 'POST', path: 'admin/cleanup', body, timeoutMs: ADMIN_TIMEOUT_MS });
+  }
+
+  reconcile(body: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto> {
+    return this.#ask({ method: 'POST', path: 'admin/reconcile', body, timeoutMs: ADMIN_TIMEOUT_MS });
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type NodeListDto,
   type OperationDto,
   type OperationListDto,
+  type ReconcileResponseDto,
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
@@ -27,6 +28,8 @@ import {
 } from '../../operations/operations.dto';
 import { OperationsService } from '../../operations/operations.service';
 import { parseParameters } from '../../queries/parameters.pipe';
+import { ReconcileRequestDto } from '../../reconcile/reconcile.dto';
+import { ReconcilerService } from '../../reconcile/reconciler.service';
 import { loadClientSettings } from '../../settings/client.settings';
 import { type BindingName, type DmsApi, type Parameters } from './dms-api';
 import { openContext } from './local-context';
@@ -87,6 +90,11 @@ class LocalApi implements DmsApi {
 
   async cleanup(request: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto> {
     return this.#service(CleanupService).cleanup(parseParameters(CleanupRequestDto, request));
+  }
+
+  async reconcile(request: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto> {
+    const { host, dry_run } = parseParameters(ReconcileRequestDto, request);
+    return this.#service(ReconcilerService).reconcile(host ?? null, dry_run ?? false);
   }
 
   close(): Promise<void> {

@@ -1,16 +1,19 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { BindingsModule } from '../../bindings/bindings.module';
 import { CleanupModule } from '../../cleanup/cleanup.module';
+import { EventsModule } from '../../events/events.module';
 import { LedgerModule } from '../../ledger/ledger.module';
 import { MountsModule } from '../../mounts/mounts.module';
 import { NodesHttpModule } from '../../nodes/nodes.http.module';
 import { OperationsModule } from '../../operations/operations.module';
+import { NodeLeaseRepository } from '../../reconcile/node-lease.repository';
 import { OpenTargetsRepository } from '../../reconcile/open-targets.repository';
+import { ReconcilerService } from '../../reconcile/reconciler.service';
 import { type ClientSettings } from '../../settings/client.settings';
 import { SettingsModule } from '../../settings/settings.module';
 import { OperationRenewal } from './operation-renewal';
 
-/** dms-client's services without its ways in, and without reconciliation: a command does what it is told and no more. */
+/** dms-client's services without its ways in, and without its timers: a command does what it is told and no more. */
 @Module({})
 export class LocalModule {
   static forRoot(settings: ClientSettings): DynamicModule {
@@ -24,8 +27,9 @@ export class LocalModule {
         OperationsModule,
         NodesHttpModule,
         CleanupModule,
+        EventsModule,
       ],
-      providers: [OpenTargetsRepository, OperationRenewal],
+      providers: [NodeLeaseRepository, OpenTargetsRepository, ReconcilerService, OperationRenewal],
     };
   }
 }

@@ -10,6 +10,7 @@ import {
   type NodeListDto,
   type OperationDto,
   type OperationListDto,
+  type ReconcileResponseDto,
   type UnmountResponseDto,
 } from '@app/contracts';
 import { type Cell, type Table, type View } from './view';
@@ -193,6 +194,26 @@ export function cleanupView(body: CleanupResponseDto): View {
       columns: ['JOB', 'TARGET', 'HOST', 'STATE', 'UPDATED'],
       rows: body.entries.map((e) => [e.jobid, e.backup_target_id, e.host, e.state, e.updated_at]),
       empty: 'No stale entries.',
+    },
+  ];
+}
+
+export function reconcileView(body: ReconcileResponseDto): View {
+  return [
+    body.success_msg ?? body.error_msg ?? '',
+    {
+      columns: ['HOST', 'KIND', 'TARGET', 'MOUNT PATH', 'OUTCOME', 'LEDGER', 'NODE', 'NOW'],
+      rows: body.differences.map((d) => [
+        d.host,
+        d.kind,
+        d.backup_target_id,
+        d.mount_path,
+        d.outcome,
+        d.ledger_state,
+        d.node_state,
+        d.state_after,
+      ]),
+      empty: 'No differences.',
     },
   ];
 }
