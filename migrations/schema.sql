@@ -16,6 +16,7 @@ CREATE TABLE `backup_target_mount_ledger` (
   `project_id` varchar(255) DEFAULT NULL,
   `hold_id` varchar(255) DEFAULT NULL,
   `lease_expires_at` datetime(6) DEFAULT NULL,
+  `lease_s` int(11) DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uq_job_target_host` (`jobid`,`backup_target_id`,`host`),
   KEY `idx_backup_target_id` (`backup_target_id`),
@@ -24,7 +25,8 @@ CREATE TABLE `backup_target_mount_ledger` (
   KEY `idx_job_target` (`jobid`,`backup_target_id`),
   KEY `idx_mounted_host` (`mounted`,`host`),
   KEY `idx_deleted` (`deleted`),
-  KEY `idx_target_host_mounted` (`backup_target_id`,`host`,`mounted`)
+  KEY `idx_target_host_mounted` (`backup_target_id`,`host`,`mounted`),
+  KEY `idx_lease_expires_at` (`lease_expires_at`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `binding_holds` (
@@ -90,6 +92,13 @@ CREATE TABLE `nodes` (
   `created_at` datetime(6) NOT NULL DEFAULT current_timestamp(6),
   `updated_at` datetime(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
   PRIMARY KEY (`host`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `service_uptime` (
+  `id` tinyint(4) NOT NULL,
+  `up_since` datetime(6) NOT NULL,
+  `last_beat` datetime(6) NOT NULL,
+  PRIMARY KEY (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `target_mounts` (

@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { BindingsModule } from './bindings/bindings.module';
 import { CleanupModule } from './cleanup/cleanup.module';
+import { EventsHttpModule } from './events/events.http.module';
 import { HealthModule } from './health/health.module';
+import { LeasesHttpModule } from './leases/leases.http.module';
 import { LedgerModule } from './ledger/ledger.module';
 import { LocksModule } from './locks/locks.module';
 import { MountsHttpModule } from './mounts/mounts.http.module';
@@ -27,6 +29,8 @@ export class AppModule {
         NodesHttpModule,
         CleanupModule,
         ReconcileModule,
+        EventsHttpModule,
+        LeasesHttpModule,
         HealthModule,
       ],
     };

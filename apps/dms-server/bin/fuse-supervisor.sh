@@ -34,7 +34,8 @@ become_daemon() { # PROGRAM [ARGUMENT...]
   (set -C && printf '%s\n' "$pid" >"$pid_file") || echo "The PID file $pid_file could not be written."
   while IFS= read -r variable; do
     if [ "$variable" = . ]; then
-      exec "$@" </dev/null
+      # A group of its own: what it starts can be ended with it, and the supervisor is not.
+      exec setsid "$@" </dev/null
     fi
     export "${variable?}"
   done

@@ -5,13 +5,21 @@ import { InventoryModule } from './inventory/inventory.module';
 import { MountsModule } from './mounts/mounts.module';
 import { type ServerSettings } from './settings/server.settings';
 import { SettingsModule } from './settings/settings.module';
+import { WatchModule } from './watch/watch.module';
 
 @Module({})
 export class AppModule {
   static of(settings: ServerSettings): DynamicModule {
     return {
       module: AppModule,
-      imports: [SettingsModule.of(settings), CommandsModule, MountsModule, InventoryModule, HealthModule],
+      imports: [
+        SettingsModule.of(settings),
+        CommandsModule,
+        MountsModule,
+        InventoryModule,
+        HealthModule,
+        WatchModule,
+      ],
     };
   }
 }

@@ -20,6 +20,8 @@ export * from './rules/source';
 export * from './secrets/secret';
 export * from './wire/command';
 export * from './wire/envelope.dto';
+export * from './wire/event';
 export * from './wire/hello';
 export * from './wire/names';
 export * from './wire/reply';
+export * from './wire/state-event.dto';

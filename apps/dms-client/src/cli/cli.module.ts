@@ -4,6 +4,7 @@ import { Commander } from './commander.provider';
 import { CleanupCommand } from './commands/cleanup.command';
 import { HistoryCommand } from './commands/history.command';
 import { ListMountsCommand } from './commands/list-mounts.command';
+import { LocksCommand } from './commands/locks.command';
 import { MigrateCommand } from './commands/migrate.command';
 import { MountCommand } from './commands/mount.command';
 import { NodesCommand } from './commands/nodes.command';
@@ -32,6 +33,7 @@ import { Output } from './output';
     NodesCommand,
     CleanupCommand,
     ReconcileCommand,
+    LocksCommand,
     MigrateCommand,
   ],
 })

@@ -1,5 +1,6 @@
 import { type BindingState } from '@app/contracts';
 import { type QueryRunner } from 'typeorm';
+import { type ChangeList } from './changes';
 import { type TargetKey } from './target-key';
 
 /** A binding as the ledger has it; `state` already takes what Python programs wrote into account. */
@@ -15,6 +16,8 @@ export interface NewBinding {
   readonly operationId: string;
   readonly projectId: string | null;
   readonly holdId: string | null;
+  /** Seconds within which the hold is to be renewed; null: it lasts until the unmount. */
+  readonly leaseS: number | null;
 }
 
 export interface BindingCounts {
@@ -31,11 +34,22 @@ export function stateExpression(prefix: '' | `${string}.` = ''): string {
 const OF_TARGET = 'host = ? AND backup_target_id = ?';
 const NOT_DELETED = 'NOT COALESCE(deleted, FALSE)';
 
+/** A lease is never made shorter; null where the hold has none. */
+const LONGER_LEASE = `IF(lease_s IS NULL, NULL,
+  GREATEST(COALESCE(lease_expires_at, NOW(6)), NOW(6) + INTERVAL lease_s SECOND))`;
+/**
+ * For an upsert, before `mounted` is changed. Of several holds of one job the most lasting decides: one without a lease
+ * makes the binding last until the unmount.
+ */
+const MERGED_LEASE = `lease_s = IF(mounted AND lease_expires_at IS NULL, NULL, VALUES(lease_s)),
+  lease_expires_at = IF(mounted AND lease_s IS NOT NULL, lease_expires_at, NULL)`;
+
 /** The statements on the bindings of one target. The target's row must be locked: bindings are counted under it. */
 export class BindingStatements {
   constructor(
     private readonly runner: QueryRunner,
     private readonly key: TargetKey,
+    private readonly changes: ChangeList,
   ) {}
 
   /** Claimed and held bindings: the reference count, which is never stored. */
@@ -67,13 +81,15 @@ export class BindingStatements {
   /** Writes bindings that are held at once, because the target is mounted. */
   async hold(bindings: readonly NewBinding[]): Promise<void> {
     await this.#upsert(bindings, true, `mounted = TRUE, state = 'held'`);
+    await this.grant(bindings.filter(({ leaseS }) => leaseS !== null).map(({ jobid }) => jobid));
   }
 
-  /** Makes the claims of the given jobs held. */
+  /** Makes the claims of the given jobs held; their leases begin now. */
   async grant(jobids: readonly number[]): Promise<void> {
     if (jobids.length === 0) return;
     await this.runner.query(
-      `UPDATE backup_target_mount_ledger SET mounted = TRUE, state = 'held' WHERE ${OF_TARGET} AND jobid IN (?)`,
+      `UPDATE backup_target_mount_ledger SET mounted = TRUE, state = 'held', lease_expires_at = ${LONGER_LEASE}
+       WHERE ${OF_TARGET} AND jobid IN (?)`,
       [...this.#key, jobids],
     );
   }
@@ -81,11 +97,14 @@ export class BindingStatements {
   /** Gives the bindings of the given jobs back, with all their named holds. */
   async release(jobids: readonly number[]): Promise<void> {
     if (jobids.length === 0) return;
-    await this.runner.query(
+    // Of several it has to be asked which of them hold anything; what one holds shows by whether it changes.
+    const holders = jobids.length > 1 ? await this.#unreleased(jobids) : jobids;
+    const { changedRows } = (await this.runner.query(
       `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'released', lease_expires_at = NULL
        WHERE ${OF_TARGET} AND jobid IN (?)`,
       [...this.#key, jobids],
-    );
+    )) as { changedRows: number };
+    if (changedRows > 0) this.changes.jobs('released', holders);
     await this.runner.query(`DELETE FROM binding_holds WHERE ${OF_TARGET} AND jobid IN (?)`, [
       ...this.#key,
       jobids,
@@ -134,6 +153,18 @@ export class BindingStatements {
         this.#key,
       );
     }
+    const jobids = rows.map(({ jobid }) => Number(jobid));
+    this.changes.jobs('lost', jobids);
+    return jobids;
+  }
+
+  /** The jobs that have claimed or hold the target. */
+  async holders(): Promise<number[]> {
+    const rows = (await this.runner.query(
+      `SELECT jobid FROM backup_target_mount_ledger
+       WHERE ${OF_TARGET} AND ${NOT_DELETED} AND (mounted OR state = 'claimed') ORDER BY jobid`,
+      this.#key,
+    )) as { jobid: unknown }[];
     return rows.map(({ jobid }) => Number(jobid));
   }
 
@@ -162,6 +193,29 @@ export class BindingStatements {
        WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)
          AND COALESCE(updated_at, created_at) < NOW(6) - INTERVAL ? MICROSECOND`,
       [...this.#key, jobids, Math.round(ageMs * 1000)],
+    )) as { jobid: unknown }[];
+    return rows.map(({ jobid }) => Number(jobid));
+  }
+
+  /**
+   * Makes the lease of a held binding end later; one that has none stays without.
+   *
+   * @param leaseS seconds from now; null: as many as were asked for last
+   */
+  async renew(jobid: number, leaseS: number | null): Promise<void> {
+    await this.runner.query(
+      `UPDATE backup_target_mount_ledger SET lease_s = COALESCE(?, lease_s), lease_expires_at = ${LONGER_LEASE}
+       WHERE ${OF_TARGET} AND jobid = ? AND mounted AND lease_expires_at IS NOT NULL`,
+      [leaseS, ...this.#key, jobid],
+    );
+  }
+
+  /** Those of the given jobs that hold the target by a lease that ran out `graceMs` ago or earlier. */
+  async leaseExpired(jobids: readonly number[], graceMs: number): Promise<number[]> {
+    const rows = (await this.runner.query(
+      `SELECT jobid FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)
+         AND mounted AND lease_expires_at < NOW(6) - INTERVAL ? MICROSECOND`,
+      [...this.#key, jobids, graceMs * 1000],
     )) as { jobid: unknown }[];
     return rows.map(({ jobid }) => Number(jobid));
   }
@@ -198,8 +252,8 @@ export class BindingStatements {
     const state = held ? 'held' : 'claimed';
     await this.runner.query(
       `INSERT INTO backup_target_mount_ledger
-         (host, backup_target_id, jobid, mounted, deleted, state, operation_id, project_id, hold_id) VALUES ?
-       ON DUPLICATE KEY UPDATE ${change}, deleted = FALSE, operation_id = VALUES(operation_id),
+         (host, backup_target_id, jobid, mounted, deleted, state, operation_id, project_id, hold_id, lease_s) VALUES ?
+       ON DUPLICATE KEY UPDATE ${MERGED_LEASE}, ${change}, deleted = FALSE, operation_id = VALUES(operation_id),
          project_id = VALUES(project_id), hold_id = VALUES(hold_id)`,
       [
         bindings.map((b) => [
@@ -211,9 +265,15 @@ export class BindingStatements {
           b.operationId,
           b.projectId,
           b.holdId,
+          b.leaseS,
         ]),
       ],
     );
+  }
+
+  async #unreleased(jobids: readonly number[]): Promise<number[]> {
+    const bindings = await this.ofJobs(jobids);
+    return jobids.filter((jobid) => (bindings.get(jobid)?.state ?? 'released') !== 'released');
   }
 
   get #key(): [string, string] {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as mysql from 'mysql2';
 import { DataSource } from 'typeorm';
 import { Ledger1795250000000 } from '../../../../migrations/1795250000000-ledger';
+import { BindingLeases1795263600000 } from '../../../../migrations/1795263600000-binding-leases';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -32,7 +33,7 @@ export function createDataSource(
     url: settings.databaseUrl.reveal().replace(/^mariadb:/, 'mysql:'),
     driver: { ...mysql, createPool },
     entities: ENTITIES,
-    migrations: [Ledger1795250000000],
+    migrations: [Ledger1795250000000, BindingLeases1795263600000],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',
     timezone: 'Z',

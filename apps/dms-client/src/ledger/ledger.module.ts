@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { createDataSource } from './data-source';
+import { HeldBindingsRepository } from './held-bindings.repository';
 import { MigrateService } from './migrate.service';
 import { TargetLedger } from './target-ledger';
 
@@ -27,8 +28,8 @@ export class LedgerModule {
               : Promise.resolve(new DataSource(options)),
         }),
       ],
-      providers: [TargetLedger, MigrateService],
-      exports: [TargetLedger, MigrateService],
+      providers: [HeldBindingsRepository, TargetLedger, MigrateService],
+      exports: [HeldBindingsRepository, TargetLedger, MigrateService],
     };
   }
 }

@@ -1,6 +1,7 @@
 import { type BindingState, type ErrorCode, type OperationAction } from '@app/contracts';
 import { type QueryRunner } from 'typeorm';
 import { stateExpression } from './binding-statements';
+import { type ChangeList } from './changes';
 import { type TargetKey } from './target-key';
 
 export interface NewOperation {
@@ -11,6 +12,12 @@ export interface NewOperation {
   readonly mountPath: string | null;
   /** The request without its secrets. */
   readonly requestData: object | null;
+}
+
+/** What an operation is about. */
+export interface OperationSubject {
+  readonly action: OperationAction;
+  readonly jobid: number | null;
 }
 
 export interface OperationEnd {
@@ -37,6 +44,7 @@ export class OperationStatements {
   constructor(
     private readonly runner: QueryRunner,
     private readonly key: TargetKey,
+    private readonly changes: ChangeList,
   ) {}
 
   /** Records requests as executing. */
@@ -47,6 +55,9 @@ export class OperationStatements {
          (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data) VALUES ?`,
       [operations.map((o) => [...this.#opening(o, 'executing')])],
     );
+    for (const { id, action, jobid } of operations) {
+      this.changes.operation({ id, action, status: 'executing', error_code: null }, jobid);
+    }
   }
 
   /** Records requests that end in the transaction in which they began, by one statement. */
@@ -67,11 +78,12 @@ export class OperationStatements {
         json(end.responseData),
       ]),
     );
+    for (const { opening, end } of operations) this.#ended(end, opening);
   }
 
   /** Ends an operation, once: what has ended stays as it is. */
-  async end(end: OperationEnd): Promise<void> {
-    await this.runner.query(
+  async end(end: OperationEnd, of: OperationSubject): Promise<void> {
+    const { affectedRows } = (await this.runner.query(
       `UPDATE mount_operations SET status = ?, error_code = ?, error_msg = ?, success_msg = ?, epoch = ?,
          mount_path = COALESCE(?, mount_path), response_data = ?, completed_at = NOW(6)
        WHERE id = ? AND status IN ('pending', 'executing')`,
@@ -85,7 +97,18 @@ export class OperationStatements {
         json(end.responseData),
         end.id,
       ],
-    );
+    )) as { affectedRows: number };
+    if (affectedRows > 0) this.#ended(end, of);
+  }
+
+  /** True if the job has made another request for the target within the last `sinceMs`, by the database's clock. */
+  async hasNewer(jobid: number, sinceMs: number): Promise<boolean> {
+    const rows = (await this.runner.query(
+      `SELECT id FROM mount_operations
+       WHERE jobid = ? AND created_at > NOW(6) - INTERVAL ? MICROSECOND AND host = ? AND backup_target_id = ? LIMIT 1`,
+      [jobid, Math.floor(sinceMs * 1000), this.key.host, this.key.targetId],
+    )) as unknown[];
+    return rows.length > 0;
   }
 
   /** Executing operations that no process has renewed for `silentMs`, by the database's clock. */
@@ -98,6 +121,10 @@ export class OperationStatements {
          AND o.renewed_at < NOW(6) - INTERVAL ? MICROSECOND`,
       [this.key.host, this.key.targetId, silentMs * 1000],
     )) as AbandonedOperation[];
+  }
+
+  #ended({ id, status, errorCode }: OperationEnd, { action, jobid }: OperationSubject): void {
+    this.changes.operation({ id, action, status, error_code: errorCode }, jobid);
   }
 
   #opening(o: NewOperation, status: string): unknown[] {

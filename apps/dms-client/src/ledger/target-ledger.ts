@@ -1,15 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { DataSource } from 'typeorm';
+import { type CommittedChanges } from './changes';
 import { isDeadlock, ledgerError, unknownCommit } from './ledger-errors';
 import { type TargetKey } from './target-key';
 import { readLocked, TargetTransaction } from './target-transaction';
 
 const DEADLOCK_RETRIES = 5;
 
+/** Is told what was committed for a target. It must not throw. */
+export type CommitListener = (key: TargetKey, committed: CommittedChanges) => void;
+
 /** The way into the ledger for everything that decides: one short transaction that holds the target's row. */
 @Injectable()
 export class TargetLedger {
+  readonly #listeners: CommitListener[] = [];
+
   constructor(private readonly dataSource: DataSource) {}
+
+  /** Calls `listener` after each commit that changed something of which users are told. */
+  onCommit(listener: CommitListener): void {
+    this.#listeners.push(listener);
+  }
 
   /**
    * Runs `work` in a transaction that holds the row lock of the target; the row is made if it is missing. `work` must
@@ -32,8 +43,11 @@ export class TargetLedger {
     const runner = this.dataSource.createQueryRunner();
     try {
       await runner.startTransaction();
-      const result = await this.#locked(runner, key, work);
+      const transaction = new TargetTransaction(runner, key, await readLocked(runner, key));
+      const result = await work(transaction);
+      const committed = await transaction.changes();
       await runner.commitTransaction().catch((error: unknown) => Promise.reject(unknownCommit(error)));
+      if (committed.changes.length > 0) for (const listener of this.#listeners) listener(key, committed);
       return result;
     } catch (error) {
       // A connection that is lost has rolled back by itself.
@@ -42,13 +56,5 @@ export class TargetLedger {
     } finally {
       await runner.release();
     }
-  }
-
-  async #locked<T>(
-    runner: QueryRunner,
-    key: TargetKey,
-    work: (transaction: TargetTransaction) => Promise<T>,
-  ): Promise<T> {
-    return work(new TargetTransaction(runner, key, await readLocked(runner, key)));
   }
 }

@@ -2,6 +2,7 @@ import { type ErrorCode, type MountState, type TargetType } from '@app/contracts
 import { type QueryRunner } from 'typeorm';
 import { OperationStatements } from './operation-statements';
 import { BindingStatements } from './binding-statements';
+import { ChangeList, type CommittedChanges, mountChange } from './changes';
 import { pathKey, type TargetKey } from './target-key';
 
 /** The locked row of a target, as it was when the lock was got. */
@@ -79,6 +80,7 @@ export async function readLocked(runner: QueryRunner, { host, targetId }: Target
 export class TargetTransaction {
   readonly bindings: BindingStatements;
   readonly operations: OperationStatements;
+  readonly #changes = new ChangeList();
   #row: TargetRow;
 
   constructor(
@@ -87,13 +89,19 @@ export class TargetTransaction {
     row: TargetRow,
   ) {
     this.#row = row;
-    this.bindings = new BindingStatements(runner, key);
-    this.operations = new OperationStatements(runner, key);
+    this.bindings = new BindingStatements(runner, key, this.#changes);
+    this.operations = new OperationStatements(runner, key, this.#changes);
   }
 
   /** The row as this transaction leaves it. */
   get row(): TargetRow {
     return this.#row;
+  }
+
+  /** What users are to be told of once this is committed. To be called last: it reads who is concerned. */
+  async changes(): Promise<CommittedChanges> {
+    const changes = await this.#changes.complete(() => this.bindings.holders());
+    return { epoch: this.#row.epoch, mountPath: this.#row.mountPath, changes };
   }
 
   /**
@@ -110,6 +118,7 @@ export class TargetTransaction {
       `UPDATE target_mounts SET ${[...assignments, 'active_path_key = ?'].join(', ')} WHERE host = ? AND backup_target_id = ?`,
       [...entries.map(([, value]) => value), occupied, this.key.host, this.key.targetId],
     );
+    this.#changes.mount(mountChange(this.#row, next));
     this.#row = next;
   }
 

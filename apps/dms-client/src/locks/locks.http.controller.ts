@@ -1,17 +1,9 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { hostProblem, identifierProblem, type LockListDto, Satisfies } from '@app/contracts';
+import { type LockListDto } from '@app/contracts';
 import { ParametersPipe } from '../queries/parameters.pipe';
+import { LockPathDto } from './locks.dto';
 import { LocksService } from './locks.service';
-
-/** A target on a host. */
-export class LockPathDto {
-  @Satisfies(hostProblem)
-  host: string;
-
-  @Satisfies(identifierProblem)
-  backup_target_id: string;
-}
 
 @ApiTags('administration')
 @Controller('api/v1/admin/locks')

@@ -4,7 +4,7 @@ import { type TargetKey } from '../ledger/target-key';
 import { type TargetTransaction } from '../ledger/target-transaction';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
 import { type Answer } from './step';
-import { jobOf, type WaitingRequest } from './waiting-request';
+import { jobOf, subjectOf, type WaitingRequest } from './waiting-request';
 
 /**
  * One process's work on one target until nothing is left to do: its lease, the requests that wait for the outcome,
@@ -57,8 +57,8 @@ export class Drive {
     await transaction.bindings.grant(mounts.map(jobOf));
     for (const waiting of mounts) {
       const response = mountResponse(waiting, transaction.row, !this.#mounted.has(waiting));
-      await transaction.operations.end(successEnd(response));
-      this.#answers.push({ waiting, result: { response } });
+      await transaction.operations.end(successEnd(response), subjectOf(waiting));
+      this.#answers.push({ waiting, result: { response, decidedAt: performance.now() } });
     }
   }
 
@@ -72,7 +72,7 @@ export class Drive {
       mounts.map((waiting) => ({ jobid: jobOf(waiting), operationId: waiting.operationId })),
     );
     for (const waiting of mounts) {
-      await transaction.operations.end(errorEnd(waiting, error, transaction.row.epoch));
+      await transaction.operations.end(errorEnd(waiting, error, transaction.row.epoch), subjectOf(waiting));
       this.#answers.push({ waiting, result: { error } });
     }
   }
@@ -92,8 +92,8 @@ export class Drive {
         remaining: counts.claimed + counts.held,
         problem: this.problem,
       });
-      await transaction.operations.end(successEnd(response));
-      this.#answers.push({ waiting, result: { response } });
+      await transaction.operations.end(successEnd(response), subjectOf(waiting));
+      this.#answers.push({ waiting, result: { response, decidedAt: performance.now() } });
     }
   }
 
@@ -101,7 +101,7 @@ export class Drive {
   deliver(): void {
     for (const { waiting, result } of this.#answers) {
       this.waiting.delete(waiting);
-      if ('response' in result) waiting.answer(result.response);
+      if ('response' in result) waiting.answer(result.response, result.decidedAt);
       else waiting.fail(result.error);
     }
     this.#answers = [];

@@ -1,4 +1,4 @@
-import { type ErrorCode } from '@app/contracts';
+import { type BindingState, type ErrorCode } from '@app/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { stateExpression } from '../ledger/binding-statements';
@@ -14,8 +14,8 @@ export interface KeyedOperation {
   readonly errorMessage: string | null;
   /** JSON. */
   readonly responseData: string | null;
-  /** The binding that the operation granted still is its own and held. */
-  readonly holds: boolean;
+  /** State of the binding that is still the operation's own; null: none is. */
+  readonly bindingState: BindingState | null;
 }
 
 /** The table of idempotency keys. */
@@ -39,18 +39,17 @@ export class IdempotencyRepository {
 
   async find(key: string): Promise<KeyedOperation | null> {
     try {
-      const rows = await this.dataSource.query<(KeyedOperation & { holds: unknown })[]>(
+      const rows = await this.dataSource.query<KeyedOperation[]>(
         `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status, o.error_code AS errorCode,
            o.error_msg AS errorMessage, o.response_data AS responseData,
-           COALESCE(${stateExpression('b.')} = 'held', FALSE) AS holds
+           IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
          FROM idempotency_keys k LEFT JOIN mount_operations o ON o.id = k.operation_id
            LEFT JOIN backup_target_mount_ledger b ON b.operation_id = o.id AND b.host = o.host
              AND b.backup_target_id = o.backup_target_id AND b.jobid = o.jobid
          WHERE k.idempotency_key = ?`,
         [key],
       );
-      const row = rows.at(0);
-      return row === undefined ? null : { ...row, holds: Boolean(row.holds) };
+      return rows.at(0) ?? null;
     } catch (error) {
       throw ledgerError(error);
     }

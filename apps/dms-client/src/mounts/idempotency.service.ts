@@ -42,7 +42,7 @@ export class IdempotencyService {
     if (!known.requestHash.equals(hash)) {
       throw new DmsError('CONFLICT', 'Idempotency-Key: it was used for another request; use a new key');
     }
-    if (!isFinal(known)) {
+    if (!isFinal(action, known)) {
       if (await this.keys.replace(key, known.operationId, operationId)) return execute(operationId);
       throw new DmsError('BUSY', 'Idempotency-Key: another request with this key is under way');
     }
@@ -70,9 +70,17 @@ export class IdempotencyService {
   }
 }
 
-/** The first request was begun and ended in a way that trying again would not change. */
-function isFinal({ status, errorCode }: KeyedOperation): boolean {
+/**
+ * The first request was begun and ended in a way that trying again would not change. A mount whose success was found
+ * out after its answer was lost is carried out again: it joins what stands.
+ */
+function isFinal(
+  action: TargetAction,
+  { status, errorCode, bindingState, responseData }: KeyedOperation,
+): boolean {
   if (status === null) return false;
+  const answerLost = responseData === null && bindingState === 'held';
+  if (action === 'mount' && status === 'success' && (bindingState === 'claimed' || answerLost)) return false;
   return errorCode === null || status === 'success' || ERROR_CODES[errorCode].exit !== TEMPORARY;
 }
 
@@ -83,7 +91,7 @@ function replay(action: TargetAction, known: KeyedOperation): TargetResponse {
       operationId,
     });
   }
-  if ((action === 'mount' && !known.holds) || known.responseData === null) {
+  if ((action === 'mount' && known.bindingState !== 'held') || known.responseData === null) {
     throw new DmsError('CONFLICT', 'Idempotency-Key: what this key granted has ended; use a new key', {
       operationId,
     });

@@ -8,9 +8,12 @@ import { conflictWith } from './compatibility';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
 
+/** Milliseconds within which a request is taken in; one that took longer may have been overtaken. */
+const PROMPT_MS = 200;
+
 /** What the intake of a request came to; `waits` is to be settled with the node. */
 export type IntakeResult =
-  | { readonly kind: 'answer'; readonly response: TargetResponse }
+  | { readonly kind: 'answer'; readonly response: TargetResponse; readonly decidedAt: number }
   | { readonly kind: 'error'; readonly error: DmsError }
   | { readonly kind: 'waits' };
 
@@ -37,12 +40,14 @@ export class IntakeService {
     const view = await this.views.view(key.host);
     return this.ledger.transaction(key, async (transaction) => {
       const results = new Map<WaitingRequest, IntakeResult>();
-      const present = requests.filter((waiting) => !waiting.caller.aborted);
-      for (const gone of requests.filter((waiting) => !present.includes(waiting)))
-        results.set(gone, hungUp());
-      const mounts = present.filter(({ action }) => action === 'mount');
+      for (const waiting of requests) {
+        if (waiting.caller.aborted) results.set(waiting, hungUp());
+        else if (await isOvertaken(transaction, waiting)) results.set(waiting, overtaken());
+      }
+      const current = requests.filter((waiting) => !results.has(waiting));
+      const mounts = current.filter(({ action }) => action === 'mount');
       if (mounts.length > 0) await this.#mounts(transaction, view, mounts, results);
-      const unmounts = present.filter(({ action }) => action === 'unmount');
+      const unmounts = current.filter(({ action }) => action === 'unmount');
       if (unmounts.length > 0) await this.#unmounts(transaction, unmounts, results);
       return results;
     });
@@ -70,7 +75,8 @@ export class IntakeService {
       await operations.record(
         answers.map(({ waiting, response }) => ({ opening: openingOf(waiting), end: successEnd(response) })),
       );
-      for (const { waiting, response } of answers) results.set(waiting, { kind: 'answer', response });
+      for (const { waiting, response } of answers)
+        results.set(waiting, { kind: 'answer', response, decidedAt: performance.now() });
     } else {
       await bindings.claim(fitting.map(bindingOf));
       await operations.begin(fitting.map(openingOf));
@@ -103,9 +109,18 @@ export class IntakeService {
       const result: UnmountResult = { unmounted: false, remaining, problem: null };
       const response = unmountResponse(waiting, row, result);
       await operations.record([{ opening: openingOf(waiting), end: successEnd(response) }]);
-      results.set(waiting, { kind: 'answer', response });
+      results.set(waiting, { kind: 'answer', response, decidedAt: performance.now() });
     }
   }
+}
+
+/**
+ * A request that has waited here (this process was paused, or the database slow) while its job has asked for something
+ * else since: a mount that was cut off must not claim after its unmount, nor an unmount release a newer hold.
+ */
+async function isOvertaken({ operations }: TargetTransaction, waiting: WaitingRequest): Promise<boolean> {
+  const waitedMs = performance.now() - waiting.arrivedAt;
+  return waitedMs > PROMPT_MS && (await operations.hasNewer(jobOf(waiting), waitedMs));
 }
 
 /** False where the request names a hold that the job does not have, or others of its holds remain. */
@@ -118,6 +133,13 @@ function refusal(row: TargetRow, { request }: WaitingRequest): DmsError | null {
   return row.draining
     ? new DmsError('BUSY', `Node "${request.host}" is being drained and takes no new mounts`)
     : null;
+}
+
+function overtaken(): IntakeResult {
+  return {
+    kind: 'error',
+    error: new DmsError('CONFLICT', 'The job has made a newer request; this one was not begun'),
+  };
 }
 
 function hungUp(): IntakeResult {

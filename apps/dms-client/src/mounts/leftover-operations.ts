@@ -21,7 +21,7 @@ export class LeftoverOperations {
     for (const operation of await operations.abandoned(ABANDONED_AFTER_MS)) {
       const succeeded = hasSucceeded(operation, row.state);
       if (!succeeded) await bindings.withdraw([{ jobid: operation.jobid ?? 0, operationId: operation.id }]);
-      await operations.end(endOf(operation, transaction, succeeded));
+      await operations.end(endOf(operation, transaction, succeeded), operation);
       this.#log.log({
         msg: 'An operation that was left open was ended',
         operation_id: operation.id,

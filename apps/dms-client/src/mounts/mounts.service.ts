@@ -7,10 +7,14 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { TargetCoordinator } from './target-coordinator.service';
 import { type TargetResponse, type WaitingRequest } from './waiting-request';
+
+/** Milliseconds within which a decision is told as it was made; after a longer pause it is looked at once more. */
+const PROMPT_MS = 50;
 
 export interface SubmitOptions {
   /** Aborted when the caller hangs up: a request that was not begun by then is not begun. */
@@ -27,6 +31,7 @@ export class MountsService {
   constructor(
     private readonly coordinator: TargetCoordinator,
     private readonly views: NodeViewsService,
+    private readonly held: HeldBindingsRepository,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
 
@@ -40,7 +45,9 @@ export class MountsService {
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
     await this.#checkPath(request);
-    return (await this.#submit('mount', request, options)) as MountResponseDto;
+    const { response, decidedAt } = await this.#submit('mount', request, options);
+    if (performance.now() - decidedAt > PROMPT_MS) await this.#lookAgain(request, response.operation_id);
+    return response as MountResponseDto;
   }
 
   /**
@@ -50,7 +57,7 @@ export class MountsService {
    * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
    */
   async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
-    return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
+    return (await this.#submit('unmount', request, options)).response as UnmountResponseDto;
   }
 
   async #checkPath(request: TargetRequestDto): Promise<void> {
@@ -61,6 +68,14 @@ export class MountsService {
     throw DmsError.validation([{ field: 'backup_target.filesystem_export_mount_path', problem }]);
   }
 
+  /** Between the commit and the answer this process may have been paused, and the mount lost meanwhile. */
+  async #lookAgain(request: TargetRequestDto, operationId: string): Promise<void> {
+    const key = { host: request.host, targetId: request.backup_target.id };
+    if (await this.held.isHeld(key, request.job.jobid)) return;
+    const message = 'The mount was granted, and may have been lost before this answer; ask again';
+    throw new DmsError('TIMEOUT', message, { operationId });
+  }
+
   #submit(
     action: 'mount' | 'unmount',
     request: TargetRequestDto,
@@ -69,9 +84,10 @@ export class MountsService {
       operationId = randomUUID(),
       onTaken = () => undefined,
     }: SubmitOptions,
-  ): Promise<TargetResponse> {
+  ): Promise<{ response: TargetResponse; decidedAt: number }> {
     const key = { host: request.host, targetId: request.backup_target.id };
     const deadlineMs = this.settings.requestTimeoutMs;
+    const arrivedAt = performance.now();
     return new Promise((resolve, reject) => {
       let answered = false;
       const once = (settle: () => void): void => {
@@ -92,12 +108,13 @@ export class MountsService {
         operationId,
         mountPath: request.backup_target.filesystem_export_mount_path ?? null,
         caller,
-        deadline: performance.now() + deadlineMs,
+        arrivedAt,
+        deadline: arrivedAt + deadlineMs,
         get answered() {
           return answered;
         },
         taken: onTaken,
-        answer: (response) => once(() => resolve(response)),
+        answer: (response, decidedAt) => once(() => resolve({ response, decidedAt })),
         fail,
       };
       this.coordinator.submit(key, waiting);

@@ -15,7 +15,8 @@ export interface Command {
 
 export interface Answer {
   readonly waiting: WaitingRequest;
-  readonly result: { readonly response: TargetResponse } | { readonly error: DmsError };
+  readonly result:
+    { readonly response: TargetResponse; readonly decidedAt: number } | { readonly error: DmsError };
 }
 
 /**

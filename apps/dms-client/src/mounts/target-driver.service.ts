@@ -49,7 +49,7 @@ export class TargetDriver {
       const failure = DmsError.from(error);
       if (failure.code === 'INTERNAL') this.#log.error(error);
       drive.discard();
-      drive.failAll(failure);
+      drive.failAll(unknownOutcome(failure));
       return false;
     }
   }
@@ -125,4 +125,11 @@ export class TargetDriver {
     });
     drive.deliver();
   }
+}
+
+/** Whatever went wrong: claims and releases of those that wait stand in the ledger, and a command may have been sent. */
+function unknownOutcome(error: DmsError): DmsError {
+  if (error.code === 'TIMEOUT') return error;
+  const message = `The outcome is unknown and is being found out: ${error.message}`;
+  return new DmsError('TIMEOUT', message, { cause: error });
 }

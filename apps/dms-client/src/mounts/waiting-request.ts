@@ -7,7 +7,7 @@ import {
   type UnmountResponseDto,
 } from '@app/contracts';
 import { type NewBinding } from '../ledger/binding-statements';
-import { type NewOperation } from '../ledger/operation-statements';
+import { type NewOperation, type OperationSubject } from '../ledger/operation-statements';
 
 export type TargetResponse = MountResponseDto | UnmountResponseDto;
 
@@ -20,17 +20,24 @@ export interface WaitingRequest {
   readonly mountPath: string | null;
   /** Aborted when the caller has hung up: then the request is not begun. */
   readonly caller: AbortSignal;
+  /** When it came in, by performance.now(). */
+  readonly arrivedAt: number;
   /** By performance.now(); after it the caller was answered TIMEOUT and nobody waits any more. */
   readonly deadline: number;
   readonly answered: boolean;
   /** Its claim and operation stand in the ledger now. */
   taken(): void;
-  answer(response: TargetResponse): void;
+  /** @param decidedAt when it was decided, before the commit, by performance.now() */
+  answer(response: TargetResponse, decidedAt: number): void;
   fail(error: DmsError): void;
 }
 
 export function jobOf({ request }: WaitingRequest): number {
   return request.job.jobid;
+}
+
+export function subjectOf(waiting: WaitingRequest): OperationSubject {
+  return { action: waiting.action, jobid: jobOf(waiting) };
 }
 
 export function sourceOfRequest({ request }: WaitingRequest): string | null {
@@ -48,6 +55,7 @@ export function bindingOf(waiting: WaitingRequest): NewBinding {
     operationId: waiting.operationId,
     projectId: projectOf(waiting.request),
     holdId: waiting.request.hold_id ?? null,
+    leaseS: waiting.request.lease_s ?? null,
   };
 }
 

@@ -6,7 +6,19 @@ const PATH = '/base/t';
 
 function row(change: Partial<LedgerMount> = {}): Map<string, LedgerMount> {
   return new Map([
-    ['t', { targetId: 't', state: 'MOUNTED', epoch: 1, mountPath: PATH, mntId: 7, incarnation: 'i', held: 1, ...change }],
+    [
+      't',
+      {
+        targetId: 't',
+        state: 'MOUNTED',
+        epoch: 1,
+        mountPath: PATH,
+        mntId: 7,
+        incarnation: 'i',
+        held: 1,
+        ...change,
+      },
+    ],
   ]);
 }
 

@@ -11,6 +11,6 @@ import { NodesService } from './nodes.service';
   imports: [NodesModule],
   controllers: [NodesHttpController],
   providers: [NodeAdministrationService, NodeFactsRepository, NodeLooksService, NodesService],
-  exports: [NodeFactsRepository, NodeLooksService, NodesService],
+  exports: [NodeAdministrationService, NodeFactsRepository, NodeLooksService, NodesService],
 })
 export class NodesHttpModule {}

@@ -94,6 +94,13 @@ export const CLIENT_SETTINGS = {
     default: '600',
     parse: asSeconds(1, 86_400),
   },
+  leaseGraceMs: {
+    env: 'DMS_LEASE_GRACE',
+    file: 'lease_grace',
+    help: "Seconds after the end of a binding's lease (`lease_s`) in which it may still be renewed; then it is released.",
+    default: '60',
+    parse: asSeconds(1, 86_400),
+  },
   settleIntervalMs: {
     env: 'DMS_SETTLE_INTERVAL',
     file: 'settle_interval',

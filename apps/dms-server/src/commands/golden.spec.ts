@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { asHello, parseReply } from '@app/contracts';
 import { programVersion } from '@app/platform';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
+import { Announcements } from '../hello/announcements.service';
 import { HelloService } from '../hello/hello.service';
 import { BOOT, TestNode } from '../testing/test-node';
 import { decodeMessage } from './command.decoder';
@@ -62,7 +63,7 @@ describe('golden messages', () => {
 
   it('say hello', async () => {
     const memory = new FileFenceMemory(node.runDir, BOOT);
-    const hello = await new HelloService(node.settings, memory, node.kernel).hello();
+    const hello = await new HelloService(node.settings, memory, node.kernel, new Announcements()).hello();
     const expected = JSON.parse(golden('hello')) as Record<string, unknown>;
     expect(JSON.stringify(hello)).toBe(JSON.stringify({ ...expected, version: programVersion() }));
     expect(asHello(expected)).toEqual(expected);

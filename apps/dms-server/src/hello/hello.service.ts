@@ -1,21 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import {
-  EVENTS_EXCHANGE,
-  type Hello,
-  HELLO_INTERVAL_MS,
-  HELLO_TIMEOUT_MS,
-  helloRoutingKey,
-  PROTOCOL_VERSION,
-} from '@app/contracts';
+import { type Hello, HELLO_INTERVAL_MS, helloRoutingKey, PROTOCOL_VERSION } from '@app/contracts';
 import { programVersion } from '@app/platform';
-import { type ChannelModel, type ConfirmChannel } from 'amqplib';
-import { within } from '../commands/within';
+import { type ChannelModel } from 'amqplib';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
-
-const CONFIRM_MS = 5_000;
 
 /** Says every two seconds who this node is and what memory it has. */
 @Injectable()
@@ -23,8 +14,6 @@ export class HelloService {
   readonly #logger = new Logger(HelloService.name);
   readonly #tableVersion = new MountTableVersion();
   readonly #version = programVersion();
-  #connection: ChannelModel | null = null;
-  #channel: ConfirmChannel | null = null;
   #timer: NodeJS.Timeout | null = null;
   #speaking = false;
 
@@ -32,6 +21,7 @@ export class HelloService {
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(FENCE_MEMORY) private readonly memory: FenceMemory,
     @Inject(MOUNT_TABLE) private readonly mountTable: MountTable,
+    private readonly announcements: Announcements,
   ) {}
 
   /**
@@ -39,8 +29,7 @@ export class HelloService {
    * be so before the node consumes a command there.
    */
   async begin(connection: ChannelModel): Promise<void> {
-    if (this.#connection !== connection) this.#channel = null;
-    this.#connection = connection;
+    this.announcements.begin(connection);
     await this.#say();
     this.#timer ??= setInterval(() => void this.#sayAgain(), HELLO_INTERVAL_MS);
   }
@@ -48,7 +37,7 @@ export class HelloService {
   end(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    this.#connection = null;
+    this.announcements.end();
   }
 
   /** What this node says of itself now. */
@@ -79,34 +68,6 @@ export class HelloService {
   }
 
   async #say(): Promise<void> {
-    const content = Buffer.from(JSON.stringify(await this.hello()));
-    const channel = this.#channel ?? (await within(this.#open(), CONFIRM_MS, 'a channel for hellos'));
-    const confirmed = new Promise<void>((resolve, reject) => {
-      channel.publish(
-        EVENTS_EXCHANGE,
-        helloRoutingKey(this.settings.nodeId),
-        content,
-        { contentType: 'application/json', persistent: false, expiration: String(HELLO_TIMEOUT_MS) },
-        (error: unknown) => {
-          if (error === null || error === undefined) resolve();
-          else reject(error instanceof Error ? error : new Error('The broker refused a hello'));
-        },
-      );
-    });
-    await within(confirmed, CONFIRM_MS, 'the confirmation of a hello');
-  }
-
-  async #open(): Promise<ConfirmChannel> {
-    if (this.#connection === null) throw new Error('There is no connection to the broker');
-    const channel = await this.#connection.createConfirmChannel();
-    channel.on('error', (error: Error) => {
-      this.#logger.warn(`The broker closed the channel of hellos: ${error.message}`);
-    });
-    channel.on('close', () => {
-      if (this.#channel === channel) this.#channel = null;
-    });
-    await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
-    this.#channel = channel;
-    return channel;
+    await this.announcements.publish(helloRoutingKey(this.settings.nodeId), await this.hello());
   }
 }

@@ -9,7 +9,7 @@ import { type DaemonExit, type FuseDaemon } from './fuse-daemon';
 import { FuseRecord, listFuseTargets } from './fuse-record';
 import { type FuseDaemonPlan, startSupervised } from './fuse-supervisor';
 import { PidFiles } from './pid-files';
-import { mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
+import { livingGroup, mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
 import { usageOf } from './process-usage';
 
 /** The supervisor needs milliseconds; a machine that swaps may need longer. */
@@ -118,21 +118,26 @@ export class FuseProcessesService {
     return this.#record(targetId).log();
   }
 
+  /** True once the daemon and every process that it started in its group have ended: nothing can mount any more. */
+  async isGone(targetId: string, mountPath: string): Promise<boolean> {
+    if (!(await this.hasExited(targetId, mountPath))) return false;
+    const identity = await this.#record(targetId).identity();
+    return identity === null || (await livingGroup(identity)).length === 0;
+  }
+
   /**
-   * Sends a signal to the daemon, if that process is certain to be it: known by its record, or by a PID file and
-   * serving `mountPath`.
+   * Sends a signal to the daemon and the processes of its group, if they are certain to be it: known by its record, or
+   * by a PID file and serving `mountPath`.
    *
    * @returns false if nothing was signalled
    */
   async terminate(targetId: string, mountPath: string, signal: NodeJS.Signals): Promise<boolean> {
     const identity = await this.#identify(targetId, mountPath);
-    if (identity === null || (await this.#identities.living(identity, mountPath)) === null) return false;
-    try {
-      return process.kill(identity.pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-      throw error;
-    }
+    const daemon = identity === null ? null : await this.#identities.living(identity, mountPath);
+    const recorded = await this.#record(targetId).identity();
+    const group = recorded === null ? [] : await livingGroup(recorded);
+    const pids = new Set([...(daemon === null ? [] : [daemon]), ...group].map(({ pid }) => pid));
+    return [...pids].map((pid) => signalIfThere(pid, signal)).includes(true);
   }
 
   /** Removes record, log and PID file of a daemon that has ended; one that still runs stays on record. */
@@ -196,5 +201,14 @@ export class FuseProcessesService {
 
   #record(targetId: string): FuseRecord {
     return new FuseRecord(this.#runDir, targetId);
+  }
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }

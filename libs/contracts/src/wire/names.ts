@@ -8,6 +8,10 @@ export type NodeAction = (typeof NODE_ACTIONS)[number];
 /** Topic exchange (durable) of hellos and events. */
 export const EVENTS_EXCHANGE = 'dms.events';
 export const HELLO_PATTERN = 'hello.#';
+/** What nodes see happen to their mounts. */
+export const NODE_EVENT_PATTERN = 'event.#';
+/** What dms-clients have written to the ledger. */
+export const STATE_EVENT_PATTERN = 'state.#';
 
 /** A node's queue: classic, durable, no arguments, as Python programs declare it. */
 export function nodeQueue(host: string): string {
@@ -17,6 +21,17 @@ export function nodeQueue(host: string): string {
 export function helloRoutingKey(host: string): string {
   return `hello.${host}`;
 }
+
+export function nodeEventRoutingKey(kind: string, host: string): string {
+  return `event.${kind}.${host}`;
+}
+
+export function stateEventRoutingKey(kind: string, host: string): string {
+  return `state.${kind}.${host}`;
+}
+
+/** An event that nobody took for this long, in milliseconds, is thrown away by the broker. */
+export const EVENT_EXPIRATION_MS = 6_000;
 
 /** A node says hello this often, in milliseconds. */
 export const HELLO_INTERVAL_MS = 2_000;

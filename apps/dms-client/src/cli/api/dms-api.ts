@@ -1,8 +1,10 @@
 import {
+  type BindingDto,
   type BindingListDto,
   type BindingStatusDto,
   type CleanupResponseDto,
   type HistoryDto,
+  type LockListDto,
   type MountResponseDto,
   type NodeDetailDto,
   type NodeListDto,
@@ -26,9 +28,12 @@ export interface BindingName {
  * every call rejects with a DmsError.
  */
 export interface DmsApi {
+  /** Seconds of the lease of `dms run` where it is not told another; null: none, for nothing runs that lets it expire. */
+  readonly defaultLeaseS: number | null;
   /** @param signal aborted: a request that was not begun is not begun; what became of another is unknown */
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto>;
   unmount(request: TargetRequestDto): Promise<UnmountResponseDto>;
+  renew(name: BindingName, host: string, leaseS: number): Promise<BindingDto>;
   status(name: BindingName, parameters: Parameters): Promise<BindingStatusDto>;
   listBindings(parameters: Parameters): Promise<BindingListDto>;
   history(backupTargetId: string, parameters: Parameters): Promise<HistoryDto>;
@@ -38,6 +43,10 @@ export interface DmsApi {
   node(host: string): Promise<NodeDetailDto>;
   cleanup(request: { hours: number; dry_run: boolean; held: boolean }): Promise<CleanupResponseDto>;
   reconcile(request: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto>;
+  drain(host: string, draining: boolean): Promise<NodeDetailDto>;
+  forget(host: string, fenced: boolean): Promise<NodeDetailDto>;
+  locks(): Promise<LockListDto>;
+  releaseLock(host: string, backupTargetId: string): Promise<LockListDto>;
   /** Lets go of all connections. */
   close(): Promise<void>;
 }

@@ -1,9 +1,11 @@
 import {
+  type BindingDto,
   type BindingListDto,
   type BindingStatusDto,
   type CleanupResponseDto,
   DmsError,
   type HistoryDto,
+  type LockListDto,
   isErrorCode,
   type MountResponseDto,
   type NodeDetailDto,
@@ -21,13 +23,18 @@ import { type BindingName, type DmsApi, type Parameters } from './dms-api';
 const CONNECT_TIMEOUT_MS = 5_000;
 /** For what only reads: the longest is a node's inventory. */
 const READ_TIMEOUT_MS = 30_000;
+/** It is tried again soon. */
+const RENEW_TIMEOUT_MS = 10_000;
 /** The service answers TIMEOUT itself when a request's time is over; its answer is to arrive. */
 const MARGIN_MS = 10_000;
 /** A long list, or many nodes, take their time. */
 const ADMIN_TIMEOUT_MS = 600_000;
 
+/** A run that was killed holds its target no longer than this and the service's grace. */
+const DEFAULT_LEASE_S = 60;
+
 interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly query?: Parameters;
   readonly body?: object;
@@ -37,6 +44,7 @@ interface Call {
 
 /** The service over the HTTP facade of a dms-client. */
 export class HttpApi implements DmsApi {
+  readonly defaultLeaseS = DEFAULT_LEASE_S;
   // The time-outs are those of each call.
   readonly #agent = new Agent({
     connect: { timeout: CONNECT_TIMEOUT_MS },
@@ -56,6 +64,12 @@ export class HttpApi implements DmsApi {
 
   unmount(request: TargetRequestDto): Promise<UnmountResponseDto> {
     return this.#ask(this.#targetCall('unmount', request));
+  }
+
+  renew({ jobid, backup_target_id }: BindingName, host: string, leaseS: number): Promise<BindingDto> {
+    const path = `bindings/${encodeURIComponent(jobid)}/${encodeURIComponent(backup_target_id)}/renew`;
+    const call = { method: 'POST' as const, path, query: { host }, body: { lease_s: leaseS } };
+    return this.#ask({ ...call, timeoutMs: RENEW_TIMEOUT_MS });
   }
 
   status({ jobid, backup_target_id }: BindingName, query: Parameters): Promise<BindingStatusDto> {
@@ -92,6 +106,25 @@ export class HttpApi implements DmsApi {
 
   reconcile(body: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto> {
     return this.#ask({ method: 'POST', path: 'admin/reconcile', body, timeoutMs: ADMIN_TIMEOUT_MS });
+  }
+
+  drain(host: string, draining: boolean): Promise<NodeDetailDto> {
+    const path = `nodes/${encodeURIComponent(host)}/drain`;
+    return this.#ask({ method: 'POST', path, body: { draining }, timeoutMs: ADMIN_TIMEOUT_MS });
+  }
+
+  forget(host: string, fenced: boolean): Promise<NodeDetailDto> {
+    const path = `nodes/${encodeURIComponent(host)}/forget`;
+    return this.#ask({ method: 'POST', path, body: { fenced }, timeoutMs: ADMIN_TIMEOUT_MS });
+  }
+
+  locks(): Promise<LockListDto> {
+    return this.#read('admin/locks');
+  }
+
+  releaseLock(host: string, backupTargetId: string): Promise<LockListDto> {
+    const path = `admin/locks/${encodeURIComponent(host)}/${encodeURIComponent(backupTargetId)}`;
+    return this.#ask({ method: 'DELETE', path, timeoutMs: ADMIN_TIMEOUT_MS });
   }
 
   async close(): Promise<void> {

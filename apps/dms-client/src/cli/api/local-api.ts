@@ -1,9 +1,11 @@
 import { type INestApplicationContext, type Type } from '@nestjs/common';
 import {
+  type BindingDto,
   type BindingListDto,
   type BindingStatusDto,
   type CleanupResponseDto,
   type HistoryDto,
+  type LockListDto,
   type MountResponseDto,
   type NodeDetailDto,
   type NodeListDto,
@@ -17,7 +19,11 @@ import { BindingPathDto, BindingQueryDto, BindingsQueryDto } from '../../binding
 import { BindingsService } from '../../bindings/bindings.service';
 import { CleanupRequestDto } from '../../cleanup/cleanup.dto';
 import { CleanupService } from '../../cleanup/cleanup.service';
+import { LockPathDto } from '../../locks/locks.dto';
+import { LocksService } from '../../locks/locks.service';
+import { LeasesService } from '../../leases/leases.service';
 import { MountsService } from '../../mounts/mounts.service';
+import { NodeAdministrationService } from '../../nodes/node-administration.service';
 import { NodePathDto } from '../../nodes/nodes.dto';
 import { NodesService } from '../../nodes/nodes.service';
 import {
@@ -46,6 +52,8 @@ export async function openLocalApi(): Promise<DmsApi> {
 }
 
 class LocalApi implements DmsApi {
+  readonly defaultLeaseS = null;
+
   constructor(private readonly context: INestApplicationContext) {}
 
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
@@ -54,6 +62,10 @@ class LocalApi implements DmsApi {
 
   unmount(request: TargetRequestDto): Promise<UnmountResponseDto> {
     return this.#service(MountsService).unmount(request);
+  }
+
+  async renew(name: BindingName, host: string, leaseS: number): Promise<BindingDto> {
+    return this.#service(LeasesService).renew({ ...parse(BindingPathDto, { ...name }), host }, leaseS);
   }
 
   async status(name: BindingName, parameters: Parameters): Promise<BindingStatusDto> {
@@ -95,6 +107,23 @@ class LocalApi implements DmsApi {
   async reconcile(request: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto> {
     const { host, dry_run } = parseParameters(ReconcileRequestDto, request);
     return this.#service(ReconcilerService).reconcile(host ?? null, dry_run ?? false);
+  }
+
+  async drain(host: string, draining: boolean): Promise<NodeDetailDto> {
+    return this.#service(NodeAdministrationService).drain(parse(NodePathDto, { host }).host, draining);
+  }
+
+  async forget(host: string, fenced: boolean): Promise<NodeDetailDto> {
+    return this.#service(NodeAdministrationService).forget(parse(NodePathDto, { host }).host, fenced);
+  }
+
+  locks(): Promise<LockListDto> {
+    return this.#service(LocksService).list();
+  }
+
+  async releaseLock(host: string, backupTargetId: string): Promise<LockListDto> {
+    const path = parse(LockPathDto, { host, backup_target_id: backupTargetId });
+    return this.#service(LocksService).release({ host: path.host, targetId: path.backup_target_id });
   }
 
   close(): Promise<void> {

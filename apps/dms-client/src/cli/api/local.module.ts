@@ -2,7 +2,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { BindingsModule } from '../../bindings/bindings.module';
 import { CleanupModule } from '../../cleanup/cleanup.module';
 import { EventsModule } from '../../events/events.module';
+import { LeasesModule } from '../../leases/leases.module';
 import { LedgerModule } from '../../ledger/ledger.module';
+import { LocksModule } from '../../locks/locks.module';
 import { MountsModule } from '../../mounts/mounts.module';
 import { NodesHttpModule } from '../../nodes/nodes.http.module';
 import { OperationsModule } from '../../operations/operations.module';
@@ -27,7 +29,9 @@ export class LocalModule {
         OperationsModule,
         NodesHttpModule,
         CleanupModule,
+        LocksModule,
         EventsModule,
+        LeasesModule,
       ],
       providers: [NodeLeaseRepository, OpenTargetsRepository, ReconcilerService, OperationRenewal],
     };

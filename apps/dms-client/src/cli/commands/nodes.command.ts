@@ -1,14 +1,23 @@
-import { Command } from 'nest-commander';
+import { Command, Option } from 'nest-commander';
 import { ApiConnection } from '../api/api-connection';
+import { type DmsApi } from '../api/dms-api';
 import { Output } from '../output';
+import { UsageError } from '../usage-error';
 import { nodesView, nodeView } from '../views/views';
 import { type CommonOptions, DmsCommand } from './dms.command';
+
+interface NodesOptions extends CommonOptions {
+  readonly drain?: boolean;
+  readonly undrain?: boolean;
+  readonly forget?: boolean;
+  readonly fenced?: boolean;
+}
 
 @Command({
   name: 'nodes',
   arguments: '[host]',
   argsDescription: { host: 'show this node, and what it sees now' },
-  description: 'List the known nodes, or show one.',
+  description: 'List the known nodes, show one, drain or forget it.',
 })
 export class NodesCommand extends DmsCommand {
   constructor(
@@ -18,9 +27,41 @@ export class NodesCommand extends DmsCommand {
     super();
   }
 
-  async run([host]: string[], { format }: CommonOptions): Promise<void> {
+  async run([host]: string[], options: NodesOptions): Promise<void> {
     const api = await this.output.during('connecting', () => this.connection.open());
+    const { drain = false, undrain = false, forget = false, format } = options;
+    if (drain || undrain || forget) return this.#administer(api, host, options);
     if (host === undefined) await this.output.print(format, await api.nodes(), nodesView);
     else await this.output.print(format, await this.output.during('asking', () => api.node(host)), nodeView);
+  }
+
+  async #administer(api: DmsApi, host: string | undefined, options: NodesOptions): Promise<void> {
+    if (host === undefined) throw new UsageError('--drain, --undrain and --forget need the name of a node');
+    const { undrain = false, forget = false, fenced = false, format } = options;
+    const body = forget ? await api.forget(host, fenced) : await api.drain(host, !undrain);
+    await this.output.print(format, body, nodeView);
+  }
+
+  @Option({ flags: '--drain', description: 'let no new holds onto the node' })
+  drain(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--undrain', description: 'let new holds onto the node again' })
+  undrain(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--forget', description: 'give up a node that is gone for good; needs --fenced' })
+  forget(): boolean {
+    return true;
+  }
+
+  @Option({
+    flags: '--fenced',
+    description: 'I made sure that the node is off and cannot come back with its mounts',
+  })
+  fenced(): boolean {
+    return true;
   }
 }

@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DmsError, parseTargetRequest, type TargetRequestDto, type UnmountResponseDto } from '@app/contracts';
 import { type ApiConnection } from '../api/api-connection';
 import { type DmsApi } from '../api/dms-api';
-import { type TargetOptions } from '../commands/target.command';
+import { type RunOptions } from '../commands/run.command';
 import { reportError } from '../error-report';
 import { type Output } from '../output';
 import { targetRequest } from '../target-request';
 import { unmountProblem } from '../unmount-problem';
 import { runCommand } from './child-command';
+import { LeaseRenewal } from './lease-renewal';
 import { SignalCatcher, statusOfSignal } from './signals';
 
 /** As of `docker run`: the command was not run, or what it wrote may be lost. */
@@ -23,6 +24,7 @@ const UNMOUNT_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000];
 export class MountedRun {
   private constructor(
     private readonly request: TargetRequestDto,
+    private readonly lease: number | undefined,
     private readonly output: Output,
   ) {}
 
@@ -31,10 +33,10 @@ export class MountedRun {
    *
    * @throws DmsError VALIDATION_FAILED; UsageError
    */
-  static async of(options: TargetOptions, output: Output): Promise<MountedRun> {
+  static async of(options: RunOptions, output: Output): Promise<MountedRun> {
     const named = { ...options, holdId: options.holdId ?? `run-${randomUUID()}` };
     const request = await targetRequest('mount', named, (message) => output.warn(message));
-    return new MountedRun(request, output);
+    return new MountedRun(request, options.lease, output);
   }
 
   /**
@@ -61,21 +63,28 @@ export class MountedRun {
     signals: SignalCatcher,
   ): Promise<number> {
     const api = await this.output.during('connecting', () => connection.open());
-    const path = await this.#mount(api, signals);
+    const leaseS = (this.lease ?? api.defaultLeaseS) || null;
+    const path = await this.#mount(api, leaseS, signals);
+    const renewal = new LeaseRenewal(api, this.request, leaseS, (message) => this.output.warn(message));
     const end =
       signals.missed === null
         ? await runCommand(command, { DMS_MOUNT_PATH: path }, signals)
         : { status: statusOfSignal(signals.missed), problem: null };
+    await renewal.stop();
     if (end.problem !== null) process.stderr.write(`dms: ${end.problem}\n`);
     return (await this.#unmount(api)) ? end.status : NOT_GRANTED;
   }
 
   /** A mount whose outcome is unknown may yet come: what it would hold is given back before the error is told. */
-  async #mount(api: DmsApi, signals: SignalCatcher): Promise<string> {
+  async #mount(api: DmsApi, leaseS: number | null, signals: SignalCatcher): Promise<string> {
     const { host, backup_target } = this.request;
+    const request = parseTargetRequest(
+      { ...this.request, keystone_token: this.request.keystone_token?.reveal() ?? null, lease_s: leaseS },
+      'mount',
+    );
     try {
       const answer = await this.output.during(`mounting ${backup_target.id} on ${host}`, () =>
-        api.mount(this.request, signals.aborted),
+        api.mount(request, signals.aborted),
       );
       return answer.mount_path;
     } catch (thrown) {

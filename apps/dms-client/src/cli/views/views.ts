@@ -4,6 +4,7 @@ import {
   type BindingStatusDto,
   type CleanupResponseDto,
   type HistoryDto,
+  type LockListDto,
   type MountResponseDto,
   type NodeDetailDto,
   type NodeDto,
@@ -194,6 +195,22 @@ export function cleanupView(body: CleanupResponseDto): View {
       columns: ['JOB', 'TARGET', 'HOST', 'STATE', 'UPDATED'],
       rows: body.entries.map((e) => [e.jobid, e.backup_target_id, e.host, e.state, e.updated_at]),
       empty: 'No stale entries.',
+    },
+  ];
+}
+
+export function locksView({ locks }: LockListDto): View {
+  return [
+    {
+      columns: ['HOST', 'TARGET', 'PROCESS', 'RUNS OUT', 'HAS RUN OUT'],
+      rows: locks.map((lock) => [
+        lock.host,
+        lock.backup_target_id,
+        lock.owner,
+        lock.expires_at,
+        lock.expired,
+      ]),
+      empty: 'No target is locked.',
     },
   ];
 }

@@ -56,6 +56,10 @@ export class Binding {
   @Column({ name: 'lease_expires_at', type: 'datetime', precision: 6, nullable: true })
   leaseExpiresAt: Date | null;
 
+  /** Seconds that were asked for last. */
+  @Column({ name: 'lease_s', type: 'int', nullable: true })
+  leaseS: number | null;
+
   get effectiveState(): BindingState {
     if (this.mounted) return 'held';
     return this.state === 'claimed' || this.state === 'lost' ? this.state : 'released';

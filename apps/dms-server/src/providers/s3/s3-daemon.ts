@@ -68,9 +68,11 @@ export class S3Daemon {
   /** Ends a daemon whose mount is gone, by SIGTERM and then SIGKILL; false if it does not end. */
   async end(targetId: string, mountPath: string): Promise<boolean> {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      if (await this.processes.hasExited(targetId, mountPath)) return true;
+      if (await this.processes.isGone(targetId, mountPath)) return true;
       await this.processes.terminate(targetId, mountPath, signal);
-      if ((await this.processes.waitForExit(targetId, mountPath, SIGNAL_MS)) !== null) return true;
+      const gone = async (): Promise<true | null> =>
+        (await this.processes.isGone(targetId, mountPath)) || null;
+      if ((await waitUntil(SIGNAL_MS, gone)) !== null) return true;
     }
     return false;
   }

@@ -1,0 +1,52 @@
+import { Command, Option } from 'nest-commander';
+import { ApiConnection } from '../api/api-connection';
+import { Output } from '../output';
+import { UsageError } from '../usage-error';
+import { locksView } from '../views/views';
+import { type CommonOptions, DmsCommand } from './dms.command';
+
+interface LocksOptions extends CommonOptions {
+  readonly release?: boolean;
+  readonly host?: string;
+  readonly targetId?: string;
+}
+
+@Command({
+  name: 'locks',
+  description: 'Show which process works on which target, or take a lock away.',
+})
+export class LocksCommand extends DmsCommand {
+  constructor(
+    private readonly connection: ApiConnection,
+    private readonly output: Output,
+  ) {
+    super();
+  }
+
+  async run(_: string[], { release = false, host, targetId, format }: LocksOptions): Promise<void> {
+    if (release && (host === undefined || targetId === undefined)) {
+      throw new UsageError('--release needs --host and --target-id');
+    }
+    const api = await this.output.during('connecting', () => this.connection.open());
+    const body =
+      release && host !== undefined && targetId !== undefined
+        ? await api.releaseLock(host, targetId)
+        : await api.locks();
+    await this.output.print(format, body, locksView);
+  }
+
+  @Option({ flags: '--release', description: 'take the lock of --host and --target-id away' })
+  release(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--host <name>', description: 'the node' })
+  host(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--target-id <id>', description: 'the backup target' })
+  targetId(value: string): string {
+    return value;
+  }
+}

@@ -1,0 +1,74 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { DmsError, type StateEventDto } from '@app/contracts';
+import { type EventsQueryDto, fits } from './events.dto';
+import { EventsService } from './events.service';
+
+const MAX_STREAMS = 1_000;
+/** A subscriber that leaves more than this unread is cut off; it may come again. */
+const MAX_UNREAD_BYTES = 256 * 1024;
+/** Proxies close a connection on which nothing comes for a minute or half of it. */
+const HEARTBEAT_MS = 10_000;
+/** Browsers wait this long before they connect again. */
+const RETRY_MS = 2_000;
+
+/** The connection of a subscriber, as far as it is used. */
+export interface EventSink {
+  /** Bytes that were written and not yet taken by the network. */
+  readonly writableLength: number;
+  write(text: string): unknown;
+  end(): unknown;
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** Server-sent events (WHATWG HTML, 9.2): one stream for each subscriber, with its filter. */
+@Injectable()
+export class EventStreamsService implements OnModuleDestroy {
+  readonly #log = new Logger(EventStreamsService.name);
+  readonly #sinks = new Set<EventSink>();
+
+  constructor(private readonly events: EventsService) {}
+
+  /** @throws DmsError RATE_LIMITED where there are too many subscribers */
+  requireRoom(): void {
+    if (this.#sinks.size < MAX_STREAMS) return;
+    throw new DmsError(
+      'RATE_LIMITED',
+      `${MAX_STREAMS} subscribers listen to events already; try again later`,
+    );
+  }
+
+  /** Writes the events that fit the filter from now on, and comments between them, until the sink is closed. */
+  open(filter: EventsQueryDto, sink: EventSink): void {
+    this.#sinks.add(sink);
+    const unsubscribe = this.events.subscribe((event) => {
+      if (fits(filter, event)) this.#write(sink, frameOf(event));
+    });
+    const heartbeat = setInterval(() => this.#write(sink, ': heartbeat\n\n'), HEARTBEAT_MS);
+    sink.once('close', () => {
+      unsubscribe();
+      clearInterval(heartbeat);
+      this.#sinks.delete(sink);
+    });
+    this.#write(sink, `retry: ${RETRY_MS}\n: events from now on\n\n`);
+  }
+
+  /** The server does not close while a stream is open. */
+  onModuleDestroy(): void {
+    for (const sink of this.#sinks) sink.end();
+  }
+
+  #write(sink: EventSink, text: string): void {
+    if (sink.writableLength <= MAX_UNREAD_BYTES) {
+      sink.write(text);
+      return;
+    }
+    this.#log.warn(`A subscriber to events does not read them: it is cut off`);
+    sink.destroy();
+  }
+}
+
+function frameOf(event: StateEventDto): string {
+  // JSON holds no line break, so that one data line is enough.
+  return `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+}

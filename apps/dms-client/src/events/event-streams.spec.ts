@@ -1,0 +1,140 @@
+import { Logger } from '@nestjs/common';
+import { type StateEventDto } from '@app/contracts';
+import { type CommittedChanges } from '../ledger/changes';
+import { type CommitListener, type TargetLedger } from '../ledger/target-ledger';
+import { type EventPublisher } from './event-publisher';
+import { type EventSink, EventStreamsService } from './event-streams.service';
+import { EventsService } from './events.service';
+
+// What the services log is of no interest to tests.
+Logger.overrideLogger(false);
+
+/** A connection that takes all, or nothing. */
+class FakeSink implements EventSink {
+  readonly written: string[] = [];
+  writableLength = 0;
+  ended = false;
+  destroyed = false;
+  #closed: () => void = () => undefined;
+
+  write(text: string): void {
+    this.written.push(text);
+  }
+
+  end(): void {
+    this.ended = true;
+    this.#closed();
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    this.#closed();
+  }
+
+  once(_event: 'close', listener: () => void): void {
+    this.#closed = listener;
+  }
+
+  get events(): StateEventDto[] {
+    return this.written.flatMap((text) => {
+      const data = /^data: (.*)$/m.exec(text)?.[1];
+      return data === undefined ? [] : [JSON.parse(data) as StateEventDto];
+    });
+  }
+}
+
+describe('streams of events', () => {
+  let commit: CommitListener;
+  let published: StateEventDto[];
+  let events: EventsService;
+  let streams: EventStreamsService;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    published = [];
+    const ledger = { onCommit: (listener: CommitListener) => (commit = listener) };
+    const publisher = { publish: (event: StateEventDto) => published.push(event) };
+    events = new EventsService(ledger as unknown as TargetLedger, publisher as unknown as EventPublisher);
+    events.onModuleInit();
+    streams = new EventStreamsService(events);
+  });
+  afterEach(() => jest.useRealTimers());
+
+  function committed(host: string, targetId: string, jobids: number[]): void {
+    const changes: CommittedChanges['changes'] = [{ kind: 'lost', jobids, operation: null }];
+    commit({ host, targetId }, { epoch: 4, mountPath: '/base/t', changes });
+  }
+
+  it('tell here, and publish, what was committed', () => {
+    const sink = new FakeSink();
+    streams.open({}, sink);
+    committed('h', 't', [1]);
+    expect(sink.events).toEqual(published);
+    expect(published).toMatchObject([
+      { kind: 'lost', host: 'h', backup_target_id: 't', epoch: 4, mount_path: '/base/t', jobids: [1] },
+    ]);
+    expect(sink.written.at(-1)).toMatch(/^id: [0-9a-f-]{36}\nevent: lost\ndata: \{.*\}\n\n$/);
+  });
+
+  it('tell what others committed, and do not publish it again', () => {
+    const sink = new FakeSink();
+    streams.open({}, sink);
+    committed('h', 't', [1]);
+    events.hear({ ...published[0], id: 'of another' });
+    expect(sink.events.map(({ id }) => id)).toEqual([published[0].id, 'of another']);
+    expect(published).toHaveLength(1);
+  });
+
+  it.each([
+    [{ host: 'h' }, 2],
+    [{ backup_target_id: 'u' }, 1],
+    [{ jobid: 2 }, 2],
+    [{ host: 'i', jobid: 2 }, 1],
+    [{ host: 'i', backup_target_id: 'u' }, 0],
+  ])('tell only what fits %j', (filter, count) => {
+    const sink = new FakeSink();
+    streams.open(filter, sink);
+    committed('h', 't', [1, 2]);
+    committed('h', 'u', [3]);
+    committed('i', 't', [2]);
+    expect(sink.events).toHaveLength(count);
+  });
+
+  it('say from time to time that they live', () => {
+    const sink = new FakeSink();
+    streams.open({}, sink);
+    jest.advanceTimersByTime(30_000);
+    expect(sink.written.filter((text) => text === ': heartbeat\n\n')).toHaveLength(3);
+  });
+
+  it('cut off who does not read, and nobody else', () => {
+    const [slow, quick] = [new FakeSink(), new FakeSink()];
+    streams.open({}, slow);
+    streams.open({}, quick);
+    slow.writableLength = 1_000_000;
+    committed('h', 't', [1]);
+    committed('h', 't', [1]);
+    expect([slow.destroyed, slow.events.length]).toEqual([true, 0]);
+    expect([quick.destroyed, quick.events.length]).toEqual([false, 2]);
+  });
+
+  it('end with the server, and are bounded in number', () => {
+    const sinks = Array.from({ length: 1_000 }, () => new FakeSink());
+    for (const sink of sinks) streams.open({}, sink);
+    expect(() => streams.requireRoom()).toThrow('subscribers');
+    streams.onModuleDestroy();
+    expect(sinks.every(({ ended }) => ended)).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+    streams.requireRoom();
+  });
+
+  it('survive a listener that fails', () => {
+    const sink = new FakeSink();
+    events.subscribe(() => {
+      throw new Error('defect');
+    });
+    streams.open({}, sink);
+    committed('h', 't', [1]);
+    expect(sink.events).toHaveLength(1);
+  });
+});

@@ -1,0 +1,87 @@
+import { Logger } from '@nestjs/common';
+import { type NodeEvent } from '@app/contracts';
+import { keyText, type TargetKey } from '../ledger/target-key';
+import { type TargetCoordinator } from '../mounts/target-coordinator.service';
+import { type EventTargetsRepository } from './event-targets.repository';
+import { NodeEventsService } from './node-events.service';
+
+// What the services log is of no interest to tests.
+Logger.overrideLogger(false);
+
+function event(targetId: string, change: Partial<NodeEvent> = {}): NodeEvent {
+  return {
+    event: 'vanished',
+    node: 'h',
+    incarnation: 'i',
+    epoch: 1,
+    mnt_id: 7,
+    backup_target_id: targetId,
+    mount_path: `/base/${targetId}`,
+    at: '2026-01-01T00:00:00.000Z',
+    ...change,
+  };
+}
+
+describe('events of nodes', () => {
+  /** The epoch that the ledger has of each target; a settlement takes the next one. */
+  let epochs: Map<string, number>;
+  let settled: string[];
+  let settles: boolean;
+  let atOnce: { now: number; most: number };
+  let service: NodeEventsService;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    epochs = new Map();
+    settled = [];
+    settles = true;
+    atOnce = { now: 0, most: 0 };
+    const targets = {
+      isContradictedBy: ({ backup_target_id, epoch }: NodeEvent) =>
+        Promise.resolve((epochs.get(`h/${backup_target_id}`) ?? 1) === epoch),
+    };
+    const coordinator = {
+      settle: async (key: TargetKey, suspicious: boolean) => {
+        expect(suspicious).toBe(true);
+        atOnce = { now: atOnce.now + 1, most: Math.max(atOnce.most, atOnce.now + 1) };
+        await Promise.resolve();
+        atOnce.now -= 1;
+        settled.push(keyText(key));
+        if (settles) epochs.set(keyText(key), 2);
+        return true;
+      },
+    };
+    service = new NodeEventsService(
+      targets as unknown as EventTargetsRepository,
+      coordinator as unknown as TargetCoordinator,
+    );
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it('have the node asked, once', async () => {
+    service.hear(event('t'));
+    service.hear(event('t', { event: 'broken' }));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(settled).toEqual(['h/t']);
+  });
+
+  it('count only if they are about what the ledger knows', async () => {
+    service.hear(event('t', { epoch: 9 }));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(settled).toEqual([]);
+  });
+
+  it('are followed a few times where the target is being worked on', async () => {
+    settles = false;
+    service.hear(event('t'));
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(settled).toHaveLength(4);
+  });
+
+  it('of many targets are followed a few at a time', async () => {
+    for (let index = 0; index < 100; index += 1) service.hear(event(`t${index}`));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(new Set(settled).size).toBe(100);
+    expect(atOnce.most).toBeLessThanOrEqual(16);
+  });
+});

@@ -1,0 +1,56 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { type AmqpConnectionManager } from 'amqp-connection-manager';
+import { BROKER } from '../nodes/broker.provider';
+import { LeasesService } from './leases.service';
+import { UptimeRepository } from './uptime.repository';
+
+/** A third of the silence that counts as time without service. */
+const BEAT_MS = 2_000;
+
+/** Says every two seconds that leases can be renewed, and then lets those expire that were not; in every dms-client. */
+@Injectable()
+export class LeaseTimer implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #log = new Logger(LeaseTimer.name);
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | null = null;
+
+  constructor(
+    @Inject(BROKER) private readonly broker: AmqpConnectionManager,
+    private readonly uptime: UptimeRepository,
+    private readonly leases: LeasesService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#timer = setInterval(() => {
+      this.#round ??= this.#beat().finally(() => (this.#round = null));
+    }, BEAT_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  /** Never rejects: without database or broker there is no service, and that is what is meant. */
+  async #beat(): Promise<void> {
+    if (!this.broker.isConnected()) return;
+    try {
+      const awayUs = await this.uptime.beat();
+      if (awayUs > 0) {
+        this.#log.warn({
+          msg: 'There was no service; leases stood still',
+          seconds: Math.round(awayUs / 1e6),
+        });
+      }
+      await this.leases.expire();
+    } catch (error) {
+      this.#log.warn({ msg: 'Leases could not be looked at', err: error });
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { Body, Controller, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
+import { type BindingDto } from '@app/contracts';
+import { BindingHostDto, BindingPathDto } from '../bindings/bindings.dto';
+import { ParametersPipe, parseParameters } from '../queries/parameters.pipe';
+import { RenewRequestDto } from './leases.dto';
+import { LeasesService } from './leases.service';
+
+@ApiTags('bindings')
+@Controller('api/v1')
+export class LeasesHttpController {
+  constructor(private readonly leases: LeasesService) {}
+
+  /** Makes the lease of a job's hold end later. */
+  @ApiBody({ type: RenewRequestDto, required: false })
+  @Post('bindings/:jobid/:backup_target_id/renew')
+  @HttpCode(200)
+  async renew(
+    @Param(ParametersPipe) path: BindingPathDto,
+    @Query(ParametersPipe) { host }: BindingHostDto,
+    @Body() body: unknown,
+  ): Promise<BindingDto> {
+    const { lease_s } = parseParameters(RenewRequestDto, body ?? {});
+    return this.leases.renew({ ...path, host }, lease_s ?? null);
+  }
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type BindingDto, DmsError } from '@app/contracts';
+import { type BindingName, BindingsService } from '../bindings/bindings.service';
+import { type OperationEnd } from '../ledger/operation-statements';
+import { TargetLedger } from '../ledger/target-ledger';
+import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { TargetCoordinator } from '../mounts/target-coordinator.service';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { type ExpiredLease, ExpiredLeasesRepository } from './expired-leases.repository';
+import { UptimeRepository } from './uptime.repository';
+
+/** Renews the leases by which jobs hold targets, and releases what was not renewed. */
+@Injectable()
+export class LeasesService {
+  readonly #log = new Logger(LeasesService.name);
+
+  constructor(
+    private readonly bindings: BindingsService,
+    private readonly ledger: TargetLedger,
+    private readonly expired: ExpiredLeasesRepository,
+    private readonly uptime: UptimeRepository,
+    private readonly coordinator: TargetCoordinator,
+    @Inject(SETTINGS) private readonly settings: ClientSettings,
+  ) {}
+
+  /**
+   * Makes the lease of a hold end later: `leaseS` seconds from now, or as many as were asked for last. A hold without a
+   * lease needs no renewal and stays without.
+   *
+   * @throws DmsError NOT_FOUND where the job does not hold the target; CONFLICT where it has lost it;
+   *   VALIDATION_FAILED where several hosts have such a binding and none is named; LEDGER_UNAVAILABLE, LOCK_TIMEOUT
+   */
+  async renew(name: BindingName, leaseS: number | null): Promise<BindingDto> {
+    const { host } = await this.bindings.get(name, false);
+    const { jobid, backup_target_id: targetId } = name;
+    await this.ledger.transaction({ host, targetId }, async ({ bindings }) => {
+      const state = (await bindings.ofJobs([jobid])).get(jobid)?.state ?? 'released';
+      if (state === 'lost') {
+        throw new DmsError('CONFLICT', `Job ${jobid} has lost the mount: mount the target again`);
+      }
+      if (state !== 'held') {
+        throw new DmsError('NOT_FOUND', `Job ${jobid} does not hold target "${targetId}" on host "${host}"`);
+      }
+      await bindings.renew(jobid, leaseS);
+    });
+    return this.bindings.get({ ...name, host }, false);
+  }
+
+  /**
+   * Releases what was not renewed within the grace after its lease, if it could have been renewed all that time. The
+   * mount then goes as after any unmount: not while somebody uses it.
+   *
+   * @returns how many bindings were released
+   */
+  async expire(): Promise<number> {
+    const { leaseGraceMs } = this.settings;
+    const found = await this.expired.find(leaseGraceMs);
+    if (found.length === 0 || !(await this.uptime.isUpFor(leaseGraceMs))) return 0;
+    let released = 0;
+    for (const lease of found) if (await this.#release(lease)) released += 1;
+    return released;
+  }
+
+  async #release({ key, jobid }: ExpiredLease): Promise<boolean> {
+    const released = await this.ledger.transaction(key, async (transaction) => {
+      // It may have been renewed, or released by another process, since it was found.
+      const still = await transaction.bindings.leaseExpired([jobid], this.settings.leaseGraceMs);
+      if (still.length === 0) return false;
+      await transaction.bindings.release([jobid]);
+      await record(transaction, jobid);
+      return true;
+    });
+    if (!released) return false;
+    this.#log.warn({ msg: 'A lease expired: the job holds the target no more', ...key, jobid });
+    // Not waited for: a node that does not answer must not keep other leases from expiring.
+    void this.coordinator.settle(key);
+    return true;
+  }
+}
+
+async function record({ operations, row }: TargetTransaction, jobid: number): Promise<void> {
+  const opening = {
+    id: randomUUID(),
+    action: 'unmount' as const,
+    jobid,
+    projectId: null,
+    mountPath: row.mountPath,
+    requestData: null,
+  };
+  await operations.record([{ opening, end: endOf(opening.id, row) }]);
+}
+
+function endOf(id: string, row: TargetRow): OperationEnd {
+  return {
+    id,
+    status: 'success',
+    errorCode: null,
+    errorMessage: null,
+    successMessage: `Released, because the lease expired and was not renewed; the mount was at ${row.mountPath ?? 'no path'}`,
+    mountPath: row.mountPath,
+    epoch: row.epoch,
+    responseData: null,
+  };
+}

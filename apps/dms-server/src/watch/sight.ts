@@ -1,0 +1,34 @@
+import { type MountedAs } from '../fence/target-record';
+import { type MountEntry } from '../kernel/mount-table.interface';
+
+/** What shows of a mount that is remembered, without a look into it. */
+export interface Sight {
+  readonly kind: 'mounted' | 'broken' | 'vanished';
+  readonly mntId: number;
+  readonly mountPath: string;
+}
+
+/**
+ * @param layers those at the mount's path
+ * @param daemonLives null where it has no daemon, or none is known
+ * @returns null where it is not known which mount it is: its command has not seen it in the mount table yet
+ */
+export function sightOf(
+  mountedAs: MountedAs,
+  layers: readonly MountEntry[],
+  daemonLives: boolean | null,
+): Sight | null {
+  const { mntId, mountPath, device } = mountedAs;
+  if (mntId === null) return null;
+  // The kernel gives an id again once it is free, so the device is compared, too.
+  const stands = layers.some(
+    (layer) => layer.mntId === mntId && (device === null || layer.device === device),
+  );
+  if (!stands) return { kind: 'vanished', mntId, mountPath };
+  const dead = layers.length > 1 || daemonLives === false;
+  return { kind: dead ? 'broken' : 'mounted', mntId, mountPath };
+}
+
+export function hasDaemon({ fstype }: MountedAs): boolean {
+  return fstype === 'fuse' || fstype?.startsWith('fuse.') === true;
+}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { FenceModule } from '../fence/fence.module';
+import { HelloModule } from '../hello/hello.module';
+import { MountsModule } from '../mounts/mounts.module';
+import { ProvidersModule } from '../providers/providers.module';
+import { ProcDaemonWatch } from './daemon-watch.adapter';
+import { DAEMON_WATCH } from './daemon-watch.interface';
+import { WatchService } from './watch.service';
+
+/** Noticing what happens to mounts between commands. */
+@Module({
+  imports: [FenceModule, HelloModule, MountsModule, ProvidersModule],
+  providers: [{ provide: DAEMON_WATCH, useClass: ProcDaemonWatch }, WatchService],
+})
+export class WatchModule {}

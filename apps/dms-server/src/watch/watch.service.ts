@@ -1,0 +1,153 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { type NodeEvent, type NodeEventKind, nodeEventRoutingKey } from '@app/contracts';
+import { FenceService } from '../fence/fence.service';
+import { type MountedAs, type TargetRecord } from '../fence/target-record';
+import { Announcements } from '../hello/announcements.service';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { TargetQueues } from '../mounts/target-queue';
+import { type ProcessIdentity } from '../processes/process-identity';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { DAEMON_WATCH, type DaemonWatch } from './daemon-watch.interface';
+import { hasDaemon, type Sight, sightOf } from './sight';
+
+/** What happens to a mount is to be noticed within two seconds. */
+const ROUND_MS = 1_000;
+
+/** Where events go. */
+export type Announcer = Pick<Announcements, 'publish'>;
+
+/**
+ * Notices that a mount of ours vanished, was replaced, or lost its FUSE daemon, and says so once. A round reads the
+ * mount table once and looks at the process of each daemon; it touches no mount and starts no child.
+ *
+ * What was said is remembered rather than what is to be said: an event that the broker did not take is said in the next
+ * round if it is still true, and nothing can pile up.
+ */
+@Injectable()
+export class WatchService implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #logger = new Logger(WatchService.name);
+  readonly #told = new Map<string, Sight>();
+  readonly #daemons = new Map<string, { mntId: number; identity: ProcessIdentity }>();
+  #begun = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | null = null;
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    @Inject(DAEMON_WATCH) private readonly daemons: DaemonWatch,
+    private readonly fences: FenceService,
+    private readonly queues: TargetQueues,
+    @Inject(Announcements) private readonly announcer: Announcer,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#next(0);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** One round. What is wrong at the first one is said, what is well is not news. */
+  async look(): Promise<void> {
+    // Read before the table, so that a command that ends meanwhile cannot make an older table look like news.
+    const records = this.fences.records().filter((record) => this.#concerns(record));
+    if (records.length > 0) {
+      const layers = byPath(await this.table.read());
+      for (const record of records) await this.#compare(record, layers);
+    }
+    this.#begun = true;
+  }
+
+  #concerns({ targetId, mountedAs }: TargetRecord): boolean {
+    return (mountedAs !== null || this.#told.has(targetId)) && !this.queues.isBusy(targetId);
+  }
+
+  async #compare(record: TargetRecord, layers: ReadonlyMap<string, readonly MountEntry[]>): Promise<void> {
+    const { targetId, mountedAs } = record;
+    const told = this.#told.get(targetId);
+    if (mountedAs === null) {
+      const isNews = told !== undefined && told.kind !== 'vanished' && this.#isQuiet(record);
+      if (isNews) await this.#say('unmounted', record, told);
+      if (this.#isQuiet(record)) this.#forget(targetId);
+      return;
+    }
+    const lives = hasDaemon(mountedAs) ? await this.#daemonLives(targetId, mountedAs) : null;
+    const sight = sightOf(mountedAs, layers.get(mountedAs.mountPath) ?? [], lives);
+    if (sight === null || !this.#isQuiet(record)) return;
+    if (told?.kind === sight.kind && told.mntId === sight.mntId) return;
+    if (this.#begun || sight.kind !== 'mounted') await this.#say(sight.kind, record, sight);
+    this.#told.set(targetId, sight);
+  }
+
+  /** No command of the target came since the record was read. */
+  #isQuiet(record: TargetRecord): boolean {
+    return !this.queues.isBusy(record.targetId) && this.fences.recordOf(record.targetId) === record;
+  }
+
+  /** Null where it is not known which process serves the mount: then there is nothing to be said. */
+  async #daemonLives(targetId: string, { mntId }: MountedAs): Promise<boolean | null> {
+    if (mntId === null) return null;
+    let known = this.#daemons.get(targetId);
+    if (known?.mntId !== mntId) {
+      const identity = await this.daemons.identityOf(targetId);
+      if (identity === null) return null;
+      known = { mntId, identity };
+      this.#daemons.set(targetId, known);
+    }
+    return await this.daemons.lives(known.identity);
+  }
+
+  /** @throws Error if the broker did not take it */
+  async #say(kind: NodeEventKind, { targetId, epoch }: TargetRecord, sight: Sight): Promise<void> {
+    const event: NodeEvent = {
+      event: kind,
+      node: this.settings.nodeId,
+      incarnation: this.fences.incarnation,
+      epoch,
+      mnt_id: sight.mntId,
+      backup_target_id: targetId,
+      mount_path: sight.mountPath,
+      at: new Date().toISOString(),
+    };
+    await this.announcer.publish(nodeEventRoutingKey(kind, event.node), event);
+    if (kind === 'vanished' || kind === 'broken') this.#logger.warn({ msg: `A mount is ${kind}`, ...event });
+  }
+
+  #forget(targetId: string): void {
+    this.#told.delete(targetId);
+    this.#daemons.delete(targetId);
+  }
+
+  #next(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#round = this.look()
+        .catch((error: unknown) => {
+          // Mostly the broker, which is reported by who keeps the connection; the next round says it again.
+          this.#logger.debug({ msg: 'A round of the watch was cut short', err: error });
+        })
+        .then(() => this.#next(ROUND_MS));
+    }, delayMs);
+  }
+}
+
+function byPath(table: readonly MountEntry[]): Map<string, MountEntry[]> {
+  const paths = new Map<string, MountEntry[]>();
+  for (const layer of table) {
+    const layers = paths.get(layer.mountPath);
+    if (layers === undefined) paths.set(layer.mountPath, [layer]);
+    else layers.push(layer);
+  }
+  return paths;
+}

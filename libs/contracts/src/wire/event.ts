@@ -1,0 +1,51 @@
+import { hostProblem, identifierProblem } from '../rules/identifiers';
+
+export const NODE_EVENT_KINDS = ['vanished', 'broken', 'mounted', 'unmounted'] as const;
+
+/**
+ * - `vanished`: the mount is not in the mount table any more, or another one stands in its place;
+ * - `broken`: its FUSE daemon has ended, or another layer was put on top of it;
+ * - `mounted`, `unmounted`: a command did that.
+ */
+export type NodeEventKind = (typeof NODE_EVENT_KINDS)[number];
+
+/**
+ * What a node saw happen to a mount. It is a hint that may be late or lost: it counts only where incarnation, epoch and
+ * mount id are those of the ledger, and then it only has the node asked.
+ */
+export interface NodeEvent {
+  readonly event: NodeEventKind;
+  readonly node: string;
+  readonly incarnation: string;
+  /** The last one that the target was fenced or commanded with. */
+  readonly epoch: number;
+  /** Id of the mount that it happened to, in the node's mount table. */
+  readonly mnt_id: number;
+  readonly backup_target_id: string;
+  readonly mount_path: string;
+  /** ISO 8601, UTC, by the node's clock. */
+  readonly at: string;
+}
+
+const MAX_TEXT = 4_096;
+
+/** `value` as an event of a node, or null where it is none. Fields that this version does not know are left out. */
+export function asNodeEvent(value: unknown): NodeEvent | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { event, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at } =
+    value as Partial<NodeEvent>;
+  const kind = NODE_EVENT_KINDS.find((known) => known === event);
+  if (kind === undefined || !isText(node) || !isText(backup_target_id)) return null;
+  if (hostProblem(node) !== null || identifierProblem(backup_target_id) !== null) return null;
+  if (!isText(incarnation) || !isText(mount_path) || !isText(at)) return null;
+  if (!isCount(epoch) || !isCount(mnt_id)) return null;
+  return { event: kind, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
