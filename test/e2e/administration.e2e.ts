@@ -7,8 +7,7 @@ describeOnRig('what operators do', (rig) => {
 
   beforeAll(async () => {
     fleet = await Fleet.start(rig, { nodes: 2, clientSettings: { DMS_SETTLE_INTERVAL: '0' } });
-    const known = async (): Promise<boolean> => (await fleet.query('SELECT host FROM nodes')).length === 2;
-    await waitFor(known, { timeoutMs: 10_000, what: 'the first hellos to be heard' });
+    await fleet.acquainted();
   });
   afterAll(() => fleet?.stop());
 

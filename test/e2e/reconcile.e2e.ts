@@ -25,6 +25,7 @@ describeOnRig('reconciling', (rig) => {
     fleet = await Fleet.start(rig, {
       clientSettings: { DMS_RECONCILE_INTERVAL: '0', DMS_SETTLE_INTERVAL: '0.5' },
     });
+    await fleet.acquainted();
   });
   afterAll(() => fleet?.stop());
 

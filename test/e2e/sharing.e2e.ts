@@ -127,11 +127,8 @@ describeOnRig('sharing a mount', (rig) => {
     await send('mount', 1, target);
     process.kill(Number(readFileSync(join(fleet.node.pidDirectory, `${target.id}.pid`), 'utf8')), 'SIGKILL');
     const { status, body } = await send('unmount', 1, target);
-    expect({ status, ...body }).toMatchObject({
-      unmounted: true,
-      physically_mounted: false,
-      error_code: 'UNMOUNTED_DIRTY',
-    });
+    // The node may have noticed before the job asked, and have taken the dead mount away by itself.
+    expect({ status, ...body }).toMatchObject({ physically_mounted: false, error_code: 'UNMOUNTED_DIRTY' });
   });
 
   it('counts several holds of one job', async () => {

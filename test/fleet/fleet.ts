@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import { makeDirectory, removeDirectory, type RigAddresses, unmountBelow } from '../rig';
+import { makeDirectory, removeDirectory, type RigAddresses, unmountBelow, waitFor } from '../rig';
 import { type Api } from './api';
 import { ClientProcess } from './client-process';
 import { NodeProcess } from './node-process';
@@ -101,6 +101,13 @@ export class Fleet {
     } finally {
       await connection.end();
     }
+  }
+
+  /** Resolves when the clients have heard every node. */
+  async acquainted(): Promise<void> {
+    const heard = async (): Promise<boolean> =>
+      (await this.query('SELECT host FROM nodes')).length >= this.nodes.length;
+    await waitFor(heard, { timeoutMs: 20_000, what: 'the first hellos to be heard' });
   }
 
   /** Ends the programs, unmounts what they left below the fleet's directory, and drops the database. */

@@ -85,8 +85,7 @@ describe('golden HTTP bodies', () => {
 
   it('of an error', () => {
     const error = DmsError.validation([{ field: 'job.jobid', problem: 'must be an integer, not null' }]);
-    error.operationId = OPERATION_ID;
-    expect(errorBody(error)).toEqual(golden('error'));
+    expect(errorBody(error.of(OPERATION_ID))).toEqual(golden('error'));
   });
 
   it('of a binding, and of what its node sees', async () => {

@@ -11,6 +11,12 @@ import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest }
 /** Milliseconds within which a request is taken in; one that took longer may have been overtaken. */
 const PROMPT_MS = 200;
 
+/** The job wrote to a mount that broke or vanished under it: what it wrote last may be gone. */
+const MOUNT_WAS_LOST: UnmountResult['problem'] = {
+  code: 'UNMOUNTED_DIRTY',
+  message: 'the job had lost this mount: it broke or was taken away from outside',
+};
+
 /** What the intake of a request came to; `waits` is to be settled with the node. */
 export type IntakeResult =
   | { readonly kind: 'answer'; readonly response: TargetResponse; readonly decidedAt: number }
@@ -93,6 +99,7 @@ export class IntakeService {
     results: Map<WaitingRequest, IntakeResult>,
   ): Promise<void> {
     const { row, bindings, operations } = transaction;
+    const before = await bindings.ofJobs(unmounts.map(jobOf));
     const released: WaitingRequest[] = [];
     for (const waiting of unmounts) {
       if (await endsBinding(transaction, waiting)) released.push(waiting);
@@ -106,7 +113,8 @@ export class IntakeService {
         results.set(waiting, { kind: 'waits' });
         continue;
       }
-      const result: UnmountResult = { unmounted: false, remaining, problem: null };
+      const problem = before.get(jobOf(waiting))?.state === 'lost' ? MOUNT_WAS_LOST : null;
+      const result: UnmountResult = { unmounted: false, remaining, problem };
       const response = unmountResponse(waiting, row, result);
       await operations.record([{ opening: openingOf(waiting), end: successEnd(response) }]);
       results.set(waiting, { kind: 'answer', response, decidedAt: performance.now() });

@@ -96,11 +96,7 @@ export class MountsService {
         clearTimeout(timer);
         settle();
       };
-      const fail = (error: DmsError): void =>
-        once(() => {
-          error.operationId ??= operationId;
-          reject(error);
-        });
+      const fail = (error: DmsError): void => once(() => reject(error.of(operationId)));
       const timer = setTimeout(() => fail(timedOut(action, deadlineMs)), deadlineMs);
       const waiting: WaitingRequest = {
         action,

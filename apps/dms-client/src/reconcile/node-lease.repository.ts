@@ -1,24 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ledgerError } from '../ledger/ledger-errors';
 
-/** Longer than an inventory may take. */
-const LEASE_SECONDS = 30;
+/** Renewed while the work goes on; so long another process waits for one that died. */
+const LEASE_SECONDS = 5;
+const RENEW_MS = 1_500;
 
 /** The right to reconcile a node: one process at a time for each host, by a lease in its row of `nodes`. */
 @Injectable()
 export class NodeLeaseRepository {
+  readonly #log = new Logger(NodeLeaseRepository.name);
+
   constructor(private readonly dataSource: DataSource) {}
 
   /** Runs `work` under the node's lease; null where another process has it, or the node is not known. */
   async run<T>(host: string, work: () => Promise<T>): Promise<T | null> {
     const token = randomUUID();
     if (!(await this.#take(host, token))) return null;
+    const timer = setInterval(() => {
+      this.#renew(host, token).catch((error: unknown) =>
+        this.#log.warn({ msg: 'The lease of a node could not be renewed', host, err: error }),
+      );
+    }, RENEW_MS);
     try {
       return await work();
     } finally {
+      clearInterval(timer);
       await this.#release(host, token);
     }
   }
@@ -39,6 +48,13 @@ export class NodeLeaseRepository {
       [token, `${hostname()}:${process.pid}`, LEASE_SECONDS, host],
     );
     return affectedRows === 1;
+  }
+
+  async #renew(host: string, token: string): Promise<void> {
+    await this.#query(
+      'UPDATE nodes SET lease_expires_at = NOW(6) + INTERVAL ? SECOND WHERE host = ? AND lease_token = ?',
+      [LEASE_SECONDS, host, token],
+    );
   }
 
   async #release(host: string, token: string): Promise<void> {

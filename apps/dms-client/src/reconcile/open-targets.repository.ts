@@ -11,6 +11,10 @@ const UNLEASED = 't.lease_expires_at IS NULL OR t.lease_expires_at <= NOW(6)';
 const COUNTED = `SELECT 1 FROM backup_target_mount_ledger b WHERE b.host = t.host AND b.backup_target_id = t.backup_target_id
   AND NOT COALESCE(b.deleted, FALSE) AND (b.mounted OR b.state = 'claimed')`;
 
+/** A request that a living process works on: it takes the mount away itself. */
+const WORKED_ON = `SELECT 1 FROM mount_operations w WHERE w.host = t.host AND w.backup_target_id = t.backup_target_id
+  AND w.status = 'executing' AND w.renewed_at >= NOW(6) - INTERVAL ? MICROSECOND`;
+
 /** Finds targets whose row is not what it should be at rest. */
 @Injectable()
 export class OpenTargetsRepository {
@@ -25,13 +29,13 @@ export class OpenTargetsRepository {
       const rows = await this.dataSource.query<TargetKey[]>(
         `SELECT t.host, t.backup_target_id AS targetId FROM target_mounts t
            WHERE (${UNLEASED}) AND (t.state IN ('MOUNTING', 'UNMOUNTING', 'UNCERTAIN', 'STUCK')
-             OR (t.state IN ('MOUNTED', 'BROKEN') AND NOT EXISTS (${COUNTED})))
+             OR (t.state IN ('MOUNTED', 'BROKEN') AND NOT EXISTS (${COUNTED}) AND NOT EXISTS (${WORKED_ON})))
          UNION SELECT o.host, o.backup_target_id FROM mount_operations o
            WHERE o.status IN ('pending', 'executing') AND o.renewed_at < NOW(6) - INTERVAL ? MICROSECOND
          UNION SELECT b.host, b.backup_target_id FROM backup_target_mount_ledger b
            WHERE b.state = 'claimed' AND NOT COALESCE(b.mounted, FALSE) AND b.updated_at < NOW(6) - INTERVAL ? MICROSECOND
          LIMIT ?`,
-        [ABANDONED_AFTER_MS * 1000, claimTtlMs * 1000, LIMIT],
+        [ABANDONED_AFTER_MS * 1000, ABANDONED_AFTER_MS * 1000, claimTtlMs * 1000, LIMIT],
       );
       return rows.map(({ host, targetId }) => ({ host, targetId }));
     } catch (error) {

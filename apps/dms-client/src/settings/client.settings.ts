@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { Secret } from '@app/contracts';
 import {
   asBoolean,
-  asBrokerUrls,
   asDirectory,
   asInteger,
   asLogLevel,
@@ -11,6 +10,7 @@ import {
   asPort,
   asSeconds,
   asText,
+  BROKER_SETTINGS,
   readSettings,
   type SettingValues,
 } from '@app/platform';
@@ -24,34 +24,7 @@ export const CLIENT_SETTINGS = {
     parse: asDatabaseUrl,
     secret: true,
   },
-  rabbitmqUrls: {
-    env: 'DMS_RABBITMQ_URL',
-    file: 'rabbitmq_url',
-    help: 'Message broker: amqp:// or amqps:// URLs of one cluster, comma separated.',
-    parse: asBrokerUrls,
-    secret: true,
-  },
-  caFile: {
-    env: 'DMS_CA_FILE',
-    file: 'ca_file',
-    help: 'Authorities (PEM) trusted for the broker and the database, beside those of the system.',
-    default: null,
-    parse: asText,
-  },
-  certificateFile: {
-    env: 'DMS_RABBITMQ_CERT_FILE',
-    file: 'rabbitmq_cert_file',
-    help: 'Client certificate (PEM) for amqps.',
-    default: null,
-    parse: asText,
-  },
-  keyFile: {
-    env: 'DMS_RABBITMQ_KEY_FILE',
-    file: 'rabbitmq_key_file',
-    help: 'Key (PEM) of the client certificate.',
-    default: null,
-    parse: asText,
-  },
+  ...BROKER_SETTINGS,
   databasePool: {
     env: 'DMS_DB_POOL',
     file: 'db_pool',

@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { hostProblem } from '@app/contracts';
 import {
-  asBrokerUrls,
   asDirectories,
   asDirectory,
   asHttpUrl,
@@ -10,19 +9,14 @@ import {
   asPort,
   asSeconds,
   asText,
+  BROKER_SETTINGS,
   readSettings,
   type SettingValues,
 } from '@app/platform';
 
 /** Every setting of dms-server; docs/CONFIGURATION.md is made from this table. */
 export const SERVER_SETTINGS = {
-  rabbitmqUrls: {
-    env: 'DMS_RABBITMQ_URL',
-    file: 'rabbitmq_url',
-    help: 'Message broker: amqp:// or amqps:// URLs of one cluster, comma separated.',
-    parse: asBrokerUrls,
-    secret: true,
-  },
+  ...BROKER_SETTINGS,
   nodeId: {
     env: 'DMS_NODE_ID',
     file: 'node_id',
@@ -43,27 +37,6 @@ export const SERVER_SETTINGS = {
     help: 'Key manager; where it is not set, the one of the Keystone catalogue.',
     default: null,
     parse: asHttpUrl,
-  },
-  caFile: {
-    env: 'DMS_CA_FILE',
-    file: 'ca_file',
-    help: 'Authorities (PEM) trusted for Keystone, Barbican and the broker, beside those of the system.',
-    default: null,
-    parse: asText,
-  },
-  certificateFile: {
-    env: 'DMS_RABBITMQ_CERT_FILE',
-    file: 'rabbitmq_cert_file',
-    help: 'Client certificate (PEM) for amqps.',
-    default: null,
-    parse: asText,
-  },
-  keyFile: {
-    env: 'DMS_RABBITMQ_KEY_FILE',
-    file: 'rabbitmq_key_file',
-    help: 'Key (PEM) of the client certificate.',
-    default: null,
-    parse: asText,
   },
   mountBases: {
     env: 'DMS_MOUNT_BASE',

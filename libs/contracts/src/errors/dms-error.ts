@@ -17,7 +17,8 @@ export interface DmsErrorOptions {
 /** An error that callers may see. Its message must hold no secret. */
 export class DmsError extends Error {
   readonly details?: Record<string, unknown>;
-  operationId?: string;
+  /** The operation whose end it is. */
+  readonly operationId?: string;
 
   constructor(
     readonly code: ErrorCode,
@@ -36,6 +37,12 @@ export class DmsError extends Error {
 
   get exitCode(): number {
     return ERROR_CODES[this.code].exit;
+  }
+
+  /** The same error as the end of one operation: an error that many requests share belongs to none of them. */
+  of(operationId: string): DmsError {
+    if (this.operationId !== undefined) return this;
+    return new DmsError(this.code, this.message, { details: this.details, operationId, cause: this });
   }
 
   /** VALIDATION_FAILED for the given fields; the message names them all. */
