@@ -1,3 +1,4 @@
+import { CLI_SETTINGS } from '../../apps/dms-client/src/cli/cli.settings';
 import { CLIENT_SETTINGS } from '../../apps/dms-client/src/settings/client.settings';
 import { SERVER_SETTINGS } from '../../apps/dms-server/src/settings/server.settings';
 
@@ -33,6 +34,7 @@ export function configurationDocument(): string {
     INTRODUCTION,
     ...section('dms-server', SERVER_SETTINGS),
     ...section('dms-client and dms', CLIENT_SETTINGS),
+    ...section('dms alone', CLI_SETTINGS),
   ].join('\n');
 }
 

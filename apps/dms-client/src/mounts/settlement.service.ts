@@ -171,7 +171,9 @@ export class SettlementService {
       return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
     }
     const { row } = transaction;
-    const sameMount = mount.state === 'mounted' && (row.mntId === null || row.mntId === mount.mnt_id);
+    const sameDevice = row.device === null || row.device === mount.device;
+    const sameMount =
+      mount.state === 'mounted' && (row.mntId === null || (row.mntId === mount.mnt_id && sameDevice));
     if (!sameMount) await this.#lose(transaction);
     drive.confirmedIncarnation = reply.incarnation;
     if (mount.state === 'mounted' || mount.state === 'broken') {
@@ -235,8 +237,10 @@ async function probeReply(
 }
 
 /** Refused before anything was done, or failed with nothing mounted and no child left that could still mount. */
-function isFinal({ acted, mount }: NodeReply): boolean {
+function isFinal({ acted, mount, error_code }: NodeReply): boolean {
   if (!acted) return true;
+  // The node does not know what it did, and only looked: that settles a fence, never a mount.
+  if (error_code === 'TIMEOUT') return false;
   return mount !== null && mount.state === 'absent' && !mount.mounted && mount.children_left === 0;
 }
 

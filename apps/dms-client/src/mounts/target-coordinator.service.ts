@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { keyText, type TargetKey } from '../ledger/target-key';
@@ -8,6 +9,7 @@ import { jobOf, type WaitingRequest } from './waiting-request';
 /** Requests that may wait in this process for one target to be taken in. */
 const MAX_INBOX = 10_000;
 const MAX_BATCH = 200;
+const RETRY_MS = 500;
 
 interface TargetWork {
   readonly key: TargetKey;
@@ -99,7 +101,11 @@ export class TargetCoordinator {
     if (work.driving) return true;
     work.driving = true;
     let atRest = await this.driver.drive(work.key, work.waiting, suspicious);
-    while (stillWaiting(work)) atRest = await this.driver.drive(work.key, work.waiting);
+    while (stillWaiting(work)) {
+      // What could not be settled just now is not tried again at once.
+      if (!atRest) await sleep(RETRY_MS);
+      atRest = await this.driver.drive(work.key, work.waiting);
+    }
     work.driving = false;
     this.#forgetIfIdle(work);
     return atRest;
