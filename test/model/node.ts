@@ -1,0 +1,291 @@
+import { type Rules, type Setting } from './rules';
+import {
+  Binding,
+  Command,
+  Kernel,
+  mayFail,
+  type Message,
+  PeerPhase,
+  Phase,
+  QUEUE_LENGTH,
+  Reply,
+  Sleep,
+  spend,
+  type State,
+} from './state';
+import { type Steps } from './step';
+
+/** What the network, the node and its kernel may do next. */
+export function nodeSteps(steps: Steps, setting: Setting): void {
+  network(steps, setting);
+  queueSteps(steps, setting);
+  childSteps(steps);
+  if (!steps.state.node.up) steps.may('dms-server starts', ({ node }) => void (node.up = true));
+}
+
+function network(steps: Steps, { rules }: Setting): void {
+  const s = steps.state;
+  for (const [at, message] of s.messages.entries()) {
+    const text = `${Command[message.command]}, epoch ${message.epoch}`;
+    const fromPeer = message.epoch === 0 && message.command >= Command.PeerMount;
+    if (!fromPeer && !isAwaited(s, message)) {
+      steps.may(`${text}, for which nobody waits, expires`, ({ messages }) => void messages.splice(at, 1));
+    }
+    if (!s.node.up) continue;
+    steps.may(`the node receives ${text}`, (next) => {
+      next.messages.splice(at, 1);
+      receive(next, message, rules);
+    });
+    if (fromPeer || !mayFail(s, 'redeliver')) continue;
+    steps.mayFromOutside(`the node receives ${text}, which will be delivered again`, (next) => {
+      spend(next, 'redeliver');
+      receive(next, message, rules);
+    });
+  }
+}
+
+function isAwaited({ workers }: State, { sender, epoch, command }: Message): boolean {
+  const worker = workers[sender - 1];
+  return worker.phase === Phase.Awaits && worker.epoch === epoch && worker.command === command;
+}
+
+/** The fence first, then the target's queue. */
+function receive(s: State, message: Message, rules: Rules): void {
+  const { node, queue } = s;
+  const { command, epoch, incarnation } = message;
+  if (command === Command.PeerMount || command === Command.PeerUnmount) return void queue.push(message);
+  if (command === Command.Probe) {
+    // Beside the queue nothing is certain while something is in it.
+    const certain = (queue.length === 0 && node.child === Command.None) || !rules.fenceForUncertain;
+    return reply(s, message, certain ? seen(s) : Reply.Unknown);
+  }
+  if (rules.incarnationChecked && incarnation !== node.incarnation) return reply(s, message, Reply.Stale);
+  if (rules.lowerEpochStale && epoch < node.epoch) return reply(s, message, Reply.Stale);
+  const repeat = rules.epochOnce && epoch === node.epoch;
+  if (repeat && !rules.repeatQueued) return reply(s, message, repeated(s, message));
+  if (queue.length >= QUEUE_LENGTH) {
+    return reply(s, message, command === Command.Mount ? Reply.Failed : Reply.Unknown);
+  }
+  if (!repeat) remember(s, epoch);
+  queue.push({ ...message, repeat });
+}
+
+function remember({ node }: State, epoch: number): void {
+  node.epoch = epoch;
+  node.outcome = Reply.None;
+}
+
+/** What the node sees with nothing under way. */
+function seen({ kernel }: State): Reply {
+  return [Reply.Absent, Reply.Mounted, Reply.Broken][kernel];
+}
+
+/** A repeat gets the recorded outcome if that can still be so, else what is seen. */
+function repeated(s: State, { command, epoch }: Message): Reply {
+  const { node, kernel } = s;
+  if (command === Command.Fence) return seen(s);
+  if (node.epoch === epoch && node.outcome !== Reply.None && node.outcome === seen(s)) return node.outcome;
+  return [Reply.LookedAbsent, Reply.LookedMounted, Reply.LookedBroken][kernel];
+}
+
+function reply(s: State, message: Message, what: Reply): void {
+  if (!isAwaited(s, message)) return;
+  const worker = s.workers[message.sender - 1];
+  if (worker.reply !== Reply.None) return;
+  worker.reply = what;
+  worker.replyIncarnation = s.node.incarnation;
+  worker.replyMount = s.instance;
+}
+
+/** The first command in the target's queue: one at a time, none beside a child of an earlier one. */
+function queueSteps(steps: Steps, setting: Setting): void {
+  const s = steps.state;
+  const message = s.queue.at(0);
+  if (message === undefined || !s.node.up) return;
+  const text = `${Command[message.command]}, epoch ${message.epoch}`;
+  if (s.node.progress === 0) {
+    if (childIsInTheWay(s, setting.rules)) {
+      if (message.epoch > 0) {
+        steps.may(`node: a child keeps ${text} from being begun; the answer says so`, (next) =>
+          end(next, Reply.Unknown),
+        );
+      }
+    } else begin(steps, message, text, setting);
+  }
+  if (s.node.progress === 1) {
+    steps.may(`kernel: ${text} is done`, (next) => {
+      next.node.progress = 2;
+      return act(next, message.command, message.epoch);
+    });
+    if (mayFail(s, 'hang') && s.node.child === Command.None) {
+      steps.mayFromOutside(`node: ${text} hangs and is given up on; its child lives`, (next) => {
+        spend(next, 'hang');
+        Object.assign(next.node, { child: message.command, childEpoch: message.epoch, childKnown: true });
+        end(next, Reply.Unknown);
+      });
+    }
+  }
+  if (s.node.progress === 2) steps.may(`node answers ${text}`, (next) => end(next, outcome(next, message)));
+}
+
+function childIsInTheWay({ node }: State, rules: Rules): boolean {
+  if (node.child === Command.None) return false;
+  return node.childKnown ? rules.childAwaited : rules.childAwaited && rules.childFoundAgain;
+}
+
+function begin(steps: Steps, message: Message, text: string, { rules }: Setting): void {
+  const { command } = message;
+  if (message.repeat) {
+    steps.may(`node answers the repeat of ${text}`, (next) => {
+      if (command === Command.Fence) finds(next, rules);
+      end(next, repeated(next, message));
+    });
+  } else if (command === Command.Fence) {
+    steps.may(`node answers ${text}`, (next) => {
+      finds(next, rules);
+      end(next, seen(next));
+    });
+  } else if (command === Command.PeerMount || command === Command.PeerUnmount) {
+    steps.may(`node carries ${Command[command]} out`, (next) => actForPeer(next, command, rules));
+  } else if (command === Command.Mount) beginMount(steps, text);
+  else beginUnmount(steps, text, rules);
+}
+
+/** A mount that a fence finds is remembered: the ledger, which sent the fence, counts on it. */
+function finds({ node, kernel }: State, rules: Rules): void {
+  if (rules.fenceMakesOwn && kernel !== Kernel.Absent) node.own = true;
+}
+
+function beginMount(steps: Steps, text: string): void {
+  const s = steps.state;
+  if (s.kernel === Kernel.Broken) {
+    steps.may(`node refuses ${text}: a broken layer is in the way`, (next) => end(next, Reply.Failed));
+    return;
+  }
+  steps.may(`node begins ${text}`, (next) => {
+    next.node.own = true;
+    next.node.progress = s.kernel === Kernel.Good ? 2 : 1;
+  });
+  if (s.kernel === Kernel.Absent && mayFail(s, 'mountFails')) {
+    steps.mayFromOutside(`node: ${text} fails cleanly`, (next) => {
+      spend(next, 'mountFails');
+      end(next, Reply.Failed);
+    });
+  }
+}
+
+function beginUnmount(steps: Steps, text: string, rules: Rules): void {
+  const s = steps.state;
+  const inUse = s.jobs.some(({ told, sleep, mount }) => told && sleep === Sleep.Deep && mount === s.instance);
+  const kept = (rules.peerMakesBusy && s.node.peerHolds) || (rules.plainUnmount && inUse);
+  const busy = (next: State): void =>
+    end(next, next.kernel === Kernel.Broken ? Reply.BusyBroken : Reply.BusyMounted);
+  if (s.kernel !== Kernel.Absent && kept) {
+    steps.may(`node: ${text} finds the mount in use`, busy);
+    return;
+  }
+  steps.may(`node begins ${text}`, (next) => void (next.node.progress = s.kernel === Kernel.Absent ? 2 : 1));
+  if (s.kernel !== Kernel.Absent && mayFail(s, 'busy')) {
+    steps.mayFromOutside(`node: ${text} finds the mount in use`, (next) => {
+      spend(next, 'busy');
+      busy(next);
+    });
+  }
+}
+
+/** What is answered after the child of a mount or unmount has ended. */
+function outcome({ kernel }: State, { command }: Message): Reply {
+  if (command === Command.Mount) return kernel === Kernel.Good ? Reply.Mounted : Reply.Unknown;
+  return kernel === Kernel.Absent ? Reply.Absent : Reply.Unknown;
+}
+
+/** Ends the first command in the queue: outcome recorded, reply sent. */
+function end(s: State, what: Reply): void {
+  const { node } = s;
+  const message = s.queue[0];
+  const settles = what === Reply.Mounted || what === Reply.Absent || what === Reply.Broken;
+  if (node.epoch === message.epoch && !message.repeat) node.outcome = settles ? what : Reply.None;
+  if (s.kernel === Kernel.Absent && node.child === Command.None) forgetHolders(s);
+  if (message.epoch > 0) reply(s, message, what);
+  s.queue.shift();
+  node.progress = 0;
+}
+
+function forgetHolders({ node }: State): void {
+  node.own = false;
+  node.peerHolds = false;
+}
+
+/** A Python peer's command, which carries no epoch and is begun and ended in one step. */
+function actForPeer(s: State, command: Command, rules: Rules): string | null {
+  const { node } = s;
+  // What is not remembered is somebody else's, and is left alone.
+  const remembered = node.own || node.peerHolds;
+  let violation: string | null = null;
+  if (command === Command.PeerMount) {
+    const free = s.kernel === Kernel.Absent;
+    if (free) mount(s);
+    const mounted = s.kernel === Kernel.Good && (free || remembered);
+    if (mounted) node.peerHolds = true;
+    s.peer = mounted ? PeerPhase.Uses : PeerPhase.Done;
+    s.peerMount = mounted ? s.instance : 0;
+  } else {
+    node.peerHolds = false;
+    s.peer = PeerPhase.Done;
+    const kept = !remembered || (rules.ownMountKept && node.own);
+    if (s.kernel !== Kernel.Absent && !kept) violation = unmount(s);
+  }
+  end(s, Reply.None);
+  return violation;
+}
+
+function mount(s: State): void {
+  s.kernel = Kernel.Good;
+  s.instances += 1;
+  s.instance = s.instances;
+}
+
+/** Takes the mount away, from whom it may be. */
+function unmount(s: State): string | null {
+  let violation: string | null = null;
+  for (const [index, { told, mount: given, binding }] of s.jobs.entries()) {
+    if (!told || given !== s.instance) continue;
+    if (s.kernel === Kernel.Good)
+      violation = `I1: the mount is taken from job ${index + 1}, which relies on it`;
+    else if (binding === Binding.Held)
+      violation = `I1: a broken layer goes while job ${index + 1} is still held`;
+  }
+  if (s.kernel === Kernel.Good && s.peer === PeerPhase.Uses && s.peerMount === s.instance) {
+    violation = 'I1: the mount is taken from a Python peer that relies on it';
+  }
+  s.kernel = Kernel.Absent;
+  s.instance = 0;
+  return violation;
+}
+
+/** A command with an epoch, or a child of one, changes the kernel. */
+function act(s: State, command: Command, epoch: number): string | null {
+  const changes = command === Command.Mount ? s.kernel === Kernel.Absent : s.kernel !== Kernel.Absent;
+  if (!changes) return null;
+  let violation: string | null = null;
+  if (command === Command.Mount) mount(s);
+  else violation = unmount(s);
+  if (epoch <= s.actedEpoch) violation ??= 'I4: a repeated or older command changes the kernel';
+  if (epoch < s.settledEpoch) violation ??= 'I4: a command that was overtaken changes the kernel';
+  s.actedEpoch = Math.max(s.actedEpoch, epoch);
+  return violation;
+}
+
+function childSteps(steps: Steps): void {
+  const { child, childEpoch } = steps.state.node;
+  if (child === Command.None) return;
+  const forget = ({ node }: State): void => {
+    Object.assign(node, { child: Command.None, childEpoch: 0, childKnown: false });
+  };
+  steps.may(`the child of ${Command[child]}, epoch ${childEpoch}, ends its work`, (next) => {
+    const violation = act(next, child, childEpoch);
+    forget(next);
+    return violation;
+  });
+  steps.may(`the child of ${Command[child]}, epoch ${childEpoch}, dies`, forget);
+}

@@ -1,0 +1,471 @@
+import { FAULT_NAMES, type FaultName, type Setting } from './rules';
+
+export enum MountState {
+  Absent,
+  Mounting,
+  Mounted,
+  Unmounting,
+  Uncertain,
+  Broken,
+}
+
+export enum Binding {
+  None,
+  Claimed,
+  Held,
+  Lost,
+}
+
+export enum Kernel {
+  Absent,
+  Good,
+  Broken,
+}
+
+export enum Command {
+  None,
+  Mount,
+  Unmount,
+  Fence,
+  Probe,
+  /** Of a Python peer, without an epoch. */
+  PeerMount,
+  PeerUnmount,
+}
+
+/** What a client learns of its command. `Looked…` answers a repeat: what was seen, and no outcome. */
+export enum Reply {
+  None,
+  Mounted,
+  Absent,
+  Broken,
+  /** Refused, or failed with nothing mounted and no child left. */
+  Failed,
+  BusyMounted,
+  BusyBroken,
+  /** No statement: a time-out, or the node cannot say yet. */
+  Unknown,
+  Stale,
+  Unroutable,
+  LookedMounted,
+  LookedAbsent,
+  LookedBroken,
+}
+
+export enum Phase {
+  Idle,
+  /** Before its first transaction. */
+  Intake,
+  /** Its claim stands; it waits for the lease. */
+  WantsLease,
+  /** The transaction that took the epoch is committed. */
+  Sends,
+  Awaits,
+  /** Committed, not yet answered. */
+  Answers,
+}
+
+export enum Task {
+  None,
+  Mount,
+  Unmount,
+  Reconcile,
+}
+
+export enum Answer {
+  None,
+  Success,
+  Error,
+  Unknown,
+}
+
+export enum OperationStatus {
+  None,
+  Executing,
+  Success,
+  Error,
+}
+
+export enum JobPhase {
+  Idle,
+  AsksMount,
+  Holds,
+  AsksUnmount,
+  Done,
+  /** Told 504 or an error, or its call was cut: it asks again, for one or the other. */
+  Puzzled,
+  Dead,
+}
+
+export enum Sleep {
+  Awake,
+  Nap,
+  Deep,
+}
+
+export enum Lease {
+  None,
+  Runs,
+  Lapsed,
+  /** Nobody could renew for longer than lease and grace. */
+  Overdue,
+}
+
+export enum PeerPhase {
+  Idle,
+  AsksMount,
+  Uses,
+  AsksUnmount,
+  Done,
+}
+
+/** Who holds the target's lease, beside the workers 1 and 2. */
+export const NOBODY = 0;
+export const CRASHED = 3;
+/** Where the sender of a command is a Python peer. */
+export const PEER = 3;
+/** The mount that a job was given was broken from outside. */
+export const BROKEN_FROM_OUTSIDE = 255;
+export const WORKERS = 2;
+export const JOBS = 2;
+export const QUEUE_LENGTH = 3;
+export const MESSAGES = 4;
+export const MAX_REQUESTS = 6;
+
+/** The target's row in the ledger. */
+export interface Row {
+  state: MountState;
+  epoch: number;
+  incarnation: number;
+  mountId: number;
+  leaseHolder: number;
+  leaseExpired: boolean;
+}
+
+/** A client process: it does one request, or one reconciliation, at a time. */
+export interface Worker {
+  phase: Phase;
+  task: Task;
+  operation: number;
+  command: Command;
+  epoch: number;
+  incarnation: number;
+  reply: Reply;
+  replyIncarnation: number;
+  /** The mount that the node saw when it replied. */
+  replyMount: number;
+  answer: Answer;
+  /** Something contradicts the row: fence before anything is believed. */
+  suspicious: boolean;
+  /** The incarnation for which the node said, to this worker, that the mount stands; 0: it did not. */
+  confirmed: number;
+  /** A command of this task failed: it rests instead of trying again. */
+  problem: boolean;
+  /** Incarnation known of the node; 0: none. */
+  heard: number;
+  /** It was heard in a hello, not only in a reply. */
+  hello: boolean;
+}
+
+/** A job, and its binding in the ledger. */
+export interface Job {
+  phase: JobPhase;
+  /** Operation whose answer it waits for, or asked for last. */
+  request: number;
+  binding: Binding;
+  bindingOperation: number;
+  /** Ghost: it was answered success and has not asked for the unmount since. */
+  told: boolean;
+  /** Ghost: the mount that it was given. */
+  mount: number;
+  lease: Lease;
+  sleep: Sleep;
+}
+
+export interface Operation {
+  readonly status: OperationStatus;
+  readonly task: Task;
+  readonly job: number;
+}
+
+/** A command on its way to the node, or in the target's queue there. */
+export interface Message {
+  readonly command: Command;
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly sender: number;
+  /** In the queue: it was received before, and is only to be reported on. */
+  readonly repeat: boolean;
+}
+
+/** dms-server with its memory of the target. */
+export interface Node {
+  up: boolean;
+  incarnation: number;
+  epoch: number;
+  /** Recorded outcome of that epoch's operation. */
+  outcome: Reply;
+  /** Of the first command in the queue: 0 not begun, 1 its child runs, 2 the child has ended. */
+  progress: 0 | 1 | 2;
+  /** A child that was given up on. */
+  child: Command;
+  childEpoch: number;
+  /** This server process knows of that child. */
+  childKnown: boolean;
+  peerHolds: boolean;
+  own: boolean;
+}
+
+/** Everything that matters, and ghosts (what an observer remembers) for the invariants. */
+export interface State {
+  row: Row;
+  workers: Worker[];
+  jobs: Job[];
+  operations: Operation[];
+  node: Node;
+  queue: Message[];
+  messages: Message[];
+  kernel: Kernel;
+  /** The mount that stands; 0: none. */
+  instance: number;
+  instances: number;
+  peer: PeerPhase;
+  peerMount: number;
+  /** An event "broken" on its way; its incarnation is 0 where there is none. */
+  event: { readonly incarnation: number; readonly epoch: number; readonly mountId: number };
+  /** Ghost: the highest epoch whose outcome was written as settled. */
+  settledEpoch: number;
+  /** Ghost: the highest epoch whose command changed the kernel. */
+  actedEpoch: number;
+  /** Ghost: the mount broke from outside a moment ago, and not all can have heard of it. */
+  lag: boolean;
+  faults: number[];
+}
+
+const IDLE_WORKER: Worker = {
+  phase: Phase.Idle,
+  task: Task.None,
+  operation: 0,
+  command: Command.None,
+  epoch: 0,
+  incarnation: 0,
+  reply: Reply.None,
+  replyIncarnation: 0,
+  replyMount: 0,
+  answer: Answer.None,
+  suspicious: false,
+  confirmed: 0,
+  problem: false,
+  heard: 0,
+  hello: false,
+};
+
+/** A worker with nothing to do, that knows of the node what it knew. */
+export function idleWorker({ heard, hello }: Pick<Worker, 'heard' | 'hello'>): Worker {
+  const worker = copyOfWorker(IDLE_WORKER);
+  worker.heard = heard;
+  worker.hello = hello;
+  return worker;
+}
+
+/** A node that is up, and nothing mounted; both clients have heard of the node. */
+export function initialState({ budgets }: Setting): State {
+  const job: Job = {
+    phase: JobPhase.Idle,
+    request: 0,
+    binding: Binding.None,
+    bindingOperation: 0,
+    told: false,
+    mount: 0,
+    lease: Lease.None,
+    sleep: Sleep.Awake,
+  };
+  return {
+    row: {
+      state: MountState.Absent,
+      epoch: 0,
+      incarnation: 0,
+      mountId: 0,
+      leaseHolder: NOBODY,
+      leaseExpired: false,
+    },
+    workers: Array.from({ length: WORKERS }, () => idleWorker({ heard: 1, hello: true })),
+    jobs: Array.from({ length: JOBS }, () => ({ ...job })),
+    operations: [],
+    node: {
+      up: true,
+      incarnation: 1,
+      epoch: 0,
+      outcome: Reply.None,
+      progress: 0,
+      child: Command.None,
+      childEpoch: 0,
+      childKnown: false,
+      peerHolds: false,
+      own: false,
+    },
+    queue: [],
+    messages: [],
+    kernel: Kernel.Absent,
+    instance: 0,
+    instances: 0,
+    peer: PeerPhase.Idle,
+    peerMount: 0,
+    event: { incarnation: 0, epoch: 0, mountId: 0 },
+    settledEpoch: 0,
+    actedEpoch: 0,
+    lag: false,
+    faults: FAULT_NAMES.map((name) => budgets[name]),
+  };
+}
+
+/** A copy that shares nothing which is ever changed. Field by field: objects of one shape are what makes it fast. */
+export function copyOf(s: State): State {
+  return {
+    row: copyOfRow(s.row),
+    workers: [copyOfWorker(s.workers[0]), copyOfWorker(s.workers[1])],
+    jobs: [copyOfJob(s.jobs[0]), copyOfJob(s.jobs[1])],
+    operations: s.operations.slice(),
+    node: copyOfNode(s.node),
+    queue: s.queue.slice(),
+    messages: s.messages.slice(),
+    kernel: s.kernel,
+    instance: s.instance,
+    instances: s.instances,
+    peer: s.peer,
+    peerMount: s.peerMount,
+    event: s.event,
+    settledEpoch: s.settledEpoch,
+    actedEpoch: s.actedEpoch,
+    lag: s.lag,
+    faults: s.faults.slice(),
+  };
+}
+
+function copyOfRow(row: Row): Row {
+  return {
+    state: row.state,
+    epoch: row.epoch,
+    incarnation: row.incarnation,
+    mountId: row.mountId,
+    leaseHolder: row.leaseHolder,
+    leaseExpired: row.leaseExpired,
+  };
+}
+
+function copyOfWorker(worker: Worker): Worker {
+  return {
+    phase: worker.phase,
+    task: worker.task,
+    operation: worker.operation,
+    command: worker.command,
+    epoch: worker.epoch,
+    incarnation: worker.incarnation,
+    reply: worker.reply,
+    replyIncarnation: worker.replyIncarnation,
+    replyMount: worker.replyMount,
+    answer: worker.answer,
+    suspicious: worker.suspicious,
+    confirmed: worker.confirmed,
+    problem: worker.problem,
+    heard: worker.heard,
+    hello: worker.hello,
+  };
+}
+
+function copyOfJob(job: Job): Job {
+  return {
+    phase: job.phase,
+    request: job.request,
+    binding: job.binding,
+    bindingOperation: job.bindingOperation,
+    told: job.told,
+    mount: job.mount,
+    lease: job.lease,
+    sleep: job.sleep,
+  };
+}
+
+function copyOfNode(node: Node): Node {
+  return {
+    up: node.up,
+    incarnation: node.incarnation,
+    epoch: node.epoch,
+    outcome: node.outcome,
+    progress: node.progress,
+    child: node.child,
+    childEpoch: node.childEpoch,
+    childKnown: node.childKnown,
+    peerHolds: node.peerHolds,
+    own: node.own,
+  };
+}
+
+const FAULT_INDEX = Object.fromEntries(FAULT_NAMES.map((name, index) => [name, index])) as Record<
+  FaultName,
+  number
+>;
+
+/** True while the fault may still happen. */
+export function mayFail(s: State, name: FaultName): boolean {
+  return s.faults[FAULT_INDEX[name]] > 0;
+}
+
+export function spend(s: State, name: FaultName): void {
+  s.faults[FAULT_INDEX[name]] -= 1;
+}
+
+/** Claimed and held bindings. */
+export function counted(s: State): number {
+  return (counts(s.jobs[0]) ? 1 : 0) + (counts(s.jobs[1]) ? 1 : 0);
+}
+
+function counts({ binding }: Job): boolean {
+  return binding === Binding.Claimed || binding === Binding.Held;
+}
+
+export function heldCount(s: State): number {
+  return s.jobs.filter(({ binding }) => binding === Binding.Held).length;
+}
+
+export function operationOf(s: State, worker: Worker): Operation {
+  return s.operations[worker.operation - 1];
+}
+
+/** Ends an operation, once. */
+export function endOperation(s: State, operation: number, status: OperationStatus): void {
+  if (operation === 0) return;
+  const { status: before, task, job } = s.operations[operation - 1];
+  if (before === OperationStatus.Executing) s.operations[operation - 1] = { status, task, job };
+}
+
+/** True while a living process works on the operation. */
+export function isWorkedOn(s: State, operation: number): boolean {
+  return s.workers.some((worker) => worker.phase !== Phase.Idle && worker.operation === operation);
+}
+
+const words = (text: number, kind: Record<number, string>): string => kind[text].toLowerCase();
+
+/** The state in one line. */
+export function describe(s: State): string {
+  const { row, node } = s;
+  const lease =
+    row.leaseHolder === NOBODY ? 'free' : `with ${row.leaseHolder}${row.leaseExpired ? ' (ran out)' : ''}`;
+  const jobs = s.jobs.map(
+    (job, index) =>
+      `job ${index + 1} ${words(job.phase, JobPhase)}, binding ${words(job.binding, Binding)}${job.told ? ', relies on its mount' : ''}`,
+  );
+  const workers = s.workers.map(
+    ({ phase, task, command }, index) =>
+      `client ${index + 1} ${words(phase, Phase)} ${words(task, Task)} ${words(command, Command)}`,
+  );
+  const operations = s.operations.map(({ status }) => words(status, OperationStatus)).join(' ');
+  return [
+    `row ${MountState[row.state].toUpperCase()} epoch ${row.epoch}, lease ${lease}`,
+    `kernel ${words(s.kernel, Kernel)} #${s.instance}`,
+    `node ${node.up ? 'up' : 'down'} incarnation ${node.incarnation} epoch ${node.epoch}${node.child ? ', child left' : ''}${node.peerHolds ? ', a peer holds' : ''}`,
+    ...jobs,
+    ...workers,
+    `operations: ${operations || 'none'}`,
+  ].join('; ');
+}
