@@ -1,0 +1,245 @@
+import { DmsError } from '@app/contracts';
+import { CommandFactory } from '../../apps/dms-client/src/mounts/command.factory';
+import { DecisionService } from '../../apps/dms-client/src/mounts/decision.service';
+import { IntakeService } from '../../apps/dms-client/src/mounts/intake.service';
+import { LeftoverOperations } from '../../apps/dms-client/src/mounts/leftover-operations';
+import { ABANDONED_AFTER_MS } from '../../apps/dms-client/src/mounts/leftover-operations';
+import { MountsService } from '../../apps/dms-client/src/mounts/mounts.service';
+import { SettlementService } from '../../apps/dms-client/src/mounts/settlement.service';
+import { TargetCoordinator } from '../../apps/dms-client/src/mounts/target-coordinator.service';
+import { TargetDriver } from '../../apps/dms-client/src/mounts/target-driver.service';
+import { type HeldBindingsRepository } from '../../apps/dms-client/src/ledger/held-bindings.repository';
+import { type TargetKey } from '../../apps/dms-client/src/ledger/target-key';
+import { type TargetLedger } from '../../apps/dms-client/src/ledger/target-ledger';
+import { LockService } from '../../apps/dms-client/src/locks/lock.service';
+import { type NodeFactsRepository } from '../../apps/dms-client/src/nodes/node-facts.repository';
+import { type NodeCommands } from '../../apps/dms-client/src/nodes/node-commands.service';
+import { NodeLooksService } from '../../apps/dms-client/src/nodes/node-looks.service';
+import { NodeViewsService } from '../../apps/dms-client/src/nodes/node-views.service';
+import { type NodesRepository } from '../../apps/dms-client/src/nodes/nodes.repository';
+import { type NodeLeaseRepository } from '../../apps/dms-client/src/reconcile/node-lease.repository';
+import { type OpenTargetsRepository } from '../../apps/dms-client/src/reconcile/open-targets.repository';
+import { ReconcilerService } from '../../apps/dms-client/src/reconcile/reconciler.service';
+import { ReconcileTimer } from '../../apps/dms-client/src/reconcile/reconcile-timer.service';
+import { SettleTimer } from '../../apps/dms-client/src/reconcile/settle-timer.service';
+import { type ClientSettings } from '../../apps/dms-client/src/settings/client.settings';
+import { type FakeDatabase, type FakeTransaction } from './fake-ledger';
+import { HOST, TARGET } from './fake-node';
+import { type Network } from './network';
+
+export const LEASE_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 20_000;
+
+const SETTINGS = {
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  lockTimeoutMs: 30_000,
+  leaseMs: LEASE_MS,
+  claimTtlMs: 20_000,
+  settleIntervalMs: 5_000,
+  reconcileIntervalMs: 10_000,
+  mountBase: '/srv/mounts',
+} as unknown as ClientSettings;
+
+/** Wrongs that can be built into a process, to show that the checks find them. */
+export interface Defects {
+  /** A time-out is taken for "failed, so absent". */
+  unknownIsFinal?: boolean;
+  /** UNMOUNTING is not written before the unmount is sent. */
+  unmountingUnwritten?: boolean;
+  /** A waiter does not look at its claim again. */
+  claimUnseen?: boolean;
+  /** A lease that another process holds is taken. */
+  leaseIgnored?: boolean;
+  /** What a fence finds gone is not told to the holders. */
+  lossUntold?: boolean;
+  /** Operations that were left open are let be. */
+  leftoversUnended?: boolean;
+}
+
+/** A dms-client: its services, wired by hand over the fakes of a history. */
+export class ClientProcess {
+  readonly views: NodeViewsService;
+  readonly mounts: MountsService;
+  lives = true;
+  #pausedUntil = -Infinity;
+  readonly #timers: { onApplicationBootstrap(): void; onApplicationShutdown(): unknown }[];
+
+  constructor(
+    private readonly database: FakeDatabase,
+    network: Network,
+    stored: NodesRepository,
+    defects: Defects,
+  ) {
+    const ledger = this.#ledger(defects);
+    const nodes: NodeCommands = {
+      send: (_host, body, deadlineMs) => this.#whileLiving(() => network.send(this, body, deadlineMs)),
+    };
+    this.views = new NodeViewsService(stored);
+    const locks = new LockService(this.#dataSource(), SETTINGS);
+    if (defects.leaseIgnored) ignoreLeases(locks);
+    const settlements = new SettlementService();
+    if (defects.unknownIsFinal) takeUnknownForFinal(settlements);
+    const leftovers = new LeftoverOperations(SETTINGS);
+    if (defects.leftoversUnended) leftovers.end = () => Promise.resolve();
+    const decisions = new DecisionService(locks, new CommandFactory(SETTINGS), leftovers, SETTINGS);
+    const { views } = this;
+    const driver = new TargetDriver(ledger, locks, views, decisions, settlements, nodes, SETTINGS);
+    const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver);
+    this.mounts = new MountsService(coordinator, views, this.#held(), SETTINGS);
+    const facts = this.#facts();
+    const looks = new NodeLooksService(nodes, views);
+    const reconciler = new ReconcilerService(this.#nodeLeases(), facts, looks, coordinator, ledger);
+    this.#timers = [
+      new SettleTimer(this.#openTargets(), coordinator, SETTINGS),
+      new ReconcileTimer(reconciler, views, SETTINGS),
+    ];
+    for (const timer of this.#timers) timer.onApplicationBootstrap();
+  }
+
+  /** Nothing that it began goes on. */
+  kill(): void {
+    this.lives = false;
+    for (const timer of this.#timers) void timer.onApplicationShutdown();
+  }
+
+  /** It goes on after `ms` as if nothing had been; what it asked for meanwhile waits. */
+  pause(ms: number): void {
+    this.#pausedUntil = this.database.time.now + ms;
+  }
+
+  /** What a process that is gone asks for is never answered. */
+  async #whileLiving<T>(work: () => Promise<T>): Promise<T> {
+    const never = new Promise<never>(() => undefined);
+    if (!this.lives) return never;
+    try {
+      await this.#whilePaused();
+      const result = await work();
+      await this.#whilePaused();
+      return this.lives ? result : await never;
+    } catch (error) {
+      if (!this.lives) return never;
+      throw error;
+    }
+  }
+
+  async #whilePaused(): Promise<void> {
+    const { time } = this.database;
+    if (this.#pausedUntil > time.now) await time.sleep(this.#pausedUntil - time.now);
+  }
+
+  #ledger(defects: Defects): TargetLedger {
+    const transaction = <T>(key: TargetKey, work: (of: FakeTransaction) => Promise<T>): Promise<T> =>
+      this.#whileLiving(() =>
+        this.database.transaction(
+          key,
+          (of) => work(spoil(of, defects)),
+          () => this.lives,
+        ),
+      );
+    return { transaction, onCommit: () => undefined } as unknown as TargetLedger;
+  }
+
+  /** Only the renewal of a lease goes to the database directly. */
+  #dataSource(): ConstructorParameters<typeof LockService>[0] {
+    const query = (
+      _sql: string,
+      [microseconds, , , token]: [number, string, string, string],
+    ): Promise<void> => this.#whileLiving(() => this.database.renew(token, microseconds / 1000));
+    return { query } as unknown as ConstructorParameters<typeof LockService>[0];
+  }
+
+  #held(): HeldBindingsRepository {
+    const isHeld = (_key: TargetKey, jobid: number): Promise<boolean> =>
+      Promise.resolve(this.database.stored.bindings.get(jobid)?.state === 'held');
+    return { isHeld } as unknown as HeldBindingsRepository;
+  }
+
+  #openTargets(): OpenTargetsRepository {
+    const { time } = this.database;
+    const find = (claimTtlMs: number): Promise<TargetKey[]> => {
+      const { row, bindings, operations } = this.database.stored;
+      const { claimed, held } = this.database.count();
+      const between = row.state !== 'ABSENT' && row.state !== 'MOUNTED' && row.state !== 'BROKEN';
+      const open = between || (row.state !== 'ABSENT' && claimed + held === 0);
+      const abandoned = [...operations.values()].some(
+        ({ status, renewedAt }) => status === 'executing' && renewedAt < time.now - ABANDONED_AFTER_MS,
+      );
+      const unanswered = [...bindings.values()].some(
+        ({ state, updatedAt }) => state === 'claimed' && updatedAt < time.now - claimTtlMs,
+      );
+      const found = (open && !this.database.isLeased) || abandoned || unanswered;
+      return Promise.resolve(found ? [{ host: HOST, targetId: TARGET }] : []);
+    };
+    const renew = (ids: readonly string[]): Promise<void> => {
+      for (const id of ids) {
+        const operation = this.database.stored.operations.get(id);
+        if (operation !== undefined) operation.renewedAt = time.now;
+      }
+      return Promise.resolve();
+    };
+    return { find, renew } as unknown as OpenTargetsRepository;
+  }
+
+  #facts(): NodeFactsRepository {
+    const mounts = (): Promise<unknown> => {
+      const { row } = this.database.stored;
+      const { state, epoch, mountPath, mntId, incarnation } = row;
+      const held = this.database.count().held;
+      return Promise.resolve(
+        new Map([[TARGET, { targetId: TARGET, state, epoch, mountPath, mntId, incarnation, held }]]),
+      );
+    };
+    return { mounts } as unknown as NodeFactsRepository;
+  }
+
+  /** Each process may compare: that only one does is economy, not safety. */
+  #nodeLeases(): NodeLeaseRepository {
+    const run = <T>(_host: string, work: () => Promise<T>): Promise<T> => work();
+    return { run, hosts: () => Promise.resolve([HOST]) } as unknown as NodeLeaseRepository;
+  }
+}
+
+function spoil<T extends Pick<FakeTransaction, 'change' | 'bindings'>>(of: T, defects: Defects): T {
+  const { bindings } = of;
+  if (defects.unmountingUnwritten) {
+    const change = of.change.bind(of);
+    of.change = ({ state, ...others }) => change(state === 'UNMOUNTING' ? others : { state, ...others });
+  }
+  if (defects.claimUnseen) {
+    const ofJobs = bindings.ofJobs.bind(bindings);
+    bindings.ofJobs = async (jobids) => {
+      const rows = await ofJobs(jobids);
+      return new Map([...rows].map(([jobid, row]) => [jobid, { ...row, state: 'claimed' as const }]));
+    };
+  }
+  if (defects.lossUntold) bindings.lose = () => Promise.resolve([]);
+  return of;
+}
+
+function ignoreLeases(locks: LockService): void {
+  const tryAcquire = locks.tryAcquire.bind(locks);
+  locks.tryAcquire = (transaction) => {
+    const row = { ...transaction.row, leased: false };
+    return tryAcquire(
+      new Proxy(transaction, { get: (of, name) => (name === 'row' ? row : bound(of, name)) }),
+    );
+  };
+}
+
+function bound(of: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(of, name);
+  return typeof value === 'function' ? (value.bind(of) as unknown) : value;
+}
+
+function takeUnknownForFinal(settlements: SettlementService): void {
+  const settle = settlements.settle.bind(settlements);
+  settlements.settle = (transaction, drive, command, outcome) => {
+    const error = new DmsError('NODE_UNREACHABLE', 'No answer came');
+    return settle(
+      transaction,
+      drive,
+      command,
+      outcome.kind === 'unknown' ? { kind: 'unsent', error } : outcome,
+    );
+  };
+}

@@ -1,0 +1,297 @@
+import {
+  type EnvelopeDto,
+  type ErrorCode,
+  type Hello,
+  type MountObservation,
+  type MountObservationState,
+} from '@app/contracts';
+import { type FenceMemory } from '../../apps/dms-server/src/fence/fence-memory.interface';
+import { type FenceService } from '../../apps/dms-server/src/fence/fence.service';
+import { type TargetRecord } from '../../apps/dms-server/src/fence/target-record';
+import { TargetQueues } from '../../apps/dms-server/src/mounts/target-queue';
+import { type VirtualTime } from './virtual-time';
+
+export const HOST = 'node-1';
+export const TARGET = 'target-1';
+const BASE = '/srv/mounts';
+const PATH = `${BASE}/${TARGET}`;
+const WORK_MS = 300;
+const CHILD_WAIT_MS = 5_000;
+
+/** How the next mount or unmount of a history goes wrong. */
+export type NodeFault = 'mount fails' | 'busy' | 'hangs and acts' | 'hangs and dies';
+
+/** A reply as it goes onto the wire. */
+export type ReplyBody = Record<string, unknown>;
+
+/** The one mount that may stand. */
+export interface Mount {
+  readonly id: number;
+  broken: boolean;
+}
+
+class Memory implements FenceMemory {
+  readonly bootId: string;
+  readonly #records = new Map<string, TargetRecord>();
+
+  constructor(readonly incarnation: string) {
+    this.bootId = incarnation;
+  }
+
+  get(targetId: string): TargetRecord | null {
+    return this.#records.get(targetId) ?? null;
+  }
+
+  all(): TargetRecord[] {
+    return [...this.#records.values()];
+  }
+
+  save(record: TargetRecord): void {
+    this.#records.set(record.targetId, record);
+  }
+
+  problem(): null {
+    return null;
+  }
+}
+
+/** A node by its rules: the fence and the queue are those of dms-server, the kernel is a variable. */
+export class FakeNode {
+  up = true;
+  mount: Mount | null = null;
+  readonly faults: NodeFault[] = [];
+  /** Called before a mount is taken away. */
+  onTaken: (mount: Mount) => void = () => undefined;
+  /** Called when a mount is made, with the operation for which. */
+  onMade: (operationId: string) => void = () => undefined;
+  /** Called when something is wrong with how the node is used. */
+  onViolation: (text: string) => void = () => undefined;
+  #fences: FenceService;
+  #queues = new TargetQueues(8);
+  #server = 1;
+  #incarnations = 0;
+  #mounts = 0;
+  #childUntil = 0;
+  #acting = false;
+  #version = 0;
+
+  constructor(
+    private readonly time: VirtualTime,
+    private readonly fenceOf: (memory: FenceMemory) => FenceService,
+  ) {
+    this.#fences = fenceOf(this.#newMemory());
+  }
+
+  hello(): Hello {
+    const { incarnation } = this.#fences;
+    return {
+      node: HOST,
+      incarnation,
+      boot_id: incarnation,
+      protocol: 1,
+      version: 'test',
+      bases: [BASE],
+      mount_table_version: this.#version,
+      public_key: null,
+    };
+  }
+
+  die(): void {
+    if (this.mount !== null) this.mount.broken = true;
+  }
+
+  reboot(): void {
+    this.mount = null;
+    this.#childUntil = 0;
+    this.loseMemory();
+  }
+
+  /** dms-server is started again without its run directory. */
+  loseMemory(): void {
+    this.#restart();
+    this.#fences = this.fenceOf(this.#newMemory());
+  }
+
+  /** dms-server is killed; what it worked on goes no further. It is up again after `ms`. */
+  async crash(ms: number): Promise<void> {
+    this.#restart();
+    this.up = false;
+    await this.time.sleep(ms);
+    this.up = true;
+  }
+
+  /** Null: the server died meanwhile, and there is no reply. */
+  async receive(body: ReplyBody): Promise<ReplyBody | null> {
+    const server = this.#server;
+    const envelope = body.dms as EnvelopeDto;
+    const reply = await this.#handle(String(body.action), envelope, server);
+    return server === this.#server ? reply : null;
+  }
+
+  async #handle(action: string, envelope: EnvelopeDto, server: number): Promise<ReplyBody> {
+    if (action === 'probe') return this.#ok(this.#queues.isBusy(TARGET) ? 'unknown' : this.#state(), 'seen');
+    if (action === 'inventory') {
+      const busy = this.#queues.isBusy(TARGET);
+      const mounts = [this.#observation(busy ? 'unknown' : this.#state())];
+      return { ...this.#ok(this.#state(), 'seen'), inventory: { mounts, foreign: [], processes: [] } };
+    }
+    const admission = this.#fences.admit(TARGET, envelope);
+    if (admission === 'stale') return this.#error('STALE_EPOCH', this.#state(), false);
+    return this.#queues.run(TARGET, async () => {
+      if (server !== this.#server) return this.#error('INTERNAL', 'unknown');
+      if (await this.#childStays()) return this.#error('TIMEOUT', 'unknown');
+      if (action === 'fence') return this.#ok(this.#state(), 'fenced');
+      if (admission === 'repeat') return this.#repeat();
+      return action === 'mount' ? this.#mount(server, envelope) : this.#unmount(server, envelope);
+    });
+  }
+
+  async #childStays(): Promise<boolean> {
+    const left = this.#childUntil - this.time.now;
+    if (left > 0) await this.time.sleep(Math.min(left, CHILD_WAIT_MS));
+    return this.#childUntil > this.time.now;
+  }
+
+  #repeat(): ReplyBody {
+    return this.#error('TIMEOUT', this.#state());
+  }
+
+  async #mount(server: number, envelope: EnvelopeDto): Promise<ReplyBody> {
+    if (this.mount?.broken === true) return this.#error('MOUNT_FAILED', 'broken', false);
+    const fault = this.#fault('mount fails');
+    if (this.mount === null && fault === 'mount fails')
+      return this.#settled(envelope, this.#error('MOUNT_FAILED', 'absent'));
+    const put = (): void => {
+      if (this.mount !== null) return;
+      this.#mounts += 1;
+      this.#version += 1;
+      this.mount = { id: this.#mounts, broken: false };
+      this.onMade(envelope.operation_id);
+    };
+    if (await this.#act(server, fault, put)) return this.#error('TIMEOUT', 'unknown');
+    const state = this.#state();
+    return state === 'mounted'
+      ? this.#settled(envelope, this.#ok(state, 'mounted'))
+      : this.#error('MOUNT_FAILED', state);
+  }
+
+  async #unmount(server: number, envelope: EnvelopeDto): Promise<ReplyBody> {
+    const fault = this.#fault('busy');
+    if (this.mount !== null && fault === 'busy') return this.#error('BUSY', this.#state());
+    const take = (): void => {
+      if (this.mount === null) return;
+      this.onTaken(this.mount);
+      this.#version += 1;
+      this.mount = null;
+    };
+    if (await this.#act(server, fault, take)) return this.#error('TIMEOUT', 'unknown');
+    return this.#settled(envelope, this.#ok(this.#state(), 'unmounted'));
+  }
+
+  /** True where the child was given up on. */
+  async #act(server: number, fault: NodeFault | null, change: () => void): Promise<boolean> {
+    if (this.#acting) this.onViolation('Two commands of one target act at the same time');
+    this.#acting = true;
+    await this.time.sleep(WORK_MS);
+    if (server !== this.#server) return true;
+    this.#acting = false;
+    if (fault !== 'hangs and acts' && fault !== 'hangs and dies') {
+      change();
+      return false;
+    }
+    const lifeMs = 8_000;
+    this.#childUntil = this.time.now + lifeMs;
+    const until = this.#childUntil;
+    void this.time.sleep(lifeMs - 1).then(() => {
+      if (fault === 'hangs and acts' && until === this.#childUntil) change();
+    });
+    return true;
+  }
+
+  /** A fault that does not fit the action waits for the next one. */
+  #fault(own: 'mount fails' | 'busy'): NodeFault | null {
+    const [next] = this.faults;
+    if (next === undefined || ((next === 'mount fails' || next === 'busy') && next !== own)) return null;
+    this.faults.shift();
+    return next;
+  }
+
+  #settled(envelope: EnvelopeDto, reply: ReplyBody): ReplyBody {
+    const { status, error_code, error_msg, success_msg } = reply as never;
+    this.#fences.settle(TARGET, envelope, { status, error_code, error_msg, success_msg });
+    return { ...reply, mount: this.#observation(this.#state()) };
+  }
+
+  #state(): MountObservationState {
+    if (this.#childUntil > this.time.now) return 'unknown';
+    if (this.mount === null) return 'absent';
+    return this.mount.broken ? 'broken' : 'mounted';
+  }
+
+  #restart(): void {
+    this.#server += 1;
+    this.#acting = false;
+    this.#queues = new TargetQueues(8);
+  }
+
+  #newMemory(): Memory {
+    this.#incarnations += 1;
+    return new Memory(`incarnation-${this.#incarnations}`);
+  }
+
+  #ok(state: MountObservationState, text: string): ReplyBody {
+    return this.#body('success', null, null, text, state, true);
+  }
+
+  #error(code: ErrorCode, state: MountObservationState, acted = true): ReplyBody {
+    return this.#body('error', code, code, null, state, acted);
+  }
+
+  #body(
+    status: string,
+    error_code: ErrorCode | null,
+    error_msg: string | null,
+    success_msg: string | null,
+    state: MountObservationState,
+    acted: boolean,
+  ): ReplyBody {
+    const mount = this.#observation(state);
+    const { incarnation } = this.#fences;
+    return {
+      status,
+      error_msg,
+      success_msg,
+      error_code,
+      mount_path: PATH,
+      epoch: mount.epoch,
+      incarnation,
+      node: HOST,
+      mount,
+      acted,
+    };
+  }
+
+  #observation(state: MountObservationState): MountObservation {
+    const { epoch, operationId } = this.#fences.recordOf(TARGET);
+    const stands = this.mount !== null;
+    return {
+      state,
+      mounted: stands,
+      children_left: this.#childUntil > this.time.now ? 1 : 0,
+      backup_target_id: TARGET,
+      mount_path: PATH,
+      source: stands ? 'server:/export' : null,
+      type: stands ? 'nfs' : null,
+      fstype: stands ? 'nfs4' : null,
+      mnt_id: this.mount?.id ?? null,
+      device: stands ? '0:50' : null,
+      read_only: stands ? false : null,
+      layers: stands ? 1 : 0,
+      pid: null,
+      flush_verified: null,
+      users: [],
+      epoch,
+      operation_id: operationId,
+    };
+  }
+}
