@@ -1,0 +1,307 @@
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Fleet } from '../fleet/fleet';
+import { mountsBelow } from '../fleet/mount-table';
+import { type NodeProcess } from '../fleet/node-process';
+import { processState, type Rig, runCommand, type Service } from '../rig';
+import { type Daemon, daemonsOf, processesNaming, signalDaemon } from './daemons';
+import { type Harm, type HarmKind, type HarmLog } from './harm-log';
+import { type Journal } from './journal';
+import { type Keeper, type Program } from './keeper';
+
+/** What the harms are done with. */
+export interface HarmTools {
+  readonly fleet: Fleet;
+  readonly rig: Rig;
+  readonly harms: HarmLog;
+  readonly keeper: Keeper;
+  readonly journal: Journal;
+  readonly leaseMs: number;
+  /** Aborted when the harm has to be undone at once. */
+  readonly ending: AbortSignal;
+  /** What is being harmed just now: nothing is harmed twice at a time. */
+  readonly busy: Set<unknown>;
+}
+
+/** Both from 0 to 1: which of several victims, and how long. */
+export interface HarmSize {
+  readonly which: number;
+  readonly howLong: number;
+}
+
+type Act = (tools: HarmTools, size: HarmSize) => Promise<void>;
+
+const COMMAND_MS = 6_000;
+const EVERYWHERE = { host: null, targetId: null };
+
+/** How each harm is done and undone. */
+export const ACTS: Record<HarmKind, Act> = {
+  'client-kill': (tools, size) => killed('client-kill', tools, tools.fleet.clients, size),
+  'client-pause': (tools, size) => paused('client-pause', tools, tools.fleet.clients, size),
+  'client-term': (tools, size) => stopped('client-term', tools, tools.fleet.clients, size),
+  'server-kill': (tools, size) => killed('server-kill', tools, tools.fleet.nodes, size),
+  'server-pause': (tools, size) => paused('server-pause', tools, tools.fleet.nodes, size),
+  'server-term': (tools, size) => stopped('server-term', tools, tools.fleet.nodes, size),
+  'fuse-kill': fuseKilled,
+  'fuse-pause': fusePaused,
+  'broker-kill': (tools, size) => serviceKilled('broker-kill', tools, tools.rig.broker, size),
+  'broker-pause': (tools, size) => servicePaused('broker-pause', tools, tools.rig.broker, size),
+  'connections-close': connectionsClosed,
+  'database-kill': (tools, size) => serviceKilled('database-kill', tools, tools.rig.database, size),
+  'database-pause': (tools, size) => servicePaused('database-pause', tools, tools.rig.database, size),
+  'node-reboot': nodeRebooted,
+  'stranger-umount': strangerUnmounts,
+};
+
+async function killed(
+  kind: HarmKind,
+  tools: HarmTools,
+  programs: readonly Program[],
+  size: HarmSize,
+): Promise<void> {
+  await onProgram(kind, tools, programs, size, async (program) => {
+    tools.keeper.letBe(program);
+    program.signal('SIGKILL');
+    await program.stop();
+    await lasting(tools, size.howLong * 4_000);
+    await tools.keeper.bringUp(program);
+  });
+}
+
+async function stopped(
+  kind: HarmKind,
+  tools: HarmTools,
+  programs: readonly Program[],
+  size: HarmSize,
+): Promise<void> {
+  await onProgram(kind, tools, programs, size, async (program) => {
+    tools.keeper.letBe(program);
+    await program.stop();
+    await lasting(tools, size.howLong * 2_000);
+    await tools.keeper.bringUp(program);
+  });
+}
+
+/** Longer than a lease: others take over, and the paused one goes on with what it believes. */
+async function paused(
+  kind: HarmKind,
+  tools: HarmTools,
+  programs: readonly Program[],
+  size: HarmSize,
+): Promise<void> {
+  await onProgram(kind, tools, programs, size, async (program) => {
+    tools.keeper.letBe(program);
+    program.signal('SIGSTOP');
+    try {
+      // Mostly little more than a lease; now and then longer than a request may take.
+      await lasting(tools, tools.leaseMs + 500 + size.howLong ** 3 * 20_000);
+    } finally {
+      program.signal('SIGCONT');
+    }
+    await tools.keeper.awaitContinued(program);
+  });
+}
+
+async function onProgram(
+  kind: HarmKind,
+  tools: HarmTools,
+  programs: readonly Program[],
+  { which }: HarmSize,
+  work: (program: Program) => Promise<void>,
+): Promise<void> {
+  const program = freeOne(tools, programs, which);
+  if (program === undefined) return;
+  await doing(tools, program, async () => {
+    const { keeper, harms } = tools;
+    const harm = harms.begin(kind, keeper.nameOf(program), keeper.placeOf(program));
+    await work(program);
+    harms.end(harm);
+  });
+}
+
+async function serviceKilled(
+  kind: HarmKind,
+  tools: HarmTools,
+  service: Service,
+  { howLong }: HarmSize,
+): Promise<void> {
+  await onService(kind, tools, service, async () => {
+    await service.kill();
+    await lasting(tools, howLong * 5_000);
+    await service.start();
+    await everybodyReady(tools);
+  });
+}
+
+async function servicePaused(
+  kind: HarmKind,
+  tools: HarmTools,
+  service: Service,
+  { howLong }: HarmSize,
+): Promise<void> {
+  await onService(kind, tools, service, async () => {
+    service.pause();
+    try {
+      await lasting(tools, 1_000 + howLong * 11_000);
+    } finally {
+      service.resume();
+    }
+    await everybodyReady(tools);
+  });
+}
+
+async function connectionsClosed(tools: HarmTools): Promise<void> {
+  await onService('connections-close', tools, tools.rig.broker, async () => {
+    await tools.rig.broker.closeConnections('chaos');
+    await everybodyReady(tools);
+  });
+}
+
+async function onService(
+  kind: HarmKind,
+  tools: HarmTools,
+  service: Service,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (tools.busy.has(service)) return;
+  await doing(tools, service, async () => {
+    const harm = tools.harms.begin(kind, service.title, EVERYWHERE);
+    await work();
+    tools.harms.end(harm);
+  });
+}
+
+async function fuseKilled(tools: HarmTools, { which }: HarmSize): Promise<void> {
+  const daemon = freeOne(tools, allDaemons(tools), which);
+  if (daemon === undefined) return;
+  const harm = beginDaemonHarm('fuse-kill', tools, daemon);
+  if (signalDaemon(daemon, 'SIGKILL')) harm.breaks = 'surely';
+  await Promise.resolve();
+  tools.harms.end(harm);
+}
+
+/** A daemon that hangs for a while: the mount hangs with it. */
+async function fusePaused(tools: HarmTools, { which, howLong }: HarmSize): Promise<void> {
+  const daemon = freeOne(tools, allDaemons(tools), which);
+  if (daemon === undefined) return;
+  const resume = (): boolean => signalDaemon(daemon, 'SIGCONT');
+  // Nobody else would continue it where this process ends early.
+  process.once('exit', resume);
+  await doing(tools, daemon.pid, async () => {
+    const harm = beginDaemonHarm('fuse-pause', tools, daemon);
+    signalDaemon(daemon, 'SIGSTOP');
+    try {
+      await lasting(tools, 1_000 + howLong * 14_000);
+    } finally {
+      resume();
+      process.off('exit', resume);
+    }
+    tools.harms.end(harm);
+  });
+}
+
+/**
+ * What a reboot leaves: no server, no daemons, no mounts, no run directory (which lies in memory), and the mountpoints
+ * on disk. The kernel's boot id stays, as far as one machine can go.
+ */
+async function nodeRebooted(tools: HarmTools, { which }: HarmSize): Promise<void> {
+  const node = freeOne(tools, tools.fleet.nodes, which);
+  if (node === undefined) return;
+  await doing(tools, node, async () => {
+    tools.keeper.letBe(node);
+    const place = { host: node.host, targetId: null };
+    const harm = tools.harms.begin('node-reboot', tools.keeper.nameOf(node), place, 'maybe');
+    node.signal('SIGKILL');
+    await node.stop();
+    for (const daemon of daemonsOf(node)) signalDaemon(daemon, 'SIGKILL');
+    for (const path of mountpointsOf(node)) await command('umount', ['-l', path]);
+    endProcessesOf(node);
+    harm.breaks = 'surely';
+    await rm(node.runDirectory, { recursive: true, force: true });
+    await tools.keeper.bringUp(node);
+    tools.harms.end(harm);
+  });
+}
+
+/** Supervisors, and what a server that was killed had been starting; never those who only look into the mounts. */
+function endProcessesOf(node: NodeProcess): void {
+  for (const { pid, command: text } of processesNaming(dirname(node.base))) {
+    if (!/^\/bin\/(cat|dd) /.test(text) && processState(pid) !== undefined) process.kill(pid, 'SIGKILL');
+  }
+}
+
+async function strangerUnmounts(tools: HarmTools, { which }: HarmSize): Promise<void> {
+  const daemon = freeOne(tools, allDaemons(tools), which);
+  if (daemon === undefined) return;
+  const { node, targetId } = daemon;
+  await doing(tools, daemon.pid, async () => {
+    const harm = tools.harms.begin('stranger-umount', nameOf(tools, daemon), placeOf(daemon), 'maybe');
+    for (let attempt = 0; attempt < 5 && !tools.ending.aborted; attempt += 1) {
+      if (await command('umount', [`${node.base}/${targetId}`])) {
+        harm.breaks = 'surely';
+        break;
+      }
+      await sleep(100);
+    }
+    tools.harms.end(harm);
+  });
+}
+
+function beginDaemonHarm(kind: HarmKind, tools: HarmTools, daemon: Daemon): Harm {
+  return tools.harms.begin(kind, nameOf(tools, daemon), placeOf(daemon), 'maybe');
+}
+
+function nameOf({ keeper }: HarmTools, { pid, node, targetId }: Daemon): string {
+  return `${targetId} on ${keeper.nameOf(node)} (pid ${pid})`;
+}
+
+function placeOf({ node, targetId }: Daemon): { host: string; targetId: string } {
+  return { host: node.host, targetId };
+}
+
+function allDaemons({ fleet, busy }: HarmTools): Daemon[] {
+  return fleet.nodes
+    .filter((node) => !busy.has(node))
+    .flatMap((node) => daemonsOf(node))
+    .filter(({ pid }) => !busy.has(pid));
+}
+
+function mountpointsOf(node: NodeProcess): string[] {
+  return mountsBelow(node.base)
+    .map((line) => line.split(' ')[4])
+    .reverse();
+}
+
+function freeOne<T>({ busy }: HarmTools, all: readonly T[], which: number): T | undefined {
+  const free = all.filter((one) => !busy.has(one));
+  return free[Math.floor(which * free.length)];
+}
+
+async function doing(tools: HarmTools, victim: unknown, work: () => Promise<void>): Promise<void> {
+  tools.busy.add(victim);
+  try {
+    await work();
+  } finally {
+    tools.busy.delete(victim);
+  }
+}
+
+async function lasting({ ending }: HarmTools, milliseconds: number): Promise<void> {
+  await sleep(milliseconds, undefined, { signal: ending }).catch(() => undefined);
+}
+
+async function everybodyReady({ fleet, keeper, busy }: HarmTools): Promise<void> {
+  const programs = [...fleet.clients, ...fleet.nodes].filter((program) => !busy.has(program));
+  await Promise.all(programs.map((program) => keeper.awaitReady(program)));
+}
+
+/** Whether a command succeeded, in its time. */
+async function command(name: string, args: readonly string[]): Promise<boolean> {
+  try {
+    await runCommand(name, args, { timeoutMs: COMMAND_MS });
+    return true;
+  } catch {
+    return false;
+  }
+}

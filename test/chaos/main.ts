@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { HARM_KINDS, type HarmKind } from './harm-log';
+import { isGood, tableOf } from './report';
+import { runChaos } from './run-chaos';
+
+const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--harms KIND,…] [--verbose]
+kinds of harm: ${HARM_KINDS.join(', ')}`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '2' },
+      seed: { type: 'string', default: String(Date.now() % 100_000) },
+      clients: { type: 'string', default: '2' },
+      nodes: { type: 'string', default: '2' },
+      pool: { type: 'string', default: '8' },
+      harms: { type: 'string', default: HARM_KINDS.join(',') },
+      verbose: { type: 'boolean', default: false },
+    },
+  });
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => interruption.abort(new Error(`ended by ${signal}`)));
+  }
+  const seed = number('seed', values.seed);
+  say(`chaos with --seed ${seed}`);
+  const result = await runChaos({
+    seed,
+    minutes: number('minutes', values.minutes),
+    clients: number('clients', values.clients),
+    nodes: number('nodes', values.nodes),
+    pool: number('pool', values.pool),
+    harms: values.harms.split(',').map(harmKind),
+    verbose: values.verbose,
+    say,
+    interrupted: interruption.signal,
+  });
+  const verdict = isGood(result) ? 'no lies, no leaks, no open operations' : 'FAILED';
+  say(`\n${tableOf(result)}\n\n${verdict}`);
+  process.exitCode = isGood(result) ? 0 : 1;
+}
+
+function number(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} wants a number; usage: ${USAGE}`);
+  return value;
+}
+
+function harmKind(text: string): HarmKind {
+  const kind = HARM_KINDS.find((known) => known === text);
+  if (kind === undefined) throw new Error(`--harms does not know '${text}'; usage: ${USAGE}`);
+  return kind;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`Chaos did not finish: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});
