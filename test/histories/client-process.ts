@@ -84,7 +84,9 @@ export class ClientProcess {
     const decisions = new DecisionService(locks, new CommandFactory(SETTINGS), leftovers, SETTINGS);
     const { views } = this;
     const driver = new TargetDriver(ledger, locks, views, decisions, settlements, nodes, SETTINGS);
-    const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver);
+    const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver, {
+      whileHeld: (work) => work(),
+    });
     this.mounts = new MountsService(coordinator, views, this.#held(), SETTINGS);
     const facts = this.#facts();
     const looks = new NodeLooksService(nodes, views);

@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { FlockAdapter } from '../locks/flock.adapter';
+import { HOST_LOCK } from '../locks/host-lock.interface';
 import { LockService } from '../locks/lock.service';
 import { NodesModule } from '../nodes/nodes.module';
 import { CommandFactory } from './command.factory';
@@ -19,6 +21,7 @@ import { TargetDriver } from './target-driver.service';
     IntakeService,
     LeftoverOperations,
     LockService,
+    { provide: HOST_LOCK, useClass: FlockAdapter },
     MountsService,
     SettlementService,
     TargetCoordinator,

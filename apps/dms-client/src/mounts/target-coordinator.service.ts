@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { keyText, type TargetKey } from '../ledger/target-key';
+import { HOST_LOCK, type HostLock } from '../locks/host-lock.interface';
 import { IntakeService } from './intake.service';
 import { TargetDriver } from './target-driver.service';
 import { jobOf, type WaitingRequest } from './waiting-request';
@@ -27,11 +28,13 @@ interface TargetWork {
  */
 @Injectable()
 export class TargetCoordinator {
+  readonly #log = new Logger(TargetCoordinator.name);
   readonly #work = new Map<string, TargetWork>();
 
   constructor(
     private readonly intake: IntakeService,
     private readonly driver: TargetDriver,
+    @Inject(HOST_LOCK) private readonly hostLock: HostLock,
   ) {}
 
   /** Takes a request; its `answer` or `fail` is called later. */
@@ -83,7 +86,7 @@ export class TargetCoordinator {
   /** Never rejects: an error is the answer of the requests. */
   async #takeBatch(work: TargetWork, batch: readonly WaitingRequest[]): Promise<void> {
     try {
-      const results = await this.intake.take(work.key, batch);
+      const results = await this.hostLock.whileHeld(() => this.intake.take(work.key, batch));
       for (const [request, result] of results) {
         if (result.kind === 'waits') request.taken();
         if (result.kind === 'answer') request.answer(result.response, result.decidedAt);
@@ -100,15 +103,24 @@ export class TargetCoordinator {
   async #drive(work: TargetWork, suspicious = false): Promise<boolean> {
     if (work.driving) return true;
     work.driving = true;
-    let atRest = await this.driver.drive(work.key, work.waiting, suspicious);
+    let atRest = await this.#driveOnce(work, suspicious);
     while (stillWaiting(work)) {
       // What could not be settled just now is not tried again at once.
       if (!atRest) await sleep(RETRY_MS);
-      atRest = await this.driver.drive(work.key, work.waiting);
+      atRest = await this.#driveOnce(work, false);
     }
     work.driving = false;
     this.#forgetIfIdle(work);
     return atRest;
+  }
+
+  async #driveOnce(work: TargetWork, suspicious: boolean): Promise<boolean> {
+    try {
+      return await this.hostLock.whileHeld(() => this.driver.drive(work.key, work.waiting, suspicious));
+    } catch (error) {
+      this.#log.warn({ msg: 'A target cannot be worked on yet', ...work.key, err: error });
+      return false;
+    }
   }
 
   #forgetIfIdle(work: TargetWork): void {

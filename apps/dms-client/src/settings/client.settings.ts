@@ -53,6 +53,20 @@ export const CLIENT_SETTINGS = {
     default: '300',
     parse: asSeconds(0.1, 86_400),
   },
+  hostLock: {
+    env: 'DMS_HOST_LOCK',
+    file: 'host_lock',
+    help: 'Hold the lock file of the Python system, too: for hosts where its clients still run. It is one for all targets.',
+    default: 'false',
+    parse: asBoolean,
+  },
+  lockDir: {
+    env: 'DMS_LOCK_DIR',
+    file: 'lock_dir',
+    help: 'Directory of that lock file, dms_mount_unmount.lock.',
+    default: '/var/lock/trilio-dms',
+    parse: asDirectory,
+  },
   leaseMs: {
     env: 'DMS_LEASE',
     file: 'lease',
