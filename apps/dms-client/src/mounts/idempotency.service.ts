@@ -71,17 +71,17 @@ export class IdempotencyService {
 }
 
 /**
- * The first request was begun and ended in a way that trying again would not change. A mount whose success was found
- * out after its answer was lost is carried out again: it joins what stands.
+ * The first request was begun and ended in a way that trying again would not change. What succeeded, but was found out
+ * only after its answer was lost, is carried out again: a mount joins what stands, an unmount finds nothing to end.
  */
 function isFinal(
   action: TargetAction,
   { status, errorCode, bindingState, responseData }: KeyedOperation,
 ): boolean {
   if (status === null) return false;
-  const answerLost = responseData === null && bindingState === 'held';
-  if (action === 'mount' && status === 'success' && (bindingState === 'claimed' || answerLost)) return false;
-  return errorCode === null || status === 'success' || ERROR_CODES[errorCode].exit !== TEMPORARY;
+  if (status === 'error') return errorCode === null || ERROR_CODES[errorCode].exit !== TEMPORARY;
+  if (action === 'unmount') return responseData !== null;
+  return bindingState !== 'claimed' && !(bindingState === 'held' && responseData === null);
 }
 
 function replay(action: TargetAction, known: KeyedOperation): TargetResponse {
