@@ -55,6 +55,7 @@ export const FEATURES = {
       'gcc',
       'libc6-dev',
     ],
+    check: whyNfsIsNotUsable,
     units: [
       'nfs-ganesha.service',
       'nfs-ganesha-lock.service',
@@ -217,6 +218,16 @@ function whyFuseIsNotUsable() {
       '): the right to use it is missing; in a container it comes with --device /dev/fuse --cap-add SYS_ADMIN.'
     );
   }
+}
+
+function whyNfsIsNotUsable() {
+  if (!isRoot()) return 'Mounting needs root: start this again as root (for example with sudo).';
+  // Guests are processes that are traced by another one.
+  const scope = '/proc/sys/kernel/yama/ptrace_scope';
+  if (fs.existsSync(scope) && fs.readFileSync(scope, 'utf8').trim() === '3') {
+    return 'Guests with an NFS client need ptrace, which this machine forbids (' + scope + ' is 3).';
+  }
+  return null;
 }
 
 function whyNothingCanBeInstalled(missing) {

@@ -5,11 +5,33 @@ interface Unavailable {
   readonly reason: string;
 }
 
+/** The package group that only tests of NFS need; the rig is made of the others. */
+const NFS = 'nfs';
+
+/** What the rig needs and this machine cannot have. */
+export function missingForRig(): Unavailable[] {
+  return unavailable().filter(({ feature }) => feature !== NFS);
+}
+
 /** Tests on the private services; where one of them cannot be had on this machine they are skipped and say why. */
 export function describeOnRig(name: string, tests: (rig: RigAddresses) => void): void {
-  const unavailable = JSON.parse(process.env.DMS_TEST_UNAVAILABLE ?? '[]') as Unavailable[];
   const text = process.env.DMS_TEST_RIG;
   if (text !== undefined) return describe(name, () => tests(JSON.parse(text) as RigAddresses));
-  const reasons = unavailable.map(({ reason }) => reason).join('; ');
+  skip(name, missingForRig());
+}
+
+/** Tests on the private services and on nodes with an NFS client; see test/fleet/nfs-fleet.ts. */
+export function describeOnNfsRig(name: string, tests: (rig: RigAddresses) => void): void {
+  const missing = unavailable().filter(({ feature }) => feature === NFS);
+  if (missing.length > 0) return skip(name, [...missingForRig(), ...missing]);
+  describeOnRig(name, tests);
+}
+
+function skip(name: string, missing: readonly Unavailable[]): void {
+  const reasons = missing.map(({ reason }) => reason).join('; ');
   describe.skip(name, () => it(`needs services that cannot be had here: ${reasons}`, () => undefined));
+}
+
+function unavailable(): Unavailable[] {
+  return JSON.parse(process.env.DMS_TEST_UNAVAILABLE ?? '[]') as Unavailable[];
 }

@@ -1,7 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Child, cleanEnvironment, freePort, waitFor } from '../rig';
+import { Child, freePort, waitFor } from '../rig';
 import { PROGRAMS } from './programs';
+import { serverEnvironment } from './server-environment';
 
 export interface NodeProcessOptions {
   /** DMS_NODE_ID. */
@@ -72,20 +73,13 @@ export class NodeProcess {
       args: [PROGRAMS.server],
       directory: options.directory,
       logFile: this.logFile,
-      environment: {
-        ...cleanEnvironment({ HOME: options.directory }),
-        DMS_CONFIG_FILE: join(options.directory, 'server.conf'),
-        DMS_RABBITMQ_URL: options.brokerUrl,
-        DMS_NODE_ID: this.host,
-        DMS_MOUNT_BASE: this.base,
-        DMS_RUN_DIR: this.runDirectory,
-        DMS_PID_DIR: this.pidDirectory,
-        DMS_HEALTH_PORT: String(this.#healthPort),
-        DMS_LOG_LEVEL: 'DEBUG',
-        DMS_MOUNTPOINT_GRACE: '1',
-        ...(options.authUrl === undefined ? {} : { DMS_AUTH_URL: options.authUrl }),
-        ...options.settings,
-      },
+      environment: serverEnvironment({
+        ...options,
+        base: this.base,
+        runDirectory: this.runDirectory,
+        pidDirectory: this.pidDirectory,
+        healthPort: this.#healthPort,
+      }),
     });
   }
 

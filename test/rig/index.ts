@@ -1,5 +1,7 @@
 export { type QueueState, RabbitMq, type RabbitMqOptions, type RabbitMqTls } from './broker/rabbitmq';
 export { MariaDb, type MariaDbOptions } from './database/mariadb';
+export { Ganesha } from './nfs/ganesha';
+export { type NfsExport } from './nfs/ganesha-configuration';
 export { type CloudUser, PROJECTS, USERS, type UserName } from './openstack/accounts';
 export { Barbican, type BarbicanOptions } from './openstack/barbican';
 export { Cloud, type CloudOptions } from './openstack/cloud';
@@ -23,4 +25,7 @@ export { guardian, OWNER_VARIABLE } from './support/guardian';
 export { freePort } from './support/ports';
 export { processesWithVariable, processState } from './support/processes';
 export { Service } from './support/service';
+export { missingForSystemd, Systemd } from './systemd/systemd';
+export { Guest, type GuestOptions, type GuestResult } from './uml/guest';
+export { HOST_ADDRESS } from './uml/guest-script';
 export { waitFor, type WaitOptions, within } from './support/wait';
