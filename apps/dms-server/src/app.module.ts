@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CommandsModule } from './commands/commands.module';
+import { ControlModule } from './control/control.module';
 import { HealthModule } from './health/health.module';
 import { InventoryModule } from './inventory/inventory.module';
 import { MountsModule } from './mounts/mounts.module';
@@ -17,6 +18,7 @@ export class AppModule {
         CommandsModule,
         MountsModule,
         InventoryModule,
+        ControlModule,
         HealthModule,
         WatchModule,
       ],

@@ -3,16 +3,24 @@ import { PinoLogger, programVersion, SettingsError } from '@app/platform';
 import { startServer } from './server';
 import { loadServerSettings } from './settings/server.settings';
 
-const HELP = `Usage: dms-server [--help | --version]
+const HELP = `Usage: dms-server [processes | check] [--help | --version]
 
 Mounts and unmounts backup targets on this node, by commands from the message broker.
 Settings come from the environment (DMS_RABBITMQ_URL, DMS_NODE_ID, DMS_MOUNT_BASE, ...)
 and from /etc/trilio-dms/server.conf.
+
+  processes   show and end the FUSE processes of this node
+  check       look whether this node and its configuration are fit
 `;
 const WRONG_USE = 2;
 
 /** Runs until a signal or a failure, and gives the exit status. */
 async function run(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === 'processes' || command === 'check') {
+    const { runCommand } = await import('./cli/program.js');
+    return await runCommand(command, rest);
+  }
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(HELP);
     return 0;

@@ -1,39 +1,94 @@
-import { DmsError, type NodeCommand, parseCommand } from '@app/contracts';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  DmsError,
+  type EnvelopeDto,
+  type NodeCommand,
+  openToken,
+  parseCommand,
+  SealedTokenError,
+} from '@app/contracts';
+import { type ConsumeMessage } from 'amqplib';
+import { FenceService } from '../fence/fence.service';
+import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { CommandSignatures } from './command-signatures';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Stands for a token that was sealed for an earlier memory of this node: the fence refuses its command unread. */
+const UNOPENED = 'unopened';
 
 /** A message as it was understood; `extended` says whether its sender knows more than the three keys of a reply. */
 export type DecodedMessage =
   | { readonly kind: 'command'; readonly command: NodeCommand; readonly extended: boolean }
   | { readonly kind: 'refused'; readonly error: DmsError; readonly extended: boolean };
 
-/**
- * The body of a message as a command for this node. It never throws: whatever was sent gets an answer.
- *
- * @param node the name of this node
- */
-export function decodeMessage(content: Buffer, node: string): DecodedMessage {
-  if (content.length > MAX_BODY_BYTES) {
-    const error = new DmsError('TOO_LARGE', `body: must have at most ${MAX_BODY_BYTES} bytes`);
-    return { kind: 'refused', error, extended: false };
+/** Makes commands of messages: whose they are, what they say, and the one place where a sealed token is opened. */
+@Injectable()
+export class CommandDecoder {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Pick<ServerSettings, 'nodeId'>,
+    @Inject(NODE_KEYS) private readonly keys: Pick<NodeKeys, 'encryption'>,
+    @Inject(FenceService) private readonly fences: Pick<FenceService, 'incarnation'>,
+    private readonly signatures: CommandSignatures,
+  ) {}
+
+  /** The body of a message as a command for this node. It never rejects: whatever was sent gets an answer. */
+  async decode(message: ConsumeMessage): Promise<DecodedMessage> {
+    if (message.content.length > MAX_BODY_BYTES) {
+      const error = new DmsError('TOO_LARGE', `body: must have at most ${MAX_BODY_BYTES} bytes`);
+      return { kind: 'refused', error, extended: false };
+    }
+    let body: unknown;
+    try {
+      body = JSON.parse(message.content.toString('utf8'));
+    } catch {
+      const error = new DmsError('VALIDATION_FAILED', 'Invalid JSON format in request');
+      return { kind: 'refused', error, extended: false };
+    }
+    const extended = envelopeIn(body) !== null;
+    try {
+      const refusal = await this.signatures.refusalOf(message);
+      if (refusal !== null) throw refusal;
+      const command = parseCommand(await this.#withToken(body), this.settings.nodeId);
+      const unfenced = command.envelope === null ? this.signatures.refusalWithoutEpoch() : null;
+      if (unfenced !== null) throw unfenced;
+      return { kind: 'command', command, extended };
+    } catch (error) {
+      return { kind: 'refused', error: DmsError.from(error), extended };
+    }
   }
-  let body: unknown;
-  try {
-    body = JSON.parse(content.toString('utf8'));
-  } catch {
-    const error = new DmsError('VALIDATION_FAILED', 'Invalid JSON format in request');
-    return { kind: 'refused', error, extended: false };
-  }
-  const extended = hasEnvelope(body);
-  try {
-    return { kind: 'command', command: parseCommand(body, node), extended };
-  } catch (error) {
-    return { kind: 'refused', error: DmsError.from(error), extended };
+
+  /** @throws DmsError FORBIDDEN if it holds a token that was sealed for another command */
+  async #withToken(body: unknown): Promise<unknown> {
+    const envelope = envelopeIn(body);
+    if (typeof envelope?.sealed_token !== 'string') return body;
+    const { action, backup_target } = body as { action?: unknown; backup_target?: Record<string, unknown> };
+    const binding = {
+      node: this.settings.nodeId,
+      incarnation: envelope.incarnation ?? null,
+      epoch: Number(envelope.epoch),
+      operationId: String(envelope.operation_id),
+      action: String(action),
+      targetId: String(backup_target?.id),
+      secretRef: (backup_target?.secret_ref as string | null | undefined) ?? null,
+    };
+    const open = async (sealed: string): Promise<string> => {
+      // Keys end with the memory that they belong to.
+      if (binding.incarnation !== this.fences.incarnation) return UNOPENED;
+      return (await openToken(sealed, this.keys.encryption, binding)).reveal();
+    };
+    try {
+      return { ...(body as object), keystone_token: await open(envelope.sealed_token) };
+    } catch (error) {
+      if (!(error instanceof SealedTokenError)) throw error;
+      throw new DmsError('FORBIDDEN', `dms.sealed_token: ${error.message}`);
+    }
   }
 }
 
-function hasEnvelope(body: unknown): boolean {
-  if (typeof body !== 'object' || body === null) return false;
+function envelopeIn(body: unknown): Partial<EnvelopeDto> | null {
+  if (typeof body !== 'object' || body === null) return null;
   const { dms } = body as { dms?: unknown };
-  return dms !== undefined && dms !== null;
+  if (dms === undefined || dms === null) return null;
+  return typeof dms === 'object' ? dms : {};
 }

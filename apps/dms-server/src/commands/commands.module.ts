@@ -1,12 +1,15 @@
 import { Module } from '@nestjs/common';
 import { FenceModule } from '../fence/fence.module';
 import { HelloModule } from '../hello/hello.module';
+import { KeysModule } from '../keys/keys.module';
 import { brokerProvider } from './broker.provider';
+import { CommandDecoder } from './command.decoder';
+import { CommandSignatures } from './command-signatures';
 import { NodeCommandServer } from './node-command.server';
 
 @Module({
-  imports: [FenceModule, HelloModule],
-  providers: [brokerProvider, NodeCommandServer],
+  imports: [FenceModule, HelloModule, KeysModule],
+  providers: [brokerProvider, CommandSignatures, CommandDecoder, NodeCommandServer],
   exports: [NodeCommandServer],
 })
 export class CommandsModule {}

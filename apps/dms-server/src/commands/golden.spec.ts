@@ -5,13 +5,18 @@ import { programVersion } from '@app/platform';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { Announcements } from '../hello/announcements.service';
 import { HelloService } from '../hello/hello.service';
+import { decoderOf, goldenKeys, messageOf } from '../testing/test-decoder';
 import { BOOT, TestNode } from '../testing/test-node';
-import { decodeMessage } from './command.decoder';
+import { type CommandDecoder } from './command.decoder';
 import { refusal } from './command-result';
 import { encodeReply } from './reply.encoder';
 
 const GOLDEN = join(__dirname, '../../../../libs/contracts/golden');
-const ANSWERER = { node: 'compute-01', incarnation: '0b54ae6b-91b5-4c3c-a3f1-24f4a8a0c9d5' };
+const ANSWERER = {
+  node: 'compute-01',
+  incarnation: '0b54ae6b-91b5-4c3c-a3f1-24f4a8a0c9d5',
+  bootId: '11111111-1111-4111-8111-111111111111',
+};
 
 /** A golden body, in one line as it goes over the wire. */
 function golden(name: string): string {
@@ -21,6 +26,13 @@ function golden(name: string): string {
 /** The wire as docs/WIRE.md and the files in libs/contracts/golden have it; dms-client is held to the same files. */
 describe('golden messages', () => {
   let node: TestNode;
+  let keys: Awaited<ReturnType<typeof goldenKeys>>;
+  let decoder: CommandDecoder;
+
+  beforeAll(async () => {
+    keys = await goldenKeys();
+    decoder = decoderOf({ ...ANSWERER, keys });
+  });
 
   beforeEach(() => {
     const env = { DMS_NODE_ID: ANSWERER.node, DMS_MOUNT_BASE: '/var/lib/trilio/triliovault-mounts' };
@@ -33,7 +45,7 @@ describe('golden messages', () => {
 
   /** What the server answers to a body, byte for byte. */
   const answer = async (text: string): Promise<string> => {
-    const decoded = decodeMessage(Buffer.from(text), ANSWERER.node);
+    const decoded = await decoder.decode(messageOf(text));
     const result =
       decoded.kind === 'refused'
         ? refusal(decoded.error)
@@ -61,9 +73,34 @@ describe('golden messages', () => {
     });
   });
 
+  it('bear a token that only this node can open', async () => {
+    const decoded = await decoder.decode(messageOf(golden('sealed-mount-command')));
+    if (decoded.kind !== 'command' || !('request' in decoded.command)) throw new Error('It is no mount');
+    expect(decoded.command.request.keystone_token?.reveal()).toBe('a-keystone-token');
+    const plain = JSON.parse(golden('mount-command')) as Record<string, unknown>;
+    expect(JSON.parse(golden('sealed-mount-command'))).toMatchObject({ ...plain, keystone_token: null });
+  });
+
+  it('bear a signature that shows whose they are', async () => {
+    const { properties, content } = JSON.parse(golden('signed-command')) as {
+      properties: { reply_to: string; correlation_id: string; headers: Record<string, string> };
+      content: string;
+    };
+    const strict = decoderOf({ ...ANSWERER, keys, clientKeys: [keys.client.publicKey], requireSigned: true });
+    // The broker puts an address in the place of the name under which a direct reply is asked for.
+    const replyTo = `${properties.reply_to}.g1h2AA5yZXBseUA`;
+    const { correlation_id: correlationId, headers } = properties;
+    const signed = messageOf(content, { replyTo, correlationId, headers });
+    expect(await strict.decode(signed)).toMatchObject({ kind: 'command', command: { action: 'fence' } });
+    const moved = messageOf(content, { replyTo, correlationId: 'another', headers });
+    expect(await strict.decode(moved)).toMatchObject({ kind: 'refused', error: { code: 'FORBIDDEN' } });
+  });
+
   it('say hello', async () => {
     const memory = new FileFenceMemory(node.runDir, BOOT);
-    const hello = await new HelloService(node.settings, memory, node.kernel, new Announcements()).hello();
+    const announcements = new Announcements(keys);
+    const service = new HelloService(node.settings, memory, node.kernel, announcements, keys);
+    const hello = await service.hello();
     const expected = JSON.parse(golden('hello')) as Record<string, unknown>;
     expect(JSON.stringify(hello)).toBe(JSON.stringify({ ...expected, version: programVersion() }));
     expect(asHello(expected)).toEqual(expected);

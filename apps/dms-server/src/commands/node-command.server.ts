@@ -10,7 +10,7 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { BROKER_FACTORY, type BrokerFactory } from './broker.provider';
 import { CommandConsumer, type Delivery } from './command-consumer';
 import { CommandContext } from './command.context';
-import { decodeMessage } from './command.decoder';
+import { CommandDecoder, type DecodedMessage } from './command.decoder';
 import { type CommandResult, failure, refusal } from './command-result';
 import { callerWaits } from './legacy-caller.check';
 import { encodeReply } from './reply.encoder';
@@ -37,6 +37,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   protected override readonly logger = new Logger(NodeCommandServer.name);
   readonly #inFlight = new Set<Promise<void>>();
   readonly #consumer: CommandConsumer;
+  #lastDecoded: Promise<unknown> = Promise.resolve();
   #onFailure: (error: Error) => void = () => undefined;
 
   constructor(
@@ -44,6 +45,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     @Inject(BROKER_FACTORY) connect: BrokerFactory,
     private readonly hello: HelloService,
     private readonly fences: FenceService,
+    private readonly decoder: CommandDecoder,
   ) {
     super();
     this.#consumer = new CommandConsumer({
@@ -102,18 +104,25 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
 
   async #answer(delivery: Delivery): Promise<void> {
     const begun = performance.now();
-    const decoded = decodeMessage(delivery.message.content, this.settings.nodeId);
+    const decoded = await this.#decode(delivery);
     let result: CommandResult;
     if (decoded.kind === 'refused') {
       result = refusal(decoded.error);
       if (decoded.error.cause !== undefined)
         this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
     } else {
-      result = await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery));
+      result = await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, begun));
     }
     this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
     this.#reply(delivery, result, decoded.extended);
     delivery.channel.ack(delivery.message);
+  }
+
+  /** One after the other: the fence takes commands in the order in which they came. */
+  #decode({ message }: Delivery): Promise<DecodedMessage> {
+    const decoded = this.#lastDecoded.then(() => this.decoder.decode(message));
+    this.#lastDecoded = decoded.catch(() => undefined);
+    return decoded;
   }
 
   async #handle(command: NodeCommand, context: CommandContext): Promise<CommandResult> {
@@ -128,9 +137,11 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     }
   }
 
-  #contextOf(command: NodeCommand, { message, connection }: Delivery): CommandContext {
+  /** @param received when the command was, by the monotonic clock */
+  #contextOf(command: NodeCommand, { message, connection }: Delivery, received: number): CommandContext {
     const { expiration, replyTo } = message.properties as { expiration?: unknown; replyTo?: unknown };
-    const deadline = deadlineIn(command.envelope?.deadline_ms ?? DEFAULT_DEADLINE_MS);
+    const waited = performance.now() - received;
+    const deadline = deadlineIn((command.envelope?.deadline_ms ?? DEFAULT_DEADLINE_MS) - waited);
     const dated = command.envelope !== null || (expiration !== undefined && expiration !== '');
     if (typeof replyTo !== 'string' || dated) {
       return new CommandContext(deadline, () => Promise.resolve(true));
@@ -144,7 +155,8 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
       this.logger.warn('A command named no reply queue: nobody learns how it ended');
       return;
     }
-    const answerer = { node: this.settings.nodeId, incarnation: this.fences.incarnation };
+    const { incarnation, bootId } = this.fences;
+    const answerer = { node: this.settings.nodeId, incarnation, bootId };
     channel.publish('', replyTo, encodeReply(result, extended, answerer), {
       contentType: 'application/json',
       persistent: false,

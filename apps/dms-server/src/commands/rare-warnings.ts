@@ -1,19 +1,24 @@
 import { type Logger } from '@nestjs/common';
 
 const SAME_AGAIN_MS = 30_000;
+/** Sentences that are remembered. */
+const MAX_REMEMBERED = 32;
 
 /** Logs the same sentence at most twice a minute: a broker that is away is tried every second. */
 export class RareWarnings {
-  #text = '';
-  #at = 0;
+  /** When a sentence was logged, the latest last. */
+  readonly #logged = new Map<string, number>();
 
   constructor(private readonly logger: Logger) {}
 
   warn(text: string): void {
     const now = Date.now();
-    if (text === this.#text && now - this.#at < SAME_AGAIN_MS) return;
-    this.#text = text;
-    this.#at = now;
+    const before = this.#logged.get(text);
+    if (before !== undefined && now - before < SAME_AGAIN_MS) return;
+    this.#logged.delete(text);
+    this.#logged.set(text, now);
+    const [oldest] = this.#logged.keys();
+    if (this.#logged.size > MAX_REMEMBERED) this.#logged.delete(oldest);
     this.logger.warn(text);
   }
 }

@@ -5,6 +5,7 @@ import { type CommandResult } from './command-result';
 export interface Answerer {
   readonly node: string;
   readonly incarnation: string;
+  readonly bootId: string;
 }
 
 /**
@@ -27,6 +28,7 @@ function extendedReply(legacy: LegacyReply, result: CommandResult, answerer: Ans
     mount_path: result.mountPath,
     epoch: result.epoch,
     incarnation: answerer.incarnation,
+    boot_id: answerer.bootId,
     node: answerer.node,
     mount: result.mount,
     acted: result.acted,

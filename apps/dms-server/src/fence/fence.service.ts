@@ -24,6 +24,10 @@ export class FenceService {
     return this.memory.incarnation;
   }
 
+  get bootId(): string {
+    return this.memory.bootId;
+  }
+
   recordOf(targetId: string): TargetRecord {
     return this.memory.get(targetId) ?? emptyRecord(targetId);
   }

@@ -1,16 +1,19 @@
-import { Injectable, Logger } from '@nestjs/common';
-import { EVENT_EXPIRATION_MS, EVENTS_EXCHANGE } from '@app/contracts';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { EVENT_EXPIRATION_MS, EVENTS_EXCHANGE, SIGNATURE_HEADER, signMessage } from '@app/contracts';
 import { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { within } from '../commands/within';
+import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 
 const CONFIRM_MS = 5_000;
 
-/** Tells all who listen what this node has to say: hellos and events, to the topic exchange. */
+/** Tells all who listen what this node has to say: hellos and events, to the topic exchange, signed with its key. */
 @Injectable()
 export class Announcements {
   readonly #logger = new Logger(Announcements.name);
   #connection: ChannelModel | null = null;
   #channel: Promise<ConfirmChannel> | null = null;
+
+  constructor(@Inject(NODE_KEYS) private readonly keys: Pick<NodeKeys, 'signing'>) {}
 
   /** From now on announcements go over this connection. */
   begin(connection: ChannelModel): void {
@@ -29,13 +32,20 @@ export class Announcements {
    * @throws Error where there is no connection, or the broker does not confirm in time
    */
   async publish(routingKey: string, body: object): Promise<void> {
+    const content = Buffer.from(JSON.stringify(body));
+    const headers = { [SIGNATURE_HEADER]: await this.#sign(routingKey, content) };
     const channel = await within(this.#open(), CONFIRM_MS, 'a channel for announcements');
     const confirmed = new Promise<void>((resolve, reject) => {
       channel.publish(
         EVENTS_EXCHANGE,
         routingKey,
-        Buffer.from(JSON.stringify(body)),
-        { contentType: 'application/json', persistent: false, expiration: String(EVENT_EXPIRATION_MS) },
+        content,
+        {
+          contentType: 'application/json',
+          persistent: false,
+          expiration: String(EVENT_EXPIRATION_MS),
+          headers,
+        },
         (error: unknown) => {
           if (error === null || error === undefined) resolve();
           else reject(error instanceof Error ? error : new Error('The broker refused an announcement'));
@@ -43,6 +53,11 @@ export class Announcements {
       );
     });
     await within(confirmed, CONFIRM_MS, 'the confirmation of an announcement');
+  }
+
+  #sign(address: string, content: Buffer): Promise<string> {
+    const message = { kind: 'announcement', address, content, replyTo: null, correlationId: null } as const;
+    return signMessage(message, this.keys.signing, EVENT_EXPIRATION_MS);
   }
 
   /** Several that come at once share one channel, also while it is being opened. */

@@ -4,6 +4,7 @@ import { programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
@@ -22,6 +23,7 @@ export class HelloService {
     @Inject(FENCE_MEMORY) private readonly memory: FenceMemory,
     @Inject(MOUNT_TABLE) private readonly mountTable: MountTable,
     private readonly announcements: Announcements,
+    @Inject(NODE_KEYS) private readonly keys: NodeKeys,
   ) {}
 
   /**
@@ -50,7 +52,8 @@ export class HelloService {
       version: this.#version,
       bases: this.settings.mountBases,
       mount_table_version: this.#tableVersion.of(await this.mountTable.read()),
-      public_key: null,
+      public_key: this.keys.encryption.publicKey,
+      signing_key: this.keys.signing.publicKey,
     };
   }
 

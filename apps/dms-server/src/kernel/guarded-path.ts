@@ -28,10 +28,15 @@ export function baseOf(path: string, bases: readonly string[]): string {
  * neither made nor looked at. Nobody but root can then exchange a part of the way for a symbolic link.
  *
  * @param mounts the mount table: a directory in which something is mounted is not looked at
+ * @returns those below the base that it made
  * @throws DmsError VALIDATION_FAILED if a symbolic link, a file or a mount is in the way
  * @throws DmsError MOUNT_FAILED if a directory belongs to others
  */
-export async function prepareWay(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
+export async function prepareWay(
+  path: string,
+  base: string,
+  mounts: readonly MountEntry[],
+): Promise<string[]> {
   await mkdir(base, { recursive: true, mode: DIRECTORY_MODE });
   // The mount table names mountpoints by their real paths: below a symbolic link none would be found there.
   const real = await realpath(base);
@@ -40,6 +45,7 @@ export async function prepareWay(path: string, base: string, mounts: readonly Mo
       `lies below the base ${base}, which is reached by a symbolic link; its real path is ${real}`,
     );
   await checkDirectory(base);
+  const made: string[] = [];
   let directory = base;
   for (const name of relative(base, dirname(path))
     .split('/')
@@ -47,10 +53,20 @@ export async function prepareWay(path: string, base: string, mounts: readonly Mo
     directory = join(directory, name);
     if (mounts.some((mount) => mount.mountPath === directory))
       throw refused(`lies inside the mount ${directory}`);
-    await mkdir(directory, { mode: DIRECTORY_MODE }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
+    if (await makeDirectory(directory)) made.push(directory);
     await checkDirectory(directory);
+  }
+  return made;
+}
+
+/** @returns false if it was there */
+async function makeDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
   }
 }
 

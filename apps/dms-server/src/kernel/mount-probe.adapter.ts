@@ -3,6 +3,12 @@ import { DmsError } from '@app/contracts';
 import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
 import { type MountProbe, type ProbeResult } from './mount-probe.interface';
 
+/** The words with which a mount is looked into. */
+export type ProbeCommand = (mountPath: string) => readonly [string, ...string[]];
+
+const FIRST_ENTRY: ProbeCommand = (mountPath) =>
+  ['find', mountPath, '-mindepth', '1', '-maxdepth', '1', '-print', '-quit']; // prettier-ignore
+
 /** The server said no to root (an NFS export that maps root away): it has answered. */
 const REFUSED = /Permission denied/;
 
@@ -14,12 +20,17 @@ export class MountProbeAdapter implements MountProbe {
 
   constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
 
-  async probe(targetId: string, mountPath: string, deadlineMs: number): Promise<ProbeResult> {
+  async probe(
+    targetId: string,
+    mountPath: string,
+    deadlineMs: number,
+    command = FIRST_ENTRY,
+  ): Promise<ProbeResult> {
     const end = Date.now() + deadlineMs;
     for (let other = this.#running.get(targetId); other; other = this.#running.get(targetId)) {
       await other.catch(() => undefined); // its own caller is told
     }
-    const probe = this.#probeAlone(targetId, mountPath, end - Date.now());
+    const probe = this.#probeAlone(targetId, command(mountPath), end - Date.now());
     this.#running.set(targetId, probe);
     try {
       return await probe;
@@ -28,14 +39,13 @@ export class MountProbeAdapter implements MountProbe {
     }
   }
 
-  async #probeAlone(targetId: string, mountPath: string, deadlineMs: number): Promise<ProbeResult> {
+  async #probeAlone(
+    targetId: string,
+    [program, ...args]: readonly [string, ...string[]],
+    deadlineMs: number,
+  ): Promise<ProbeResult> {
     if (deadlineMs <= 0 || (await this.children.childrenLeft(targetId)) > 0) return { kind: 'silent' };
-    const outcome = await this.children.run({
-      targetId,
-      program: 'find',
-      args: [mountPath, '-mindepth', '1', '-maxdepth', '1', '-print', '-quit'],
-      deadlineMs,
-    });
+    const outcome = await this.children.run({ targetId, program, args, deadlineMs });
     return interpretProbe(outcome);
   }
 }

@@ -14,12 +14,18 @@ export interface MountEntry {
   readonly superOptions: readonly string[];
 }
 
-/** The kernel's mount table: the only witness of what is mounted. Reading it never touches a mount. */
+/**
+ * The kernel's mount table: the only witness of what is mounted. Reading it never touches a mount.
+ *
+ * Placeholders are no mounts: read-only mounts of a directory on itself, which show what would be there without them.
+ */
 export interface MountTable {
   /** All entries, in the kernel's order: of stacked layers the last one is on top. */
   read(): Promise<MountEntry[]>;
   /** The layers exactly at `path` (compared byte for byte), lowest first. */
   layersAt(path: string): Promise<MountEntry[]>;
+  /** True where a placeholder keeps the directory at `path` from being written to, mounted over or not. */
+  hasPlaceholder(path: string): Promise<boolean>;
 }
 
 export const MOUNT_TABLE = Symbol('MountTable');

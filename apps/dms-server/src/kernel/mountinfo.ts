@@ -28,6 +28,13 @@ export function parseLayersAt(text: string, path: string): MountEntry[] {
   return entries;
 }
 
+/** The entry with that id, null where there is none. */
+export function parseEntry(text: string, mntId: number): MountEntry | null {
+  const start = text.startsWith(`${mntId} `) ? 0 : text.indexOf(`\n${mntId} `) + 1;
+  if (start === 0 && !text.startsWith(`${mntId} `)) return null;
+  return parseMountinfoLine(text.slice(start, text.indexOf('\n', start)));
+}
+
 /** One line, or null where it is none. */
 export function parseMountinfoLine(line: string): MountEntry | null {
   // A variable number of optional fields ends in a lone "-"; the type, source and super options follow it.
@@ -52,7 +59,7 @@ export function parseMountinfoLine(line: string): MountEntry | null {
 }
 
 /** The kernel writes a byte that would break the line as a backslash and three octal digits. */
-function unescapeField(field: string): string {
+export function unescapeField(field: string): string {
   if (!field.includes('\\')) return field;
   return field.replace(/\\([0-7]{3})/g, (_match, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

@@ -1,10 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { loadServerSettings } from '../settings/server.settings';
+import { waitUntil } from '../processes/delay';
+import { BareDirectory, MARKER } from './bare-directory';
+import { MadeDirectories } from './made-directories.repository';
 import { MountTableAdapter } from './mount-table.adapter';
 import { MountpointGuardAdapter } from './mountpoint-guard.adapter';
 
@@ -31,16 +34,27 @@ const isRoot = process.getuid?.() === 0;
     await rm(directory, { recursive: true });
   });
 
-  function newGuard(bases: string): MountpointGuardAdapter {
+  function newGuard(bases: string, graceSeconds = '0.1'): MountpointGuardAdapter {
     const settings = loadServerSettings({
       DMS_RABBITMQ_URL: 'amqp://none',
       DMS_RUN_DIR: join(directory, 'run'),
       DMS_MOUNT_BASE: bases,
-      DMS_MOUNTPOINT_GRACE: '0.1',
+      DMS_MOUNTPOINT_GRACE: graceSeconds,
       DMS_CONFIG_FILE: '/none',
     });
-    return new MountpointGuardAdapter(settings, new MountTableAdapter(), new ChildRunnerAdapter(settings));
+    const table = new MountTableAdapter();
+    const bare = new BareDirectory(table, new ChildRunnerAdapter(settings));
+    return new MountpointGuardAdapter(settings, table, bare, new MadeDirectories(settings));
   }
+
+  const vanished = async (of: string): Promise<void> => {
+    const isGone = (): Promise<true | null> =>
+      stat(of).then(
+        () => null,
+        () => true,
+      );
+    expect(await waitUntil(10_000, isGone)).toBe(true);
+  };
 
   const modeOf = async (of: string): Promise<number> => (await stat(of)).mode & 0o7777;
 
@@ -52,7 +66,7 @@ const isRoot = process.getuid?.() === 0;
     await expect(writeFile(join(path, 'file'), '')).rejects.toThrow('EPERM');
     await guard.prepare(path);
     await guard.remove(path);
-    expect(await readdir(join(base, 'a'))).toEqual([]);
+    expect(await readdir(base)).toEqual([]);
     await guard.remove(path);
   });
 
@@ -127,8 +141,83 @@ const isRoot = process.getuid?.() === 0;
     guard.removeLater(path);
     guard.removeLater(other);
     await guard.prepare(other);
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await vanished(join(base, 'a'));
+    expect(await readdir(base)).toEqual(['other']);
+  });
+
+  it('leaves what was there above a mountpoint, and what others need still', async () => {
+    await mkdir(join(base, 'a'), { recursive: true, mode: 0o755 });
+    const deep = [join(base, 'a', 'x', 'y', '1'), join(base, 'a', 'x', 'y', '2')];
+    for (const each of deep) await guard.prepare(each);
+    await guard.remove(deep[0]);
+    expect(await readdir(join(base, 'a', 'x', 'y'))).toEqual(['2']);
+    // An earlier dms-server made them.
+    guard = newGuard(base);
+    expect(guard.made()).toContain(deep[1]);
+    await guard.remove(deep[1]);
     expect(await readdir(join(base, 'a'))).toEqual([]);
-    expect(await readdir(base)).toContain('other');
+    expect(guard.made()).toEqual([]);
+  });
+
+  it('makes many mountpoints on one way while others are removed', async () => {
+    const paths = Array.from({ length: 12 }, (_, index) => join(base, 'way', String(index)));
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(paths.filter((_, index) => index % 2 === 0).map((each) => guard.prepare(each)));
+      await Promise.all(
+        paths.map((each, index) => (index % 2 === 0 ? guard.remove(each) : guard.prepare(each))),
+      );
+      expect(await readdir(join(base, 'way'))).toHaveLength(6);
+      await Promise.all(paths.map((each) => guard.remove(each)));
+      expect(await readdir(base)).toEqual([]);
+    }
+  });
+
+  describe.each([
+    ['ext4 or whatever the temporary directory is on', null],
+    ['tmpfs', 'tmpfs'],
+    ['ramfs, which has no immutable flag', 'ramfs'],
+  ])('on %s', (_name, fstype) => {
+    beforeEach(async () => {
+      await mkdir(base, { mode: 0o755 });
+      if (fstype !== null) execFileSync('mount', ['-t', fstype, 'none', base]);
+      await chmod(base, 0o755);
+    });
+    afterEach(async () => {
+      spawnSync('umount', [path], { stdio: 'ignore' });
+      if (fstype === null) return;
+      await guard.remove(path);
+      execFileSync('umount', ['--recursive', base]);
+    });
+
+    const writers = (): Promise<void>[] => [
+      writeFile(join(path, 'file'), ''),
+      mkdir(join(path, 'directory')),
+      symlink('x', join(path, 'link')),
+    ];
+
+    it('lets nobody write, root included, is mounted over, and is marked after that', async () => {
+      guard = newGuard(base, '30');
+      const table = new MountTableAdapter();
+      await guard.prepare(path);
+      for (const writing of writers()) await expect(writing).rejects.toThrow(/EPERM|EROFS/);
+      expect(await table.layersAt(path)).toEqual([]);
+      expect(await table.hasPlaceholder(path)).toBe(fstype === 'ramfs');
+
+      execFileSync('mount', ['-t', 'tmpfs', 'target', path]);
+      await writeFile(join(path, 'file'), '');
+      expect(await table.layersAt(path)).toHaveLength(1);
+      execFileSync('umount', [path]);
+      for (const writing of writers()) await expect(writing).rejects.toThrow(/EPERM|EROFS/);
+
+      guard.removeLater(path);
+      const marked = await waitUntil(10_000, async () => (await readdir(path)).includes(MARKER) || null);
+      expect(marked).toBe(true);
+      expect(await readFile(join(path, MARKER), 'utf8')).toContain('Nothing is mounted here');
+      await guard.prepare(path);
+      expect(await readdir(path)).toEqual([]);
+      for (const writing of writers()) await expect(writing).rejects.toThrow(/EPERM|EROFS/);
+      await guard.remove(path);
+      expect(await readdir(base)).toEqual([]);
+    });
   });
 });

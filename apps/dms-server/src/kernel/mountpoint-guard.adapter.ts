@@ -1,25 +1,31 @@
-import { chmod, mkdir, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { type ServerSettings, SETTINGS } from '../settings/server.settings';
+import { BareDirectory } from './bare-directory';
 import { baseOf, isEmptyDirectory, prepareWay } from './guarded-path';
-import { MOUNT_TABLE, type MountTable } from './mount-table.interface';
+import { MadeDirectories } from './made-directories.repository';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from './mount-table.interface';
 import { type MountpointGuard } from './mountpoint-guard.interface';
 
-const CHATTR_MS = 5_000;
+/** A directory that is mounted on again at once is not marked first: it is locked all the time. */
+const MARK_MS = 1_000;
+const PERMISSIONS = 0o777;
 
 @Injectable()
 export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy {
   readonly #log = new Logger('Mountpoints');
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, readonly NodeJS.Timeout[]>();
   /** What is under way for a path: nothing else begins for it before that has ended. */
   readonly #underWay = new Map<string, Promise<void>>();
+  #ways: Promise<void> = Promise.resolve();
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
-    @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
+    private readonly bare: BareDirectory,
+    private readonly directories: MadeDirectories,
   ) {}
 
   prepare(path: string): Promise<void> {
@@ -34,10 +40,18 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
 
   removeLater(path: string): void {
     this.#cancel(path);
-    const timer = setTimeout(() => {
-      this.remove(path).catch((error: unknown) => this.#log.error(error));
-    }, this.settings.mountpointGraceMs);
-    this.#timers.set(path, timer.unref());
+    const later = (delayMs: number, work: () => Promise<void>): NodeJS.Timeout =>
+      setTimeout(() => {
+        this.#oneAtATime(path, work).catch((error: unknown) => this.#log.error(error));
+      }, delayMs).unref();
+    this.#timers.set(path, [
+      later(MARK_MS, () => this.#mark(path)),
+      later(this.settings.mountpointGraceMs, () => this.#remove(path)),
+    ]);
+  }
+
+  made(): readonly string[] {
+    return this.directories.list();
   }
 
   onModuleDestroy(): void {
@@ -47,11 +61,12 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
   async #prepare(path: string): Promise<void> {
     const base = baseOf(path, this.settings.mountBases);
     const mounts = await this.table.read();
-    await prepareWay(path, base, mounts);
+    await this.#exclusively(async () => this.directories.add(await prepareWay(path, base, mounts)));
     // To look at a directory in which something is mounted is to touch that mount.
     if (mounts.some((mount) => mount.mountPath === path)) {
       throw new DmsError('MOUNT_FAILED', `Something is mounted on ${path} already.`);
     }
+    if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
     if (isEmpty === false) {
       throw new DmsError(
@@ -59,51 +74,84 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
         `${path} is not empty: a mount would hide what lies there. Move it away, or mount on another path.`,
       );
     }
-    if (isEmpty === null) await mkdir(path, { mode: 0 });
+    if (isEmpty === null) await this.#make(path, base, mounts);
     else await this.#close(path);
-    await this.#chattr('+i', path);
+    await this.bare.lock(path);
+  }
+
+  /** The way may have been removed with another mountpoint since it was made. */
+  #make(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
+    return this.#exclusively(async () => {
+      this.directories.add(await prepareWay(path, base, mounts));
+      await mkdir(path, { mode: 0 });
+      this.directories.add([path]);
+    });
   }
 
   /** Takes the permissions of a directory that was there before; an immutable one was closed by us. */
   async #close(path: string): Promise<void> {
     await chmod(path, 0).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPERM') throw error;
+      if (error.code !== 'EPERM' && error.code !== 'EROFS') throw error;
     });
+  }
+
+  /** Only a mountpoint: in what lies above it others are to be made. */
+  async #mark(path: string): Promise<void> {
+    if ((await this.table.layersAt(path)).length > 0 || (await isEmptyDirectory(path)) !== true) return;
+    if (((await lstat(path)).mode & PERMISSIONS) === 0) await this.bare.mark(path);
   }
 
   async #remove(path: string): Promise<void> {
-    baseOf(path, this.settings.mountBases);
+    const base = baseOf(path, this.settings.mountBases);
     if ((await this.table.layersAt(path)).length > 0) return;
+    if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
-    if (isEmpty === null) return;
-    if (!isEmpty) {
+    if (isEmpty === false) {
       this.#log.warn(`${path} is not mounted and not empty: it is left as it is.`);
       return;
     }
-    await this.#chattr('-i', path);
-    await rmdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return;
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EBUSY' && error.code !== 'EEXIST') throw error;
-      this.#log.warn(`${path} is in use again: it is left as it is.`);
+    if (isEmpty === true) await this.bare.unlock(path);
+    await this.#exclusively(async () => {
+      if (isEmpty === true && !(await this.#rmdir(path))) {
+        this.#log.warn(`${path} is in use again: it is left as it is.`);
+        return;
+      }
+      this.directories.delete(path);
+      await this.#removeWay(dirname(path), base);
     });
   }
 
-  /** Sets or takes the immutable flag; not every file system has it. */
-  async #chattr(change: '+i' | '-i', path: string): Promise<void> {
-    const outcome = await this.children.run({
-      targetId: path,
-      program: 'chattr',
-      args: [change, path],
-      deadlineMs: CHATTR_MS,
-    });
-    if (outcome.kind === 'exited' && outcome.code === 0) return;
-    const reason = outcome.kind === 'not-started' ? outcome.reason : outcome.output.trim();
-    this.#log.debug(`chattr ${change} ${path}: ${reason}`);
+  /** Removes what was made above a mountpoint, as far as nothing else lies in it. */
+  async #removeWay(directory: string, base: string): Promise<void> {
+    for (let above = directory; above !== base && this.directories.has(above); above = dirname(above)) {
+      if (!(await this.#rmdir(above))) return;
+      this.directories.delete(above);
+    }
+  }
+
+  /** @returns false if something is in it, or on it */
+  async #rmdir(path: string): Promise<boolean> {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return true;
+      if (code !== 'ENOTEMPTY' && code !== 'EBUSY' && code !== 'EEXIST') throw error;
+      return false;
+    }
   }
 
   #cancel(path: string): void {
-    clearTimeout(this.#timers.get(path));
+    for (const timer of this.#timers.get(path) ?? []) clearTimeout(timer);
     this.#timers.delete(path);
+  }
+
+  /** Ways are shared by mountpoints: they are made and removed by one at a time. */
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    const mine = this.#ways.then(work);
+    this.#ways = mine.catch(() => undefined); // told to its own caller
+    await mine;
   }
 
   async #oneAtATime(path: string, work: () => Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * Makes mountpoints that ordinary writes cannot fill while nothing is mounted there: empty, owned by root, mode 0,
- * and immutable where the file system has that flag.
+ * Makes mountpoints that writes cannot fill while nothing is mounted there, also those of root: empty, owned by root,
+ * mode 0, and immutable, or covered read-only where the file system has no such flag. After an unmount a file
+ * `.dms-not-mounted` stands in them until they go.
  */
 export interface MountpointGuard {
   /**
@@ -10,10 +11,15 @@ export interface MountpointGuard {
    * @throws DmsError MOUNT_FAILED if it exists and is not an empty directory
    */
   prepare(path: string): Promise<void>;
-  /** Removes the empty, unmounted directory at once; leaves it where it is not empty or somebody mounted there. */
+  /**
+   * Removes the empty, unmounted directory at once, with those above it that were made for it and are empty; leaves it
+   * where it is not empty or somebody mounted there.
+   */
   remove(path: string): Promise<void>;
-  /** Removes it after the grace time, unless it was prepared again by then. */
+  /** Marks it as not mounted, and removes it after the grace time, unless it was prepared again by then. */
   removeLater(path: string): void;
+  /** Directories that were made for mounts, also by an earlier dms-server, and are there still. */
+  made(): readonly string[];
 }
 
 export const MOUNTPOINT_GUARD = Symbol('MountpointGuard');

@@ -35,6 +35,7 @@ export class AdoptionService {
     let adopted = 0;
     for (const record of this.fences.records()) if (await this.#adopt(record)) adopted += 1;
     for (const base of this.settings.mountBases) await this.#sweep(base);
+    await this.#sweepMade();
     this.#logger.log({ msg: `${adopted} mount(s) adopted`, incarnation: this.fences.incarnation });
   }
 
@@ -57,6 +58,18 @@ export class AdoptionService {
     const { mntId, device, fstype } = top;
     this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
     return true;
+  }
+
+  /** Mountpoints deeper below a base, and what was made above them. */
+  async #sweepMade(): Promise<void> {
+    const mounted = (await this.table.read()).map(({ mountPath }) => mountPath);
+    const remembered = this.fences.records().map(({ mountedAs }) => mountedAs?.mountPath ?? '');
+    const isUsed = (path: string): boolean =>
+      [...mounted, ...remembered].some((used) => used === path || used.startsWith(`${path}/`));
+    const left = this.guard.made().filter((path) => !isUsed(path));
+    // What lies above others goes with the last of them.
+    const deepest = left.filter((path) => !left.some((other) => other.startsWith(`${path}/`)));
+    for (const path of deepest) this.guard.removeLater(path);
   }
 
   /**

@@ -4,9 +4,8 @@ import { ProvidersModule } from '../providers/providers.module';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
+import { HungMounts } from './hung-mounts';
 import { LooksService } from './looks.service';
-import { ProcMountUsers } from './mount-users.adapter';
-import { MOUNT_USERS } from './mount-users.interface';
 import { MountsController } from './mounts.controller';
 import { MountsService } from './mounts.service';
 import { ObservationService } from './observation.service';
@@ -23,15 +22,15 @@ import { UnmountsService } from './unmounts.service';
       useFactory: ({ queueLimit }: ServerSettings) => new TargetQueues(queueLimit),
       inject: [SETTINGS],
     },
-    { provide: MOUNT_USERS, useClass: ProcMountUsers },
     AbsenceService,
     AdoptionService,
+    HungMounts,
     LooksService,
     MountsService,
     ObservationService,
     TargetCommandsService,
     UnmountsService,
   ],
-  exports: [AdoptionService, LooksService, ObservationService, TargetQueues],
+  exports: [AbsenceService, AdoptionService, HungMounts, LooksService, ObservationService, TargetQueues],
 })
 export class MountsModule {}

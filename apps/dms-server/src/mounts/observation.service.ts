@@ -12,6 +12,7 @@ import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-t
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { TARGET_PROVIDERS, type TargetProvider } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { HungMounts } from './hung-mounts';
 
 /** Where to look, and what should be there, if the node remembers nothing of the target. */
 export interface LookHint {
@@ -34,6 +35,8 @@ export interface Survey {
   readonly ours: boolean;
   readonly childrenLeft: number;
   readonly daemonPid: number | null;
+  /** Its daemon was found to hang. */
+  readonly hung: boolean;
 }
 
 /** The one place where it is decided what state a target is in. */
@@ -46,6 +49,7 @@ export class ObservationService {
     @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
     @Inject(TARGET_PROVIDERS) private readonly providers: readonly TargetProvider[],
     private readonly fences: FenceService,
+    private readonly hung: HungMounts,
   ) {}
 
   providerOf(type: TargetType): TargetProvider {
@@ -82,6 +86,7 @@ export class ObservationService {
       ours: layers.length > 0 && proven && layers.every(fits),
       childrenLeft: await this.children.childrenLeft(targetId),
       daemonPid,
+      hung: this.hung.has(targetId, daemonPid),
     };
   }
 
@@ -113,12 +118,12 @@ export class ObservationService {
 
 /** The state as far as it shows without a look into the mount; null where the mount has to answer. */
 function stateWithoutProbe(survey: Survey): MountObservationState | null {
-  const { layers, ours, childrenLeft, daemonPid } = survey;
+  const { layers, ours, childrenLeft, daemonPid, hung } = survey;
   if (childrenLeft > 0) return 'unknown';
   // A daemon that outlives its layer may still write to the target: it has to be ended by an unmount.
   if (layers.length === 0) return daemonPid === null ? 'absent' : 'broken';
   if (!ours) return 'foreign';
-  if (layers.length > 1) return 'broken';
+  if (layers.length > 1 || hung) return 'broken';
   return isFuse(layers[0]) && daemonPid === null ? 'broken' : null;
 }
 

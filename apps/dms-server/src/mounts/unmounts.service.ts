@@ -4,11 +4,11 @@ import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { type MountedAs } from '../fence/target-record';
-import { type Deadline, type UnmountResult } from '../providers/target-provider.interface';
+import { type Deadline, type UnmountPlan, type UnmountResult } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
-import { MOUNT_USERS, type MountUsers } from './mount-users.interface';
+import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
 
 /** Unmounts targets, by what the node remembers of them. Each call stands at the head of its target's queue. */
@@ -46,7 +46,7 @@ export class UnmountsService {
     const shared = await this.#answerForPythonPeers(command, survey);
     if (shared !== null) return shared;
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
-    const result = await this.#take(id, mountedAs, limited);
+    const result = await this.#take({ targetId: id, mountedAs, hung: survey.hung }, limited);
     return await this.#answer(command, survey, mountedAs, result);
   }
 
@@ -65,9 +65,9 @@ export class UnmountsService {
     return success(`Target unmounted successfully from ${survey.mountPath}`, mount, { acted: false });
   }
 
-  async #take(targetId: string, mountedAs: MountedAs, deadline: Deadline): Promise<UnmountResult> {
+  async #take(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
     try {
-      return await this.observations.providerOf(mountedAs.type).unmount({ targetId, mountedAs }, deadline);
+      return await this.observations.providerOf(plan.mountedAs.type).unmount(plan, deadline);
     } catch (error) {
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'An unmount met a defect', err: error });
       return { kind: 'failed', reason: DmsError.from(error).message };
@@ -87,7 +87,7 @@ export class UnmountsService {
       return await this.#gone(command, before, mountedAs, mount, result);
     }
     // The Python program asked once and will not ask again: what it held stays known as held by none.
-    if (result.kind === 'busy') return await this.#busy(after, mount);
+    if (result.kind === 'busy') return await this.#busy(after, mountedAs, mount);
     const what = mount.mounted ? 'is still mounted' : 'is unmounted, but its daemon runs on';
     return problem('UNMOUNT_FAILED', `${mountedAs.mountPath} ${what}: ${reasonOf(result)}`, mount);
   }
@@ -101,29 +101,35 @@ export class UnmountsService {
   ): Promise<CommandResult> {
     const { targetId } = before.record;
     await this.absence.note(targetId);
-    const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
-    const users = await this.#usersElsewhere(targetId, before.layers.at(-1)?.device ?? null);
+    const device = before.layers.at(-1)?.device ?? mountedAs.device;
+    const users = await this.#usersElsewhere(targetId, device);
+    const flushVerified = result.kind !== 'gone' || users.length > 0 ? false : result.flushVerified;
     const seen = { ...mount, flush_verified: flushVerified, users };
     const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
-    // NFS has no daemon that could have failed to flush, unless the unmount itself went wrong.
+    // Null: a mount that was gone before anything could be said of what was written to it.
     if (flushVerified !== false || command.envelope === null) return success(text, seen);
-    return success(`${text}, but not cleanly: ${reasonOf(result)}`, seen, { error_code: 'UNMOUNTED_DIRTY' });
+    const why =
+      users.length > 0 ? `it lives on in other mount namespaces: ${namesOf(users)}` : reasonOf(result);
+    return success(`${text}, but not cleanly: ${why}`, seen, { error_code: 'UNMOUNTED_DIRTY' });
   }
 
-  async #busy(after: Survey, mount: MountObservation): Promise<CommandResult> {
-    const found = await this.#found(() => this.users.usersOf(after.record.targetId, after.mountPath));
+  async #busy(after: Survey, mountedAs: MountedAs, mount: MountObservation): Promise<CommandResult> {
+    const { targetId } = after.record;
+    if (after.layers.length === 0) {
+      const users = await this.#usersElsewhere(targetId, mountedAs.device);
+      const text = `${after.mountPath} is unmounted here, but lives on in other mount namespaces`;
+      return problem('BUSY', `${text}: ${namesOf(users)}`, { ...mount, users });
+    }
+    const found = await this.#found(() => this.users.usersOf(targetId, after.mountPath));
     const users = found.filter(({ pid }) => pid !== after.daemonPid);
-    const names = users.map(
-      ({ pid, command, path }) => `${command} (${pid}${path === null ? '' : `, ${path}`})`,
-    );
-    const by = names.length === 0 ? 'by a process that could not be found' : `by ${names.join(', ')}`;
+    const by = users.length === 0 ? 'by a process that could not be found' : `by ${namesOf(users)}`;
     return problem('BUSY', `${after.mountPath} is in use ${by}`, { ...mount, users });
   }
 
   /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
   async #usersElsewhere(targetId: string, device: string | null): Promise<readonly MountUser[]> {
     if (device === null) return [];
-    const users = await this.#found(() => this.users.otherNamespaces(device));
+    const users = await this.#found(() => this.users.otherNamespaces(targetId, device));
     if (users.length > 0) {
       this.#logger.warn({ msg: 'Unmounted here, but mounted on in other namespaces', targetId, users });
     }
@@ -143,6 +149,12 @@ export class UnmountsService {
   async #look(survey: Survey, probeMs?: number): Promise<MountObservation> {
     return await this.observations.observed(survey, probeMs);
   }
+}
+
+function namesOf(users: readonly MountUser[]): string {
+  return users
+    .map(({ pid, command, path }) => `${command} (${pid}${path === null ? '' : `, ${path}`})`)
+    .join(', ');
 }
 
 function reasonOf(result: UnmountResult): string {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { loadServerSettings } from '../settings/server.settings';
 import { FuseProcessesService } from './fuse-processes.service';
 import { waitUntil } from './delay';
+import { SessionLauncher } from './supervisor-launcher.adapter';
 
 const MOUNT_PATH = '/base/target of tests';
 const ID = 'target-1';
@@ -44,7 +45,8 @@ describe('FuseProcessesService', () => {
       DMS_RUN_DIR: directory,
       DMS_PID_DIR: join(directory, 's3'),
     };
-    return new FuseProcessesService(loadServerSettings({ ...env, DMS_CONFIG_FILE: '/none' }));
+    const settings = loadServerSettings({ ...env, DMS_CONFIG_FILE: '/none' });
+    return new FuseProcessesService(settings, new SessionLauncher());
   }
 
   function start(script: string, variables: Record<string, string> = {}): Promise<number> {

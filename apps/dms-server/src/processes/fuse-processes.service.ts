@@ -11,6 +11,7 @@ import { type FuseDaemonPlan, startSupervised } from './fuse-supervisor';
 import { PidFiles } from './pid-files';
 import { livingGroup, mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
 import { usageOf } from './process-usage';
+import { SUPERVISOR_LAUNCHER, type SupervisorLauncher } from './supervisor-launcher.interface';
 
 /** The supervisor needs milliseconds; a machine that swaps may need longer. */
 const START_MS = 5_000;
@@ -29,7 +30,10 @@ export class FuseProcessesService {
   readonly #pidFiles: PidFiles;
   readonly #identities = new DaemonIdentities();
 
-  constructor(@Inject(SETTINGS) settings: ServerSettings) {
+  constructor(
+    @Inject(SETTINGS) settings: ServerSettings,
+    @Inject(SUPERVISOR_LAUNCHER) private readonly launcher: SupervisorLauncher,
+  ) {
     this.#runDir = settings.runDir;
     this.#pidDir = settings.pidDir;
     this.#pidFiles = new PidFiles(settings.pidDir);
@@ -59,7 +63,7 @@ export class FuseProcessesService {
       });
     }
     try {
-      await startSupervised(plan, record.directory, this.pidFile(plan.targetId));
+      await startSupervised(this.launcher, plan, record.directory, this.pidFile(plan.targetId));
     } catch (error) {
       await waitUntil(START_MS, () => record.exitStatus());
       await this.forget(plan.targetId);

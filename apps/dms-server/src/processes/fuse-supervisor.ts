@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { scriptPath } from './scripts';
+import { type SupervisorLauncher } from './supervisor-launcher.interface';
 
 const SEARCH_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -27,15 +28,26 @@ export interface FuseDaemonPlan {
  *   cannot be handed over; no daemon runs then
  */
 export async function startSupervised(
+  launcher: SupervisorLauncher,
   plan: FuseDaemonPlan,
   recordDir: string,
   pidFile: string,
 ): Promise<void> {
-  const supervisor = spawn(
+  const script = scriptPath('fuse-supervisor.sh');
+  const [program, ...args] = launcher.wrap(plan.targetId, [
     '/bin/sh',
-    [scriptPath('fuse-supervisor.sh'), recordDir, pidFile, plan.program, ...plan.args],
-    { cwd: '/', detached: true, env: { PATH: SEARCH_PATH }, stdio: ['pipe', 'ignore', 'ignore'] },
-  );
+    script,
+    recordDir,
+    pidFile,
+    plan.program,
+    ...plan.args,
+  ]);
+  const supervisor = spawn(program, args, {
+    cwd: '/',
+    detached: true,
+    env: { PATH: SEARCH_PATH },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   const failed = new Promise<never>((_resolve, reject) => {
     supervisor.once('error', reject);
     supervisor.stdin.once('error', reject);

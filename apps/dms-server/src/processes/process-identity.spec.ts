@@ -84,6 +84,7 @@ describe('a living process', () => {
     expect(await servesMount(pid, '/base/by environment')).toBe(true);
     expect(await servesMount(pid, '/base/by argument')).toBe(true);
     expect(await servesMount(pid, '/base/by')).toBe(false);
+    expect(await servesMount(pid, '')).toBe(false);
   });
 
   it('has ended once it is a zombie', async () => {

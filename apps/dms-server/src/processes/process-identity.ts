@@ -90,6 +90,8 @@ export function parseIdentity(text: string): ProcessIdentity | null {
  * Its environment holds keys: nothing else of it is looked at or kept.
  */
 export async function servesMount(pid: number, mountPath: string): Promise<boolean> {
+  // Lists of the kernel end in an empty text.
+  if (mountPath === '') return false;
   return (
     (await mountPathOf(pid)) === mountPath ||
     (await readList(`/proc/${pid}/cmdline`)).slice(1).includes(mountPath)

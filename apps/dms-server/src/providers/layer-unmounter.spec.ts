@@ -31,11 +31,12 @@ const isRoot = process.getuid?.() === 0;
     execFileSync('mount', ['-t', 'tmpfs', source, mountPath]);
   }
 
-  function takeOut(busySeconds = '0.2', commandPrefix: string[] = []): Promise<TakeOutResult> {
+  function takeOut(busySeconds = '0.2', commandPrefix: string[] = [], policy = ''): Promise<TakeOutResult> {
     const settings = loadServerSettings({
       DMS_RABBITMQ_URL: 'amqp://none',
       DMS_RUN_DIR: directory,
       DMS_BUSY_TIMEOUT: busySeconds,
+      DMS_UNMOUNT_POLICY: policy,
       DMS_CONFIG_FILE: '/none',
     });
     const isOurs = (layer: MountEntry): boolean => layer.source === 'ours';
@@ -70,6 +71,22 @@ const isRoot = process.getuid?.() === 0;
     await new Promise((resolve) => setTimeout(resolve, 100));
     await file.close();
     expect(await later).toEqual({ kind: 'out' });
+  });
+
+  it('takes a busy one out lazily only where that is allowed', async () => {
+    mount('ours');
+    const file = await open(join(mountPath, 'file'), 'w');
+    try {
+      // A tmpfs has no server that could be given up: force does nothing to it.
+      for (const policy of ['', 'force', 'term,kill']) {
+        expect(await takeOut('0.1', [], policy)).toEqual({ kind: 'busy' });
+      }
+      expect(await takeOut('0.1', [], 'lazy')).toEqual({ kind: 'out' });
+      expect(await table.layersAt(mountPath)).toEqual([]);
+      await file.write('still written');
+    } finally {
+      await file.close();
+    }
   });
 
   it('tells the words of a command that fails', async () => {

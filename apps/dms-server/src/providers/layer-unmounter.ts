@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
-import { type ServerSettings, SETTINGS } from '../settings/server.settings';
+import { waitUntil } from '../processes/delay';
+import { allows, type HarshStep, type ServerSettings, SETTINGS } from '../settings/server.settings';
 import { type Deadline } from './target-provider.interface';
 
 const BUSY = /target is busy|Device or resource busy/i;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
+const HARSH_OPTIONS: readonly (readonly [HarshStep, string])[] = [
+  ['lazy', '-l'],
+  ['force', '-f'],
+];
+const AFTER_FORCE_MS = 1_000;
 
 export interface LayerToTakeOut {
   readonly targetId: string;
@@ -22,9 +28,14 @@ export interface LayerToTakeOut {
 export type TakeOutResult =
   { readonly kind: 'out' } | { readonly kind: 'busy' } | { readonly kind: 'failed'; readonly reason: string };
 
-/** Takes a layer away by a plain umount(8): never lazily and never by force, for both lose what is not written yet. */
+/**
+ * Takes a layer away by a plain umount(8): lazily or by force, which lose what is not written yet, only as far as
+ * `DMS_UNMOUNT_POLICY` allows.
+ */
 @Injectable()
 export class LayerUnmounter {
+  readonly #log = new Logger('Unmount');
+
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
@@ -47,14 +58,32 @@ export class LayerUnmounter {
         return { kind: 'failed', reason: failureOf(outcome) };
       }
       const leftMs = Math.min(busyEnd - performance.now(), deadline.remainingMs());
-      if (leftMs <= pauseMs) return { kind: 'busy' };
+      if (leftMs <= pauseMs) return await this.#harshly(layer, deadline);
       await sleep(pauseMs);
     }
   }
 
-  #umount(layer: LayerToTakeOut, deadline: Deadline): Promise<ChildOutcome> {
+  /** What an operator has allowed for mounts that stay busy. */
+  async #harshly(layer: LayerToTakeOut, deadline: Deadline): Promise<TakeOutResult> {
+    const isOut = async (): Promise<true | null> =>
+      !(await this.table.layersAt(layer.mountPath)).some(layer.isOurs) || null;
+    for (const [step, option] of HARSH_OPTIONS) {
+      if (!allows(this.settings, step)) continue;
+      this.#log.warn(`${layer.mountPath} stays busy: umount ${option}, as DMS_UNMOUNT_POLICY allows`);
+      await this.#umount(layer, deadline, [option]);
+      // After a forced one the users get errors; once they have let go, a plain one does.
+      const took = await waitUntil(Math.min(AFTER_FORCE_MS, deadline.remainingMs()), async () => {
+        if (step === 'force') await this.#umount(layer, deadline);
+        return await isOut();
+      });
+      if (took !== null) return { kind: 'out' };
+    }
+    return { kind: 'busy' };
+  }
+
+  #umount(layer: LayerToTakeOut, deadline: Deadline, options: readonly string[] = []): Promise<ChildOutcome> {
     // -c: umount(8) is not to resolve the path, for that would touch the mount, and a dead one would hold it.
-    const words = [...(layer.commandPrefix ?? []), 'umount', '-c', layer.mountPath];
+    const words = [...(layer.commandPrefix ?? []), 'umount', '-c', ...options, layer.mountPath];
     return this.children.run({
       targetId: layer.targetId,
       program: words[0],

@@ -1,15 +1,32 @@
 import { Module } from '@nestjs/common';
+import { BareDirectory } from '../kernel/bare-directory';
+import { FusectlConnections } from '../kernel/fuse-connections.adapter';
+import { FUSE_CONNECTIONS } from '../kernel/fuse-connections.interface';
+import { StatfsHeartbeat } from '../kernel/heartbeat.adapter';
+import { HEARTBEAT } from '../kernel/heartbeat.interface';
+import { MadeDirectories } from '../kernel/made-directories.repository';
 import { MountProbeAdapter } from '../kernel/mount-probe.adapter';
 import { MOUNT_PROBE } from '../kernel/mount-probe.interface';
+import { FindmntChanges } from '../kernel/mount-table-changes.adapter';
+import { MOUNT_TABLE_CHANGES } from '../kernel/mount-table-changes.interface';
 import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { MOUNT_TABLE } from '../kernel/mount-table.interface';
+import { ProcMountUsers } from '../kernel/mount-users.adapter';
+import { MOUNT_USERS } from '../kernel/mount-users.interface';
 import { MountpointGuardAdapter } from '../kernel/mountpoint-guard.adapter';
 import { MOUNTPOINT_GUARD } from '../kernel/mountpoint-guard.interface';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { CHILD_RUNNER } from '../processes/child-runner.interface';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
+import { launcherFor } from '../processes/supervisor-launcher.adapter';
+import { SUPERVISOR_LAUNCHER } from '../processes/supervisor-launcher.interface';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { LayerUnmounter } from './layer-unmounter';
+import { NfsAwareProbe } from './nfs/nfs-aware-probe';
 import { NfsProvider } from './nfs/nfs.provider';
+import { NFS_PING } from './nfs/nfs-ping.interface';
+import { RpcPing } from './nfs/rpc-ping.adapter';
+import { ServerBreaker } from './nfs/server-breaker';
 import { BarbicanAdapter } from './s3/barbican.adapter';
 import { HttpReader } from './s3/http-reader';
 import { KEY_MANAGER } from './s3/key-manager.interface';
@@ -28,15 +45,29 @@ const TARGET_TYPES_OF_THIS_NODE = [
 @Module({
   providers: [
     { provide: MOUNT_TABLE, useClass: MountTableAdapter },
-    { provide: MOUNT_PROBE, useClass: MountProbeAdapter },
+    { provide: MOUNT_TABLE_CHANGES, useClass: FindmntChanges },
+    { provide: MOUNT_PROBE, useClass: NfsAwareProbe },
+    { provide: HEARTBEAT, useClass: StatfsHeartbeat },
+    { provide: FUSE_CONNECTIONS, useClass: FusectlConnections },
+    { provide: MOUNT_USERS, useClass: ProcMountUsers },
     { provide: MOUNTPOINT_GUARD, useClass: MountpointGuardAdapter },
     { provide: CHILD_RUNNER, useClass: ChildRunnerAdapter },
+    {
+      provide: SUPERVISOR_LAUNCHER,
+      inject: [SETTINGS],
+      useFactory: ({ fuseUnits }: ServerSettings) => launcherFor(fuseUnits),
+    },
+    { provide: NFS_PING, useClass: RpcPing },
     { provide: KEY_MANAGER, useClass: BarbicanAdapter },
+    BareDirectory,
     FuseProcessesService,
     HttpReader,
     KeystoneCatalogAdapter,
     LayerUnmounter,
+    MadeDirectories,
+    MountProbeAdapter,
     S3Daemon,
+    ServerBreaker,
     ...TARGET_TYPES_OF_THIS_NODE,
     {
       provide: TARGET_PROVIDERS,
@@ -46,11 +77,16 @@ const TARGET_TYPES_OF_THIS_NODE = [
   ],
   exports: [
     MOUNT_TABLE,
+    MOUNT_TABLE_CHANGES,
     MOUNT_PROBE,
+    HEARTBEAT,
+    FUSE_CONNECTIONS,
+    MOUNT_USERS,
     MOUNTPOINT_GUARD,
     CHILD_RUNNER,
     FuseProcessesService,
     LayerUnmounter,
+    ServerBreaker,
     TARGET_PROVIDERS,
   ],
 })

@@ -21,13 +21,15 @@ export interface MountPlan {
 export interface UnmountPlan {
   readonly targetId: string;
   readonly mountedAs: MountedAs;
+  /** Its daemon was found to hang, and its holders were told that the mount is broken: nobody counts on it any more. */
+  readonly hung?: boolean;
 }
 
 /**
  * How an unmount went.
  * - `gone`: no layer is left and, for FUSE, the daemon has exited; `flushVerified` says whether it is known to have
  *   flushed cleanly (null: not applicable), `detail` what it said otherwise;
- * - `busy`: somebody uses it, it stands as before;
+ * - `busy`: somebody uses it, it stands as before; or it is unmounted here and lives on in another mount namespace;
  * - `failed`: it may stand or not: look.
  */
 export type UnmountResult =

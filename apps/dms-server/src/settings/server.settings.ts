@@ -1,18 +1,26 @@
 import { hostname } from 'node:os';
 import { hostProblem } from '@app/contracts';
 import {
+  asBoolean,
   asDirectories,
   asDirectory,
   asHttpUrl,
   asInteger,
   asLogLevel,
+  asOneOf,
   asPort,
   asSeconds,
+  asSomeOf,
   asText,
   BROKER_SETTINGS,
   readSettings,
   type SettingValues,
 } from '@app/platform';
+import { FUSE_UNITS } from '../processes/supervisor-launcher.adapter';
+
+/** Steps of an unmount that may lose data; each has to be allowed. */
+export const HARSH_STEPS = ['lazy', 'force', 'term', 'kill'] as const;
+export type HarshStep = (typeof HARSH_STEPS)[number];
 
 /** Every setting of dms-server; docs/CONFIGURATION.md is made from this table. */
 export const SERVER_SETTINGS = {
@@ -23,6 +31,20 @@ export const SERVER_SETTINGS = {
     help: 'Name of this node: the `host` of requests. The queue is called dms.<name>.',
     default: hostname(),
     parse: asHost,
+  },
+  requireSigned: {
+    env: 'DMS_REQUIRE_SIGNED',
+    file: 'require_signed',
+    help: 'Obey only commands that a key of DMS_TRUSTED_KEYS_FILE has signed. Python clients sign nothing.',
+    default: 'false',
+    parse: asBoolean,
+  },
+  trustedKeysFile: {
+    env: 'DMS_TRUSTED_KEYS_FILE',
+    file: 'trusted_keys_file',
+    help: 'Ed25519 public keys of the clients: PEM blocks or a JWK set. Where signatures are not required, a log line tells what would be refused.',
+    default: null,
+    parse: asText,
   },
   authUrl: {
     env: 'DMS_AUTH_URL',
@@ -94,6 +116,13 @@ export const SERVER_SETTINGS = {
     default: 'sudo /usr/bin/workloadmgr-rootwrap /etc/triliovault-wlm/rootwrap.conf privsep-helper',
     parse: asText,
   },
+  fuseUnits: {
+    env: 'DMS_FUSE_UNITS',
+    file: 'fuse_units',
+    help: 'What keeps FUSE daemons when dms-server ends: scope (a transient unit of systemd for each), session, or auto: a scope where systemd runs.',
+    default: 'auto',
+    parse: asOneOf(...FUSE_UNITS),
+  },
   rootwrap: {
     env: 'DMS_ROOTWRAP',
     file: 'rootwrap',
@@ -122,12 +151,54 @@ export const SERVER_SETTINGS = {
     default: '10',
     parse: asSeconds(0.1, 600),
   },
+  hangTimeoutMs: {
+    env: 'DMS_HANG_TIMEOUT',
+    file: 'hang_timeout',
+    help: 'Seconds without an answer, and without work, after which a FUSE daemon is taken to hang and its mount to be broken; 0: never.',
+    default: '8',
+    parse: asSeconds(0, 3600),
+  },
+  fuseAbort: {
+    env: 'DMS_FUSE_ABORT',
+    file: 'fuse_abort',
+    help: 'Cut the kernel connection of a FUSE daemon that hangs, so that whoever waits for it gets an error. What it was not given yet is lost.',
+    default: 'false',
+    parse: asBoolean,
+  },
+  nfsServerConcurrency: {
+    env: 'DMS_NFS_SERVER_CONCURRENCY',
+    file: 'nfs_server_concurrency',
+    help: 'Mounts and looks into mounts that go on at a time at one NFS server; others wait for their turn.',
+    default: '4',
+    parse: asInteger(1, 1000),
+  },
+  nfsServerPauseMs: {
+    env: 'DMS_NFS_SERVER_PAUSE',
+    file: 'nfs_server_pause',
+    help: 'Seconds for which an NFS server that gave no answer is left alone: its mounts fail at once. Then one finds out whether it is back.',
+    default: '10',
+    parse: asSeconds(0, 3600),
+  },
+  nfsSilenceMs: {
+    env: 'DMS_NFS_SILENCE',
+    file: 'nfs_silence',
+    help: 'Seconds without an answer after which the mounts of an NFS server are in doubt, and the ledger is told; 0: never.',
+    default: '8',
+    parse: asSeconds(0, 3600),
+  },
   busyTimeoutMs: {
     env: 'DMS_BUSY_TIMEOUT',
     file: 'busy_timeout',
     help: 'Seconds that an unmount goes on trying while somebody uses the mount.',
     default: '5',
     parse: asSeconds(0, 600),
+  },
+  unmountPolicy: {
+    env: 'DMS_UNMOUNT_POLICY',
+    file: 'unmount_policy',
+    help: 'What an unmount may do beyond waiting, comma separated: lazy (umount -l of a busy mount), force (umount -f: it loses data), term, kill (signals to a FUSE daemon that does not end after its mount is gone: what it still uploads is lost).',
+    default: null,
+    parse: asSomeOf(...HARSH_STEPS),
   },
   queueLimit: {
     env: 'DMS_QUEUE_LIMIT',
@@ -167,6 +238,10 @@ export const SERVER_SETTINGS = {
 } as const;
 
 export type ServerSettings = SettingValues<typeof SERVER_SETTINGS>;
+
+export function allows({ unmountPolicy }: Pick<ServerSettings, 'unmountPolicy'>, step: HarshStep): boolean {
+  return unmountPolicy?.includes(step) === true;
+}
 
 /** Injection token of the typed settings. */
 export const SETTINGS = Symbol('ServerSettings');

@@ -45,6 +45,10 @@ export class FakeKernel implements MountTable, MountProbe, MountpointGuard, Chil
     return Promise.resolve(this.layers.filter((layer) => layer.mountPath === path));
   }
 
+  hasPlaceholder(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   probe(targetId: string, mountPath: string): Promise<ProbeResult> {
     this.log.push(`probe ${targetId}`);
     return Promise.resolve(this.probes.get(mountPath) ?? { kind: 'answers' });
@@ -62,6 +66,10 @@ export class FakeKernel implements MountTable, MountProbe, MountpointGuard, Chil
 
   removeLater(path: string): void {
     this.log.push(`remove later ${path}`);
+  }
+
+  made(): readonly string[] {
+    return [];
   }
 
   run(command: ChildCommand): Promise<ChildOutcome> {

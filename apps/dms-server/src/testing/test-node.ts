@@ -10,6 +10,7 @@ import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { InventoryService } from '../inventory/inventory.service';
 import { AbsenceService } from '../mounts/absence.service';
+import { HungMounts } from '../mounts/hung-mounts';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
 import { ObservationService } from '../mounts/observation.service';
@@ -35,6 +36,7 @@ export class TestNode {
   readonly kernel = new FakeKernel();
   readonly nfs = new FakeProvider('nfs', this.kernel);
   readonly s3 = new FakeProvider('s3', this.kernel);
+  readonly hung = new HungMounts();
   fences!: FenceService;
   queues!: TargetQueues;
   looks!: LooksService;
@@ -64,7 +66,16 @@ export class TestNode {
     this.fences = new FenceService(new FileFenceMemory(this.runDir, bootId));
     this.queues = new TargetQueues(this.settings.queueLimit);
     const { kernel, settings, fences, queues } = this;
-    this.observations = new ObservationService(settings, kernel, kernel, kernel, [this.s3, this.nfs], fences);
+    const providers = [this.s3, this.nfs];
+    this.observations = new ObservationService(
+      settings,
+      kernel,
+      kernel,
+      kernel,
+      providers,
+      fences,
+      this.hung,
+    );
     const users = {
       usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
       otherNamespaces: () => Promise.resolve([]),

@@ -15,4 +15,8 @@ export class ProcDaemonWatch implements DaemonWatch {
   async lives(identity: ProcessIdentity): Promise<boolean> {
     return (await readSame(identity)) !== null;
   }
+
+  async cpuTicksOf(identity: ProcessIdentity): Promise<number | null> {
+    return (await readSame(identity))?.cpuTicks ?? null;
+  }
 }

@@ -10,13 +10,13 @@ export interface Sight {
 
 /**
  * @param layers those at the mount's path
- * @param daemonLives null where it has no daemon, or none is known
+ * @param daemonWell false where its daemon has ended or hangs; null where it has none, or none is known
  * @returns null where it is not known which mount it is: its command has not seen it in the mount table yet
  */
 export function sightOf(
   mountedAs: MountedAs,
   layers: readonly MountEntry[],
-  daemonLives: boolean | null,
+  daemonWell: boolean | null,
 ): Sight | null {
   const { mntId, mountPath, device } = mountedAs;
   if (mntId === null) return null;
@@ -25,7 +25,7 @@ export function sightOf(
     (layer) => layer.mntId === mntId && (device === null || layer.device === device),
   );
   if (!stands) return { kind: 'vanished', mntId, mountPath };
-  const dead = layers.length > 1 || daemonLives === false;
+  const dead = layers.length > 1 || daemonWell === false;
   return { kind: dead ? 'broken' : 'mounted', mntId, mountPath };
 }
 

@@ -5,11 +5,20 @@ import { MountsModule } from '../mounts/mounts.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { ProcDaemonWatch } from './daemon-watch.adapter';
 import { DAEMON_WATCH } from './daemon-watch.interface';
+import { HeartbeatService } from './heartbeat.service';
+import { MountDoubts } from './mount-doubts';
+import { NfsWatch } from './nfs-watch.service';
 import { WatchService } from './watch.service';
 
 /** Noticing what happens to mounts between commands. */
 @Module({
   imports: [FenceModule, HelloModule, MountsModule, ProvidersModule],
-  providers: [{ provide: DAEMON_WATCH, useClass: ProcDaemonWatch }, WatchService],
+  providers: [
+    { provide: DAEMON_WATCH, useClass: ProcDaemonWatch },
+    HeartbeatService,
+    MountDoubts,
+    NfsWatch,
+    WatchService,
+  ],
 })
 export class WatchModule {}

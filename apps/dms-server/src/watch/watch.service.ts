@@ -9,22 +9,28 @@ import { type NodeEvent, type NodeEventKind, nodeEventRoutingKey } from '@app/co
 import { FenceService } from '../fence/fence.service';
 import { type MountedAs, type TargetRecord } from '../fence/target-record';
 import { Announcements } from '../hello/announcements.service';
+import { MOUNT_TABLE_CHANGES, type MountTableChanges } from '../kernel/mount-table-changes.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { HungMounts } from '../mounts/hung-mounts';
 import { TargetQueues } from '../mounts/target-queue';
 import { type ProcessIdentity } from '../processes/process-identity';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { DAEMON_WATCH, type DaemonWatch } from './daemon-watch.interface';
+import { MountDoubts } from './mount-doubts';
 import { hasDaemon, type Sight, sightOf } from './sight';
 
 /** What happens to a mount is to be noticed within two seconds. */
 const ROUND_MS = 1_000;
+/** Changes of the mount table come in crowds: one look is enough for those of this time. */
+const CROWD_MS = 50;
 
 /** Where events go. */
 export type Announcer = Pick<Announcements, 'publish'>;
 
 /**
- * Notices that a mount of ours vanished, was replaced, or lost its FUSE daemon, and says so once. A round reads the
- * mount table once and looks at the process of each daemon; it touches no mount and starts no child.
+ * Notices that a mount of ours vanished, was replaced, or lost its FUSE daemon, and says so once. A round comes every
+ * second, and at once when the mount table has changed; it reads the table once and looks at the process of each daemon;
+ * it touches no mount and starts no child.
  *
  * What was said is remembered rather than what is to be said: an event that the broker did not take is said in the next
  * round if it is still true, and nothing can pile up.
@@ -33,7 +39,7 @@ export type Announcer = Pick<Announcements, 'publish'>;
 export class WatchService implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = new Logger(WatchService.name);
   readonly #told = new Map<string, Sight>();
-  readonly #daemons = new Map<string, { mntId: number; identity: ProcessIdentity }>();
+  readonly #daemons = new Map<string, { mntId: number; epoch: number; identity: ProcessIdentity }>();
   #begun = false;
   #stopped = false;
   #timer: NodeJS.Timeout | null = null;
@@ -45,15 +51,20 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     @Inject(DAEMON_WATCH) private readonly daemons: DaemonWatch,
     private readonly fences: FenceService,
     private readonly queues: TargetQueues,
+    private readonly hung: HungMounts,
+    private readonly doubts: MountDoubts,
+    @Inject(MOUNT_TABLE_CHANGES) private readonly changes: MountTableChanges,
     @Inject(Announcements) private readonly announcer: Announcer,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.changes.begin(() => this.#hurry());
     this.#next(0);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
+    this.changes.end();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#round;
   }
@@ -82,8 +93,10 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
       if (this.#isQuiet(record)) this.#forget(targetId);
       return;
     }
-    const lives = hasDaemon(mountedAs) ? await this.#daemonLives(targetId, mountedAs) : null;
-    const sight = sightOf(mountedAs, layers.get(mountedAs.mountPath) ?? [], lives);
+    const well = hasDaemon(mountedAs)
+      ? await this.#daemonWell(record, mountedAs)
+      : this.#answersAsFarAsKnown(targetId, mountedAs);
+    const sight = sightOf(mountedAs, layers.get(mountedAs.mountPath) ?? [], well);
     if (sight === null || !this.#isQuiet(record)) return;
     if (told?.kind === sight.kind && told.mntId === sight.mntId) return;
     if (this.#begun || sight.kind !== 'mounted') await this.#say(sight.kind, record, sight);
@@ -96,16 +109,22 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** Null where it is not known which process serves the mount: then there is nothing to be said. */
-  async #daemonLives(targetId: string, { mntId }: MountedAs): Promise<boolean | null> {
+  async #daemonWell({ targetId, epoch }: TargetRecord, { mntId }: MountedAs): Promise<boolean | null> {
     if (mntId === null) return null;
     let known = this.#daemons.get(targetId);
-    if (known?.mntId !== mntId) {
+    // The id of a mount is given away again as soon as it is gone: a command may have made another one of it.
+    if (known?.mntId !== mntId || known.epoch !== epoch) {
       const identity = await this.daemons.identityOf(targetId);
       if (identity === null) return null;
-      known = { mntId, identity };
+      known = { mntId, epoch, identity };
       this.#daemons.set(targetId, known);
     }
-    return await this.daemons.lives(known.identity);
+    return !this.hung.has(targetId, known.identity.pid) && (await this.daemons.lives(known.identity));
+  }
+
+  /** False where a mount without a daemon gave no good answer when it was asked; null where nothing is known. */
+  #answersAsFarAsKnown(targetId: string, { mntId }: MountedAs): false | null {
+    return this.doubts.has(targetId, mntId) ? false : null;
   }
 
   /** @throws Error if the broker did not take it */
@@ -129,9 +148,17 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     this.#daemons.delete(targetId);
   }
 
+  /** Has the next round begin soon; while one is under way, the one after it is soon enough. */
+  #hurry(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#next(CROWD_MS);
+  }
+
   #next(delayMs: number): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
+      this.#timer = null;
       this.#round = this.look()
         .catch((error: unknown) => {
           // Mostly the broker, which is reported by who keeps the connection; the next round says it again.

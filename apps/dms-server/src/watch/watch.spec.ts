@@ -5,6 +5,7 @@ import { type MountedAs } from '../fence/target-record';
 import { type MountEntry } from '../kernel/mount-table.interface';
 import { type ProcessIdentity } from '../processes/process-identity';
 import { BASE, BOOT, NODE, nfsCommand, TestNode } from '../testing/test-node';
+import { MountDoubts } from './mount-doubts';
 import { WatchService } from './watch.service';
 
 const GOLDEN = join(__dirname, '../../../../libs/contracts/golden/event.json');
@@ -22,6 +23,10 @@ class FakeDaemons {
     this.looks += 1;
     return Promise.resolve(!this.dead.has(pid));
   }
+
+  cpuTicksOf(): Promise<number> {
+    return Promise.resolve(0);
+  }
 }
 
 function pidOf(targetId: string): number {
@@ -34,6 +39,7 @@ describe('the watch', () => {
   let said: NodeEvent[];
   let brokerIsAway: boolean;
   let watch: WatchService;
+  let doubts: MountDoubts;
 
   beforeEach(() => {
     node = new TestNode();
@@ -56,7 +62,19 @@ describe('the watch', () => {
       },
     };
     const { settings, kernel, fences, queues } = node;
-    watch = new WatchService(settings, kernel, daemons, fences, queues, announcer);
+    const changes = { begin: () => undefined, end: () => undefined };
+    doubts = new MountDoubts();
+    watch = new WatchService(
+      settings,
+      kernel,
+      daemons,
+      fences,
+      queues,
+      node.hung,
+      doubts,
+      changes,
+      announcer,
+    );
   }
 
   /** A mount that is remembered and stands. */
@@ -132,6 +150,31 @@ describe('the watch', () => {
     await watch.look();
     await watch.look();
     expect(said.slice(1)).toMatchObject([{ event: 'broken', backup_target_id: 't1' }]);
+  });
+
+  it('says that a daemon hangs, and when it does no longer', async () => {
+    mounted('t1');
+    await watch.look();
+    node.hung.add('t1', pidOf('t1'));
+    await watch.look();
+    await watch.look();
+    node.hung.delete('t1');
+    await watch.look();
+    expect(kinds()).toEqual(['broken', 'mounted']);
+  });
+
+  it('says that a mount without a daemon gives no answer, and when it does again', async () => {
+    const { mntId } = mounted('t1', 'nfs4');
+    await watch.look();
+    doubts.add('t1', mntId + 1);
+    await watch.look();
+    expect(kinds()).toEqual([]);
+    doubts.add('t1', mntId);
+    await watch.look();
+    await watch.look();
+    doubts.delete('t1');
+    await watch.look();
+    expect(kinds()).toEqual(['broken', 'mounted']);
   });
 
   it('says that another layer hides a mount, and when it does no longer', async () => {

@@ -144,6 +144,8 @@ export function nodeView(body: NodeDetailDto): View {
         ['version', body.version],
         ['bases', body.bases.join(', ')],
         ['incarnation', body.incarnation],
+        ['key', body.key_id],
+        ['key refused', body.refused_key_id],
         ['problem', body.error_msg],
       ],
     },
@@ -202,13 +204,15 @@ export function cleanupView(body: CleanupResponseDto): View {
 export function locksView({ locks }: LockListDto): View {
   return [
     {
-      columns: ['HOST', 'TARGET', 'PROCESS', 'RUNS OUT', 'HAS RUN OUT'],
+      columns: ['HOST', 'TARGET', 'PROCESS', 'RUNS OUT', 'HAS RUN OUT', 'WAITING', 'SINCE'],
       rows: locks.map((lock) => [
         lock.host,
         lock.backup_target_id,
         lock.owner,
         lock.expires_at,
         lock.expired,
+        lock.waiting,
+        lock.waiting_since,
       ]),
       empty: 'No target is locked.',
     },

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { parseTargetRequest } from '@app/contracts';
 import { type MountedAs } from '../../fence/target-record';
 import { MountProbeAdapter } from '../../kernel/mount-probe.adapter';
@@ -11,7 +12,12 @@ import { loadServerSettings } from '../../settings/server.settings';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter } from '../layer-unmounter';
 import { type MountPlan } from '../target-provider.interface';
+import { type PingAnswer } from './nfs-ping.interface';
 import { mountCommand, NfsProvider } from './nfs.provider';
+import { ServerBreaker } from './server-breaker';
+
+// What the services log is of no interest here.
+Logger.overrideLogger(false);
 
 const SOURCE = 'server.example:/export';
 
@@ -35,8 +41,11 @@ describe('mountCommand', () => {
 
 describe('NfsProvider', () => {
   let directory: string;
+  /** What the server says to whether it lives. */
+  let ping: Promise<PingAnswer>;
 
   beforeEach(async () => {
+    ping = Promise.resolve({ kind: 'answers' });
     directory = await mkdtemp(join(tmpdir(), 'nfs-'));
   });
 
@@ -52,7 +61,9 @@ describe('NfsProvider', () => {
     const children = new ChildRunnerAdapter(settings);
     const table = new MountTableAdapter();
     const unmounter = new LayerUnmounter(settings, table, children);
-    return new NfsProvider(settings, children, table, new MountProbeAdapter(children), unmounter);
+    const probe = new MountProbeAdapter(children);
+    const breaker = new ServerBreaker(settings, children);
+    return new NfsProvider(settings, children, table, probe, unmounter, breaker, { ping: () => ping });
   }
 
   it('tells the words of mount(8), through the words of DMS_ROOTWRAP', async () => {
@@ -98,6 +109,22 @@ describe('NfsProvider', () => {
       deadlineIn(200),
     );
     await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+
+  it('calls no mount(8) for a server that does not answer, and not even asks it again at once', async () => {
+    const provider = providerWith('sh -c echo${IFS}"called"');
+    const mount = (): Promise<unknown> =>
+      provider.mount(planFor(join(directory, 'mnt')), Promise.resolve(), deadlineIn(5_000));
+    ping = Promise.resolve({ kind: 'silent', reason: 'cannot be reached (EHOSTUNREACH)' });
+    await expect(mount()).rejects.toMatchObject({
+      code: 'MOUNT_FAILED',
+      message:
+        'server.example:/export was not mounted: NFS server server.example:2049 cannot be reached (EHOSTUNREACH).',
+    });
+    ping = Promise.resolve({ kind: 'answers' });
+    await expect(mount()).rejects.toMatchObject({
+      message: expect.stringMatching('has not answered for') as string,
+    });
   });
 
   it('owns what is of its type and of the same export', () => {

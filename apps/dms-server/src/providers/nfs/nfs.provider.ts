@@ -14,12 +14,22 @@ import {
   type UnmountPlan,
   type UnmountResult,
 } from '../target-provider.interface';
+import { NFS_PING, type NfsPing, type PingAnswer } from './nfs-ping.interface';
+import { isNfs, isTcp, type NfsServer, serverOf } from './nfs-server';
+import { ServerBreaker } from './server-breaker';
 
 /** What an unmount after a failed mount may take. */
 const TAKE_BACK_MS = 10_000;
-const FILE_SYSTEM_TYPES = ['nfs', 'nfs4'];
+const ANSWERS: PingAnswer = { kind: 'answers' };
+/** mount.nfs gave up by itself. */
+const GAVE_UP = /timed out/i;
 
-/** Mounts NFS exports with mount(8). */
+/** `hangs`: data may wait for the server; `unknown`: there was an answer, and not that all is written. */
+type Flush =
+  | { readonly kind: 'done'; readonly detail: null }
+  | { readonly kind: 'unknown' | 'hangs'; readonly detail: string };
+
+/** Mounts NFS exports with mount(8), of servers that answer. */
 @Injectable()
 export class NfsProvider implements TargetProvider {
   readonly type = 'nfs';
@@ -31,19 +41,15 @@ export class NfsProvider implements TargetProvider {
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
     @Inject(MOUNT_PROBE) private readonly probe: MountProbe,
     private readonly unmounter: LayerUnmounter,
+    private readonly breaker: ServerBreaker,
+    @Inject(NFS_PING) private readonly nfsPing: NfsPing,
   ) {
     this.#commandPrefix = (settings.rootwrap ?? '').split(/\s+/).filter((word) => word !== '');
   }
 
   async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
     await mountpoint;
-    const words = [...this.#commandPrefix, ...mountCommand(plan)];
-    const outcome = await this.children.run({
-      targetId: plan.targetId,
-      program: words[0],
-      args: words.slice(1),
-      deadlineMs: deadline.remainingMs(),
-    });
+    const outcome = await this.#callMount(plan, deadline);
     try {
       checkMounted(plan, outcome);
       const layer = (await this.table.layersAt(plan.mountPath)).at(-1);
@@ -58,9 +64,71 @@ export class NfsProvider implements TargetProvider {
     }
   }
 
+  /** @throws DmsError MOUNT_FAILED where the server does not answer: then mount(8) is not called at all */
+  async #callMount(plan: MountPlan, deadline: Deadline): Promise<ChildOutcome> {
+    const options = (plan.request.backup_target.nfs_mount_opts ?? '').split(',');
+    const server = serverOf(plan.source, options);
+    const attempt = await this.breaker.attempt(
+      server.name,
+      plan.targetId,
+      deadline,
+      async () => {
+        const answer = isTcp(options) ? await this.#ping(server, deadline) : ANSWERS;
+        return answer.kind === 'answers' ? await this.#runMount(plan, deadline) : answer;
+      },
+      isAnswer,
+    );
+    if (attempt.kind === 'refused') throw notTried(plan, attempt.reason);
+    if (attempt.result.kind === 'silent')
+      throw notTried(plan, `NFS server ${server.name} ${attempt.result.reason}`);
+    return attempt.result;
+  }
+
+  async #ping({ address, port }: NfsServer, deadline: Deadline): Promise<PingAnswer> {
+    return await this.nfsPing.ping(
+      address,
+      port,
+      Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs),
+    );
+  }
+
+  async #runMount(plan: MountPlan, deadline: Deadline): Promise<ChildOutcome> {
+    const words = [...this.#commandPrefix, ...mountCommand(plan)];
+    return await this.children.run({
+      targetId: plan.targetId,
+      program: words[0],
+      args: words.slice(1),
+      deadlineMs: deadline.remainingMs(),
+    });
+  }
+
+  /**
+   * Has everything written to the server first: umount(8) returns while data of files that nobody has open any more is
+   * still on its way, and may never arrive. Where the server does not answer, the mount is left as it is.
+   */
   async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+    const flush = await this.#flush(targetId, mountedAs.mountPath, deadline.remainingMs() / 2);
+    if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     const result = await this.#takeOut(targetId, mountedAs.source, mountedAs.mountPath, deadline);
-    return result.kind === 'out' ? { kind: 'gone', flushVerified: null, detail: null } : result;
+    if (result.kind !== 'out') return result;
+    return { kind: 'gone', flushVerified: flush.kind === 'done', detail: flush.detail };
+  }
+
+  async #flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
+    const args = ['--file-system', '--', mountPath];
+    const outcome = await this.children.run({ targetId, program: 'sync', args, deadlineMs });
+    switch (outcome.kind) {
+      case 'exited':
+        if (outcome.code === 0) return { kind: 'done', detail: null };
+        return {
+          kind: 'unknown',
+          detail: outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`,
+        };
+      case 'not-started':
+        return { kind: 'unknown', detail: outcome.reason };
+      case 'deadline':
+        return { kind: 'hangs', detail: 'the server does not answer, and data may not be written yet' };
+    }
   }
 
   clear(): Promise<void> {
@@ -113,6 +181,16 @@ function checkMounted(plan: MountPlan, outcome: ChildOutcome): void {
   throw new DmsError('MOUNT_FAILED', words);
 }
 
+function notTried(plan: MountPlan, reason: string): DmsError {
+  return new DmsError('MOUNT_FAILED', `${plan.source} was not mounted: ${reason}.`);
+}
+
+/** A refusal is an answer, too. */
+function isAnswer(outcome: ChildOutcome | PingAnswer): boolean {
+  if (outcome.kind !== 'exited') return outcome.kind === 'not-started';
+  return outcome.code === 0 || !GAVE_UP.test(outcome.output);
+}
+
 function isExport(layer: MountEntry, source: string): boolean {
-  return FILE_SYSTEM_TYPES.includes(layer.fstype) && normalizeExport(layer.source) === source;
+  return isNfs(layer) && normalizeExport(layer.source) === source;
 }

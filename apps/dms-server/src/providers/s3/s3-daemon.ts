@@ -65,9 +65,13 @@ export class S3Daemon {
     }
   }
 
-  /** Ends a daemon whose mount is gone, by SIGTERM and then SIGKILL; false if it does not end. */
-  async end(targetId: string, mountPath: string): Promise<boolean> {
-    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  /** Ends a daemon whose mount is gone, by one signal after the other; false if it does not end. */
+  async end(
+    targetId: string,
+    mountPath: string,
+    signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL'],
+  ): Promise<boolean> {
+    for (const signal of signals) {
       if (await this.processes.isGone(targetId, mountPath)) return true;
       await this.processes.terminate(targetId, mountPath, signal);
       const gone = async (): Promise<true | null> =>

@@ -1,10 +1,13 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
+import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
 import { type MountEntry } from '../../kernel/mount-table.interface';
+import { MOUNT_USERS, type MountUsers } from '../../kernel/mount-users.interface';
 import { printable } from '../../processes/daemon-log';
 import { type DaemonExit } from '../../processes/fuse-daemon';
 import { FuseProcessesService } from '../../processes/fuse-processes.service';
+import { allows, type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { LayerUnmounter } from '../layer-unmounter';
 import {
   type Deadline,
@@ -31,6 +34,8 @@ export class S3Provider implements TargetProvider {
     private readonly daemon: S3Daemon,
     private readonly processes: FuseProcessesService,
     private readonly unmounter: LayerUnmounter,
+    @Inject(MOUNT_USERS) private readonly users: MountUsers,
+    @Inject(SETTINGS) private readonly settings: ServerSettings,
   ) {}
 
   async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
@@ -52,26 +57,51 @@ export class S3Provider implements TargetProvider {
     return layer;
   }
 
-  async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+  async unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+    const { targetId, mountedAs, hung = false } = plan;
     await this.#logDaemon(targetId);
     const { mountPath } = mountedAs;
+    const busyEnd = performance.now() + this.settings.busyTimeoutMs;
+    const patience = hung ? atMost(deadline, this.settings.busyTimeoutMs) : deadline;
     const layer = { targetId, mountPath, isOurs: (entry: MountEntry) => this.owns(entry, mountedAs) };
     let exit: DaemonExit | null;
     do {
       // Again in each round: a daemon whose start was cut short may mount only now.
       const result = await this.unmounter.takeOut(layer, deadline);
       if (result.kind !== 'out') return result;
-      const limitMs = Math.min(deadline.remainingMs(), ROUND_MS);
-      exit = await this.processes.waitForExit(targetId, mountPath, limitMs);
-    } while (exit === null && deadline.remainingMs() > 0);
-    // Nothing is mounted any more: a daemon that hangs in its flush can only be ended.
-    if (exit === null && !(await this.daemon.end(targetId, mountPath))) {
-      return { kind: 'failed', reason: 'the FUSE process does not end, not even by SIGKILL' };
+      exit = await this.processes.waitForExit(
+        targetId,
+        mountPath,
+        Math.min(patience.remainingMs(), ROUND_MS),
+      );
+      const isLong = exit === null && performance.now() >= busyEnd;
+      if (isLong && (await this.#livesElsewhere(plan))) return { kind: 'busy' };
+    } while (exit === null && patience.remainingMs() > 0);
+    if (exit === null) {
+      const signals = this.#signalsAllowed(hung);
+      if (signals.length === 0) return { kind: 'failed', reason: 'the FUSE process has not ended yet' };
+      if (!(await this.daemon.end(targetId, mountPath, signals))) {
+        return { kind: 'failed', reason: `the FUSE process does not end by ${signals.join(' and ')}` };
+      }
     }
     await this.processes.forget(targetId);
     this.#log.log(`✓ s3vaultfuse process killed for target ${targetId}`);
     this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
     return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
+  }
+
+  /** A daemon serves its file system as long as it is mounted anywhere. */
+  async #livesElsewhere({ targetId, mountedAs: { device } }: UnmountPlan): Promise<boolean> {
+    return device !== null && (await this.users.otherNamespaces(targetId, device)).length > 0;
+  }
+
+  /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless it hung before. */
+  #signalsAllowed(hung: boolean): NodeJS.Signals[] {
+    if (hung) return ['SIGTERM', 'SIGKILL'];
+    const signals = { term: 'SIGTERM', kill: 'SIGKILL' } as const;
+    return (['term', 'kill'] as const)
+      .filter((step) => allows(this.settings, step))
+      .map((step) => signals[step]);
   }
 
   clear(targetId: string): Promise<void> {

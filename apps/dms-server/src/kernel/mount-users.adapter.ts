@@ -1,9 +1,9 @@
-import { performance } from 'node:perf_hooks';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type MountUser } from '@app/contracts';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { type MountUsers } from './mount-users.interface';
+import { unescapeField } from './mountinfo';
 
 const SEARCH_MS = 3_000;
 /**
@@ -14,12 +14,26 @@ const SEARCH = String.raw`exec find /proc -mindepth 2 -maxdepth 3 \
   -type d ! -name fd ! -name map_files -prune -o \
   -type l '(' -lname "$1" -o -lname "$1/*" ')' -printf '%p %l\n' 2>/dev/null`;
 const NAMESPACES_MS = 2_000;
+/** Reads the mount table of one process of each other mount namespace, and stops at its first line of the device. */
+const NAMESPACES = String.raw`
+find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%p %l\n' 2>/dev/null | awk -v own="$(readlink /proc/self/ns/mnt)" -v device="$1" '
+  $2 != own && !($2 in seen) {
+    split($1, part, "/")
+    table = "/proc/" part[3] "/mountinfo"
+    while ((getline line < table) > 0) {
+      seen[$2]
+      split(line, field, " ")
+      if (field[3] == device) { print "/proc/" part[3] "/mountinfo " field[5]; break }
+    }
+    close(table)
+  }'`;
 const MAX_USERS = 20;
 const FOUND_LINE = /^\/proc\/(\d+)\/\S+ (.*)$/;
 
 /**
  * Users are found by find(1), which reads the links below /proc/<pid> and follows none of them. It runs as a child with
- * a deadline, for even such a link can hang on a process that is itself stuck in the kernel.
+ * a deadline, for even such a link can hang on a process that is itself stuck in the kernel; so does the look into the
+ * mount tables of other processes.
  */
 @Injectable()
 export class ProcMountUsers implements MountUsers {
@@ -36,27 +50,15 @@ export class ProcMountUsers implements MountUsers {
     return outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
   }
 
-  async otherNamespaces(device: string): Promise<MountUser[]> {
-    const end = performance.now() + NAMESPACES_MS;
-    const seen = new Set([await readlink('/proc/self/ns/mnt')]);
-    const users: MountUser[] = [];
-    for (const name of await readdir('/proc')) {
-      if (performance.now() > end || users.length >= MAX_USERS) break;
-      if (!/^\d+$/.test(name)) continue;
-      try {
-        const namespace = await readlink(`/proc/${name}/ns/mnt`);
-        if (seen.has(namespace)) continue;
-        seen.add(namespace);
-        const table = await readFile(`/proc/${name}/mountinfo`, 'utf8');
-        const mount = table.split('\n').find((line) => line.split(' ')[2] === device);
-        if (mount === undefined) continue;
-        const path = mount.split(' ')[4] ?? null;
-        users.push({ pid: Number(name), command: await commandOf(Number(name)), path });
-      } catch {
-        // The process has ended meanwhile.
-      }
-    }
-    return users;
+  async otherNamespaces(targetId: string, device: string): Promise<MountUser[]> {
+    const outcome = await this.children.run({
+      targetId: `namespaces/${targetId}`,
+      program: '/bin/sh',
+      args: ['-c', NAMESPACES, 'sh', device],
+      deadlineMs: NAMESPACES_MS,
+    });
+    const users = outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
+    return users.map((user) => ({ ...user, path: unescapeField(user.path ?? '') }));
   }
 
   /** The first find of each process. */

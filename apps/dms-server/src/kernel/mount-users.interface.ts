@@ -10,7 +10,7 @@ export interface MountUsers {
    *
    * @param device `major:minor`
    */
-  otherNamespaces(device: string): Promise<MountUser[]>;
+  otherNamespaces(targetId: string, device: string): Promise<MountUser[]>;
 }
 
 export const MOUNT_USERS = Symbol('MountUsers');

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { connectBroker } from '@app/platform';
+import { within } from '../../commands/within';
+import { deadlineIn } from '../../providers/deadlines';
+import { HttpReader } from '../../providers/s3/http-reader';
+import { type ServerSettings } from '../../settings/server.settings';
+import { type Finding } from './finding';
+
+const ANSWER_MS = 8_000;
+
+/** Connects and logs in; no queue is touched, so that a running server is not disturbed. */
+export async function brokerCheck(settings: ServerSettings): Promise<Finding> {
+  const name = 'broker';
+  try {
+    const manager = connectBroker({
+      urls: settings.rabbitmqUrls,
+      connectionName: `dms-server check ${settings.nodeId}`,
+      caFile: settings.caFile,
+      certificateFile: settings.certificateFile,
+      keyFile: settings.keyFile,
+    });
+    try {
+      const failed = once(manager, 'connectFailed').then(([failure]: { err: Error }[]) => {
+        throw failure.err;
+      });
+      await within(Promise.race([once(manager, 'connect'), failed]), ANSWER_MS, 'a connection');
+      return { name, result: 'ok', detail: 'answers, and takes the login' };
+    } finally {
+      await manager.close();
+    }
+  } catch (error) {
+    return { name, result: 'failed', detail: reasonOf(error) };
+  }
+}
+
+export function keystoneChecks(settings: ServerSettings): Promise<Finding>[] {
+  const { authUrl, barbicanUrl } = settings;
+  const none: Finding = {
+    name: 'Keystone',
+    result: 'warning',
+    detail: 'DMS_AUTH_URL is not set: no S3 targets',
+  };
+  return [
+    authUrl === null ? Promise.resolve(none) : answers('Keystone', authUrl, settings),
+    ...(barbicanUrl === null ? [] : [answers('Barbican', barbicanUrl, settings)]),
+  ];
+}
+
+async function answers(name: string, url: string, settings: ServerSettings): Promise<Finding> {
+  const reader = new HttpReader(settings);
+  try {
+    const { status } = await reader.get(name, url, {}, deadlineIn(ANSWER_MS));
+    // Without a token a service may refuse; what matters is that it speaks.
+    return status < 500
+      ? { name, result: 'ok', detail: 'answers' }
+      : { name, result: 'failed', detail: `answers with status ${status}` };
+  } catch (error) {
+    return { name, result: 'failed', detail: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await reader.onModuleDestroy();
+  }
+}
+
+/** By the code, or a text of the broker's own; the address may hold a password. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return `cannot be reached (${code})`;
+  return /ACCESS_REFUSED|Handshake terminated|vhost/i.test(message ?? '')
+    ? 'refuses the login'
+    : 'has not answered as a broker does';
+}

@@ -1,0 +1,13 @@
+/** The kernel's ends of FUSE mounts (fusectl). */
+export interface FuseConnections {
+  /**
+   * Cuts a connection: whatever waits for its daemon fails at once, also what no signal ends, and so does all that comes
+   * later. What the daemon was not given yet is lost.
+   *
+   * @param device `major:minor` of the mount, which the caller has just seen to be the one that is meant
+   * @throws DmsError UNMOUNT_FAILED where it could not be cut
+   */
+  abort(targetId: string, device: string): Promise<void>;
+}
+
+export const FUSE_CONNECTIONS = Symbol('FuseConnections');

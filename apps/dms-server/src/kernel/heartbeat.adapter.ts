@@ -1,0 +1,28 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
+import { type Heartbeat, type HeartbeatAnswer } from './heartbeat.interface';
+
+/** Asks with statfs(2), which every FUSE daemon is asked for and s3fs answers without a word to its server. */
+@Injectable()
+export class StatfsHeartbeat implements Heartbeat {
+  constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
+
+  async ask(targetId: string, mountPath: string, deadlineMs: number): Promise<HeartbeatAnswer> {
+    // A question changes nothing: one that hangs must not keep the target's commands from being settled. No id of a
+    // target holds a slash.
+    const owner = `heartbeat/${targetId}`;
+    if (deadlineMs <= 0 || (await this.children.childrenLeft(owner)) > 0) return 'silent';
+    const outcome = await this.children.run({
+      targetId: owner,
+      program: 'stat',
+      args: ['--file-system', '--format=%i', '--', mountPath],
+      deadlineMs,
+    });
+    if (outcome.kind === 'deadline') return 'silent';
+    if (outcome.kind === 'not-started') {
+      throw new DmsError('INTERNAL', `The node cannot ask FUSE daemons: ${outcome.reason}`);
+    }
+    return outcome.code === 0 ? 'answers' : 'dead';
+  }
+}

@@ -1,0 +1,44 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Injectable, Logger } from '@nestjs/common';
+import { type MountTableChanges } from './mount-table-changes.interface';
+
+const AGAIN_MS = 10_000;
+/** A line for each change; it is killed when its parent has ended, however. */
+export const POLLER = ['setpriv', '--pdeathsig', 'KILL', 'findmnt', '--poll', '-n', '-o', 'ACTION'] as const;
+
+/**
+ * One findmnt(8) for the life of this program, which sleeps in poll(2) on the mount table: Node has no way to do so.
+ * The kernel ends it with this program, however that ends. Where it cannot be had, nothing is told, and whoever listens
+ * has to look by itself.
+ */
+@Injectable()
+export class FindmntChanges implements MountTableChanges {
+  readonly #log = new Logger('MountTable');
+  #child: ChildProcess | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #ended = false;
+
+  begin(changed: () => void): void {
+    if (this.#ended) return;
+    const child = spawn(POLLER[0], POLLER.slice(1), {
+      cwd: '/',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#child = child;
+    child.stdout.on('data', changed);
+    child.once('error', (error) => this.#log.debug(`findmnt: ${error.message}`));
+    child.once('close', () => {
+      this.#child = null;
+      if (this.#ended) return;
+      this.#timer = setTimeout(() => this.begin(changed), AGAIN_MS).unref();
+    });
+    child.unref();
+  }
+
+  end(): void {
+    this.#ended = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#child?.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { readTrustedKeys, SettingsError } from '@app/platform';
+import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
+import { FenceModule } from '../fence/fence.module';
+import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { CLIENT_KEYS, type ClientKeys } from './client-keys';
+import { loadNodeKeys, NODE_KEYS } from './node-keys';
+
+/** The node's own keys, and those of the clients that it obeys. */
+@Module({
+  imports: [FenceModule],
+  providers: [
+    {
+      provide: NODE_KEYS,
+      useFactory: ({ runDir }: ServerSettings, memory: FenceMemory) =>
+        loadNodeKeys(runDir, memory.incarnation),
+      inject: [SETTINGS, FENCE_MEMORY],
+    },
+    {
+      provide: CLIENT_KEYS,
+      useFactory: clientKeysOf,
+      inject: [SETTINGS],
+    },
+  ],
+  exports: [NODE_KEYS, CLIENT_KEYS],
+})
+export class KeysModule {}
+
+async function clientKeysOf({ requireSigned, trustedKeysFile }: ServerSettings): Promise<ClientKeys> {
+  if (trustedKeysFile === null) {
+    if (!requireSigned) return [];
+    throw new SettingsError(['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']);
+  }
+  try {
+    return await readTrustedKeys(trustedKeysFile);
+  } catch (error) {
+    throw new SettingsError([`DMS_TRUSTED_KEYS_FILE: ${(error as Error).message}`]);
+  }
+}

@@ -1,0 +1,60 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { MountProbeAdapter, type ProbeCommand } from '../../kernel/mount-probe.adapter';
+import { type MountProbe, type ProbeResult } from '../../kernel/mount-probe.interface';
+import { MOUNT_TABLE, type MountTable } from '../../kernel/mount-table.interface';
+import { deadlineIn } from '../deadlines';
+import { isNfs, serverOf } from './nfs-server';
+import { ServerBreaker } from './server-breaker';
+
+/** What an NFS client answers in the stead of a server that does not; the mount heals by itself when it is back. */
+const NOBODY_THERE =
+  /timed out|Connection (refused|reset)|Host is down|No route to host|unreachable|Input\/output error/i;
+
+/** A look that was given less time says nothing of a server that did not answer in it. */
+const FAIR_MS = 2_000;
+
+/**
+ * statfs(2) is asked of the server each time, where a listing may come out of the client's cache for a minute; only a
+ * listing shows that the mount can be read.
+ */
+const ASK_AND_LIST: ProbeCommand = (mountPath) => [
+  'sh',
+  '-c',
+  'stat --file-system --format= -- "$1" && exec find "$1" -mindepth 1 -maxdepth 1 -print -quit',
+  'sh',
+  mountPath,
+];
+
+/**
+ * Looks into mounts of any kind. One of an NFS server is looked into only while the server may be bothered, and errors
+ * there are read as NFS means them.
+ */
+@Injectable()
+export class NfsAwareProbe implements MountProbe {
+  constructor(
+    @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    private readonly breaker: ServerBreaker,
+    private readonly probes: MountProbeAdapter,
+  ) {}
+
+  async probe(targetId: string, mountPath: string, deadlineMs: number): Promise<ProbeResult> {
+    const top = (await this.table.layersAt(mountPath)).at(-1);
+    if (top === undefined || !isNfs(top)) return await this.probes.probe(targetId, mountPath, deadlineMs);
+    const deadline = deadlineIn(deadlineMs);
+    const look = async (): Promise<ProbeResult> =>
+      asNfsMeansIt(await this.probes.probe(targetId, mountPath, deadline.remainingMs(), ASK_AND_LIST));
+    const attempt = await this.breaker.attempt(
+      serverOf(top.source, top.superOptions).name,
+      targetId,
+      deadline,
+      look,
+      ({ kind }) => (kind !== 'silent' ? true : deadlineMs >= FAIR_MS ? false : null),
+    );
+    return attempt.kind === 'done' ? attempt.result : { kind: 'silent' };
+  }
+}
+
+/** A server that is away is no broken mount: a stale handle is. */
+export function asNfsMeansIt(result: ProbeResult): ProbeResult {
+  return result.kind === 'dead' && NOBODY_THERE.test(result.reason) ? { kind: 'silent' } : result;
+}
