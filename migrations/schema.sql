@@ -49,6 +49,19 @@ CREATE TABLE `idempotency_keys` (
   KEY `idx_idempotency_created` (`created_at`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `lease_waiters` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `host` varchar(255) NOT NULL,
+  `backup_target_id` varchar(255) NOT NULL,
+  `token` char(36) NOT NULL,
+  `owner` varchar(255) NOT NULL,
+  `waits_since` datetime(6) NOT NULL,
+  `expires_at` datetime(6) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uq_lease_waiters_token` (`token`),
+  KEY `idx_lease_waiters_target` (`host`,`backup_target_id`,`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `mount_operations` (
   `id` char(36) NOT NULL,
   `action` varchar(16) NOT NULL,
@@ -91,6 +104,8 @@ CREATE TABLE `nodes` (
   `lease_expires_at` datetime(6) DEFAULT NULL,
   `created_at` datetime(6) NOT NULL DEFAULT current_timestamp(6),
   `updated_at` datetime(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
+  `pinned_keys` text DEFAULT NULL,
+  `refused_key_id` varchar(64) DEFAULT NULL,
   PRIMARY KEY (`host`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -112,8 +127,10 @@ CREATE TABLE `target_mounts` (
   `source` varchar(1024) DEFAULT NULL,
   `type` varchar(8) DEFAULT NULL,
   `read_only` tinyint(1) NOT NULL DEFAULT 0,
+  `project_id` varchar(255) DEFAULT NULL,
   `mnt_id` bigint(20) DEFAULT NULL,
   `device` varchar(32) DEFAULT NULL,
+  `boot_id` varchar(64) DEFAULT NULL,
   `operation_id` char(36) DEFAULT NULL,
   `lease_token` char(36) DEFAULT NULL,
   `lease_owner` varchar(255) DEFAULT NULL,

@@ -9,6 +9,7 @@ export interface BindingRow {
   readonly jobid: number;
   readonly state: BindingState;
   readonly operationId: string | null;
+  readonly projectId: string | null;
 }
 
 export interface NewBinding {
@@ -66,7 +67,7 @@ export class BindingStatements {
   async ofJobs(jobids: readonly number[]): Promise<Map<number, BindingRow>> {
     if (jobids.length === 0) return new Map();
     const rows = (await this.runner.query(
-      `SELECT id, jobid, ${stateExpression()} AS state, operation_id AS operationId
+      `SELECT id, jobid, ${stateExpression()} AS state, operation_id AS operationId, project_id AS projectId
        FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)`,
       [...this.#key, jobids],
     )) as BindingRow[];

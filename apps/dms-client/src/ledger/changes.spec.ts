@@ -1,9 +1,9 @@
-import { type MountState } from '@app/contracts';
+import { type ErrorCode, type MountState } from '@app/contracts';
 import { ChangeList, mountChange } from './changes';
 import { type TargetRow } from './target-transaction';
 
-function row(state: MountState, mntId: number | null = null): TargetRow {
-  return { state, mntId } as TargetRow;
+function row(state: MountState, mntId: number | null = null, errorCode: ErrorCode | null = null): TargetRow {
+  return { state, mntId, errorCode } as TargetRow;
 }
 
 describe('what happened to a mount', () => {
@@ -12,6 +12,8 @@ describe('what happened to a mount', () => {
     ['mounted, found out by a fence', row('UNCERTAIN'), row('MOUNTED', 7)],
     ['mounted, another than before', row('UNCERTAIN', 6), row('MOUNTED', 7)],
     ['healed', row('UNCERTAIN', 7), row('MOUNTED', 7)],
+    ['doubtful', row('UNCERTAIN', 7), row('UNCERTAIN', 7, 'TIMEOUT')],
+    ['doubtful, after an unmount', row('UNMOUNTING', 7), row('STUCK', 7, 'TIMEOUT')],
     ['broken', row('UNCERTAIN', 7), row('BROKEN', 7)],
     ['unmounted', row('UNMOUNTING', 7), row('ABSENT')],
     ['unmounted, by a stranger', row('UNCERTAIN', 7), row('ABSENT')],
@@ -24,6 +26,8 @@ describe('what happened to a mount', () => {
     ['an unmount that was busy', row('UNMOUNTING', 7), row('MOUNTED', 7)],
     ['a broken layer that was busy', row('UNMOUNTING', 7), row('BROKEN', 7)],
     ['doubt', row('MOUNTED', 7), row('UNCERTAIN', 7)],
+    ['doubt that was told', row('UNCERTAIN', 7, 'TIMEOUT'), row('STUCK', 7, 'TIMEOUT')],
+    ['doubt about a mount that never stood', row('MOUNTING'), row('UNCERTAIN', null, 'TIMEOUT')],
     ['no other state', row('MOUNTED', 7), row('MOUNTED', 7)],
   ])('%s is none', (_, before, after) => {
     expect(mountChange(before, after)).toBeNull();

@@ -49,8 +49,9 @@ export class ChangeList {
  * MOUNTED: where it was in doubt and is MOUNTED again with the same id, that mount was found to be good.
  */
 export function mountChange(before: TargetRow, after: TargetRow): StateEventKind | null {
-  if (before.state === after.state) return null;
   const stoodBefore = before.mntId !== null;
+  if (stoodBefore && isSilent(after) && !isSilent(before)) return 'doubtful';
+  if (before.state === after.state) return null;
   switch (after.state) {
     case 'MOUNTED':
       if (before.state === 'UNMOUNTING') return null;
@@ -65,4 +66,9 @@ export function mountChange(before: TargetRow, after: TargetRow): StateEventKind
     case 'STUCK':
       return null;
   }
+}
+
+/** The node was asked and could not say what is: a server that gives no answer, or a process that does not end. */
+function isSilent({ state, errorCode }: TargetRow): boolean {
+  return (state === 'UNCERTAIN' || state === 'STUCK') && errorCode === 'TIMEOUT';
 }

@@ -3,6 +3,10 @@ import * as mysql from 'mysql2';
 import { DataSource } from 'typeorm';
 import { Ledger1795250000000 } from '../../../../migrations/1795250000000-ledger';
 import { BindingLeases1795263600000 } from '../../../../migrations/1795263600000-binding-leases';
+import { LeaseWaiters1795268400000 } from '../../../../migrations/1795268400000-lease-waiters';
+import { MountProjects1795270000000 } from '../../../../migrations/1795270000000-mount-projects';
+import { NodeKeys1795270200000 } from '../../../../migrations/1795270200000-node-keys';
+import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mount-boots';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -33,7 +37,14 @@ export function createDataSource(
     url: settings.databaseUrl.reveal().replace(/^mariadb:/, 'mysql:'),
     driver: { ...mysql, createPool },
     entities: ENTITIES,
-    migrations: [Ledger1795250000000, BindingLeases1795263600000],
+    migrations: [
+      Ledger1795250000000,
+      BindingLeases1795263600000,
+      LeaseWaiters1795268400000,
+      MountProjects1795270000000,
+      NodeKeys1795270200000,
+      MountBoots1795271000000,
+    ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',
     timezone: 'Z',

@@ -2,6 +2,7 @@ import { type BindingState, type ErrorCode, type OperationAction } from '@app/co
 import { type QueryRunner } from 'typeorm';
 import { stateExpression } from './binding-statements';
 import { type ChangeList } from './changes';
+import { type LedgerClock } from './ledger-clock';
 import { type TargetKey } from './target-key';
 
 export interface NewOperation {
@@ -12,6 +13,8 @@ export interface NewOperation {
   readonly mountPath: string | null;
   /** The request without its secrets. */
   readonly requestData: object | null;
+  /** When the request came in, by performance.now(): it counts as created then. Left out: now. */
+  readonly arrivedAt?: number;
 }
 
 /** What an operation is about. */
@@ -31,6 +34,18 @@ export interface OperationEnd {
   readonly responseData: object | null;
 }
 
+/** A request that a job made of late. */
+export interface RecentOperation {
+  readonly jobid: number;
+  readonly action: OperationAction;
+  /** The hold that it named; null: all holds of the job. */
+  readonly holdId: string | null;
+  /** How long ago it came in, as {@link LedgerClock.microsecondsSince} has it; negative for what came after that. */
+  readonly ageMicroseconds: number;
+}
+
+const CAME_IN = 'CAST(? AS DATETIME(6)) - INTERVAL ? MICROSECOND';
+
 /** An operation whose process is gone, with the state of the binding that is (still) its own; null: none is. */
 export interface AbandonedOperation {
   readonly id: string;
@@ -44,6 +59,7 @@ export class OperationStatements {
   constructor(
     private readonly runner: QueryRunner,
     private readonly key: TargetKey,
+    private readonly clock: LedgerClock,
     private readonly changes: ChangeList,
   ) {}
 
@@ -52,8 +68,10 @@ export class OperationStatements {
     if (operations.length === 0) return;
     await this.runner.query(
       `INSERT INTO mount_operations
-         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data) VALUES ?`,
-      [operations.map((o) => [...this.#opening(o, 'executing')])],
+         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data, created_at) VALUES ${operations
+           .map(() => `(${'?, '.repeat(9)}${CAME_IN})`)
+           .join(', ')}`,
+      operations.flatMap((o) => [...this.#opening(o, 'executing'), ...this.#cameIn(o)]),
     );
     for (const { id, action, jobid } of operations) {
       this.changes.operation({ id, action, status: 'executing', error_code: null }, jobid);
@@ -66,8 +84,8 @@ export class OperationStatements {
     await this.runner.query(
       `INSERT INTO mount_operations
          (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data,
-          error_code, error_msg, success_msg, epoch, response_data, completed_at) VALUES ${operations
-            .map(() => `(${'?, '.repeat(14)}NOW(6))`)
+          error_code, error_msg, success_msg, epoch, response_data, created_at, completed_at) VALUES ${operations
+            .map(() => `(${'?, '.repeat(14)}${CAME_IN}, NOW(6))`)
             .join(', ')}`,
       operations.flatMap(({ opening, end }) => [
         ...this.#opening({ ...opening, mountPath: end.mountPath ?? opening.mountPath }, end.status),
@@ -76,6 +94,7 @@ export class OperationStatements {
         end.successMessage,
         end.epoch,
         json(end.responseData),
+        ...this.#cameIn(opening),
       ]),
     );
     for (const { opening, end } of operations) this.#ended(end, opening);
@@ -101,14 +120,22 @@ export class OperationStatements {
     if (affectedRows > 0) this.#ended(end, of);
   }
 
-  /** True if the job has made another request for the target within the last `sinceMs`, by the database's clock. */
-  async hasNewer(jobid: number, sinceMs: number): Promise<boolean> {
+  /** What the given jobs have asked of the target since `since`, by performance.now(). */
+  async ofJobsSince(jobids: readonly number[], since: number): Promise<RecentOperation[]> {
+    const { now } = this.clock;
     const rows = (await this.runner.query(
-      `SELECT id FROM mount_operations
-       WHERE jobid = ? AND created_at > NOW(6) - INTERVAL ? MICROSECOND AND host = ? AND backup_target_id = ? LIMIT 1`,
-      [jobid, Math.floor(sinceMs * 1000), this.key.host, this.key.targetId],
-    )) as unknown[];
-    return rows.length > 0;
+      `SELECT jobid, action, JSON_VALUE(request_data, '$.hold_id') AS holdId,
+         TIMESTAMPDIFF(MICROSECOND, created_at, CAST(? AS DATETIME(6))) AS age
+       FROM mount_operations
+       WHERE jobid IN (?) AND created_at > ${CAME_IN} AND host = ? AND backup_target_id = ?`,
+      [now, jobids, now, this.clock.microsecondsSince(since), this.key.host, this.key.targetId],
+    )) as { jobid: unknown; action: OperationAction; holdId: string | null; age: unknown }[];
+    return rows.map(({ jobid, action, holdId, age }) => ({
+      jobid: Number(jobid),
+      action,
+      holdId,
+      ageMicroseconds: Number(age),
+    }));
   }
 
   /** Executing operations that no process has renewed for `silentMs`, by the database's clock. */
@@ -125,6 +152,11 @@ export class OperationStatements {
 
   #ended({ id, status, errorCode }: OperationEnd, { action, jobid }: OperationSubject): void {
     this.changes.operation({ id, action, status, error_code: errorCode }, jobid);
+  }
+
+  #cameIn({ arrivedAt }: NewOperation): [string, number] {
+    const { now } = this.clock;
+    return [now, arrivedAt === undefined ? 0 : this.clock.microsecondsSince(arrivedAt)];
   }
 
   #opening(o: NewOperation, status: string): unknown[] {

@@ -2,6 +2,8 @@ import { type ErrorCode, type MountState, type TargetType } from '@app/contracts
 import { type QueryRunner } from 'typeorm';
 import { OperationStatements } from './operation-statements';
 import { BindingStatements } from './binding-statements';
+import { LedgerClock } from './ledger-clock';
+import { LeaseWaiterStatements } from './lease-waiter-statements';
 import { ChangeList, type CommittedChanges, mountChange } from './changes';
 import { pathKey, type TargetKey } from './target-key';
 
@@ -14,9 +16,15 @@ export interface TargetRow {
   readonly source: string | null;
   readonly type: TargetType | null;
   readonly readOnly: boolean;
+  /** The project for which it was mounted last; null: it is not known. */
+  readonly projectId: string | null;
   readonly mntId: number | null;
   readonly device: string | null;
+  /** The boot of the node in which it was mounted; null: it is not known. */
+  readonly bootId: string | null;
   readonly operationId: string | null;
+  /** What went wrong last; null where all is well. */
+  readonly errorCode?: ErrorCode | null;
   readonly leaseToken: string | null;
   /** The lease has not run out, by the database's clock. */
   readonly leased: boolean;
@@ -38,25 +46,33 @@ const COLUMNS: Record<keyof RowChange, string> = {
   incarnation: 'incarnation',
   mntId: 'mnt_id',
   device: 'device',
+  bootId: 'boot_id',
   operationId: 'operation_id',
   mountPath: 'mount_path',
   source: 'source',
   type: 'type',
   readOnly: 'read_only',
+  projectId: 'project_id',
   errorCode: 'error_code',
   errorMessage: 'error_msg',
 };
 
-const SELECT_ROW = `SELECT state, epoch, incarnation, mount_path AS mountPath, source, type, read_only AS readOnly,
-    mnt_id AS mntId, device, operation_id AS operationId, lease_token AS leaseToken,
+const SELECT_ROW = `SELECT CAST(NOW(6) AS CHAR) AS now, state, epoch, incarnation, mount_path AS mountPath, source, type, read_only AS readOnly,
+    project_id AS projectId,    mnt_id AS mntId, device, boot_id AS bootId, operation_id AS operationId, error_code AS errorCode, lease_token AS leaseToken,
     COALESCE(lease_expires_at > NOW(6), FALSE) AS leased,
     EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining
   FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE`;
 
 /** Locks the row of the target, made if it is missing, in the transaction of `runner`. */
-export async function readLocked(runner: QueryRunner, { host, targetId }: TargetKey): Promise<TargetRow> {
-  const select = async (): Promise<Record<string, unknown> | undefined> =>
-    ((await runner.query(SELECT_ROW, [host, targetId])) as Record<string, unknown>[])[0];
+export async function readLocked(
+  runner: QueryRunner,
+  { host, targetId }: TargetKey,
+): Promise<{ row: TargetRow; clock: LedgerClock }> {
+  let askedAt = performance.now();
+  const select = async (): Promise<(Record<string, unknown> & { now: string }) | undefined> => {
+    askedAt = performance.now();
+    return ((await runner.query(SELECT_ROW, [host, targetId])) as { now: string }[])[0];
+  };
   let raw = await select();
   if (raw === undefined) {
     await runner.query('INSERT IGNORE INTO target_mounts (host, backup_target_id) VALUES (?, ?)', [
@@ -66,31 +82,37 @@ export async function readLocked(runner: QueryRunner, { host, targetId }: Target
     raw = await select();
   }
   if (raw === undefined) throw new Error('The row of a target vanished while it was made');
-  return {
-    ...(raw as unknown as TargetRow),
+  const { now, ...values } = raw;
+  const row = {
+    ...(values as unknown as TargetRow),
     epoch: Number(raw.epoch),
     mntId: raw.mntId === null ? null : Number(raw.mntId),
     readOnly: Boolean(raw.readOnly),
     leased: Boolean(raw.leased),
     draining: Boolean(raw.draining),
   };
+  return { row, clock: new LedgerClock(now, askedAt) };
 }
 
 /** The statements of one transaction that holds a target's row. */
 export class TargetTransaction {
   readonly bindings: BindingStatements;
   readonly operations: OperationStatements;
+  readonly leaseWaiters: LeaseWaiterStatements;
+  readonly clock: LedgerClock;
   readonly #changes = new ChangeList();
   #row: TargetRow;
 
   constructor(
     private readonly runner: QueryRunner,
     readonly key: TargetKey,
-    row: TargetRow,
+    { row, clock }: Awaited<ReturnType<typeof readLocked>>,
   ) {
     this.#row = row;
+    this.clock = clock;
     this.bindings = new BindingStatements(runner, key, this.#changes);
-    this.operations = new OperationStatements(runner, key, this.#changes);
+    this.operations = new OperationStatements(runner, key, clock, this.#changes);
+    this.leaseWaiters = new LeaseWaiterStatements(runner, key);
   }
 
   /** The row as this transaction leaves it. */

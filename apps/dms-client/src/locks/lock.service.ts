@@ -6,6 +6,11 @@ import { type TargetKey } from '../ledger/target-key';
 import { type TargetTransaction } from '../ledger/target-transaction';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
+/** How long a place in the queue outlasts the last time that its process asked. */
+const PLACE_MS = 2_000;
+/** A wait that an operator is to see. */
+const LONG_WAIT_MS = 1_000;
+
 /** The right to send commands for one target: in its row, in the database's time. */
 export interface Lease {
   readonly key: TargetKey;
@@ -13,9 +18,21 @@ export interface Lease {
   readonly token: string;
 }
 
+/** Somebody who wants a lease: its token will be that of the lease. */
+export interface LeasePlace {
+  readonly token: string;
+  /** By performance.now(). */
+  readonly since: number;
+}
+
+/** `next`: the one who asked is the next to get it. */
+export type Acquisition =
+  { readonly kind: 'acquired'; readonly lease: Lease } | { readonly kind: 'taken'; readonly next: boolean };
+
 /**
  * Locks a target across the command to its node: a lease in the target's row that runs out by itself when its holder
- * dies. Each (host, target) has its own: targets do not wait for one another.
+ * dies. Each (host, target) has its own: targets do not wait for one another. Processes that wait for the same one get
+ * it in the order in which they came; within a process the coordinator keeps the order.
  */
 @Injectable()
 export class LockService {
@@ -27,13 +44,36 @@ export class LockService {
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
 
-  /** Takes the lease in a transaction that holds the row; null where another holds one that has not run out. */
-  async tryAcquire(transaction: TargetTransaction): Promise<Lease | null> {
-    if (transaction.row.leased) return null;
-    const lease = { key: transaction.key, token: randomUUID() };
-    await transaction.lease(lease.token, this.#owner, this.settings.leaseMs);
-    this.#log.debug({ msg: 'Successfully acquired lock for mount_unmount', ...lease.key });
-    return lease;
+  place(): LeasePlace {
+    return { token: randomUUID(), since: performance.now() };
+  }
+
+  /**
+   * Takes the lease in a transaction that holds the row, unless another holds one that has not run out, or has waited
+   * for it longer. The place in the queue is kept for two seconds at a time: one has to ask again and again.
+   *
+   * @param stays whether the one who asks will wait; else it takes no place
+   */
+  async tryAcquire(transaction: TargetTransaction, place: LeasePlace, stays: boolean): Promise<Acquisition> {
+    const { row, leaseWaiters, key } = transaction;
+    const first = await leaseWaiters.first();
+    const next = first === null || first === place.token;
+    if (row.leased || !next) {
+      if (stays) await leaseWaiters.wait(place.token, this.#owner, PLACE_MS);
+      return { kind: 'taken', next };
+    }
+    if (first !== null) await leaseWaiters.leave(place.token);
+    await transaction.lease(place.token, this.#owner, this.settings.leaseMs);
+    const waitedMs = Math.round(performance.now() - place.since);
+    const message = { msg: 'Successfully acquired lock for mount_unmount', ...key, waited_ms: waitedMs };
+    if (waitedMs < LONG_WAIT_MS) this.#log.debug(message);
+    else this.#log.log(message);
+    return { kind: 'acquired', lease: { key, token: place.token } };
+  }
+
+  /** Whether others wait for the lease that the caller holds. */
+  async isWanted(transaction: TargetTransaction): Promise<boolean> {
+    return (await transaction.leaseWaiters.first()) !== null;
   }
 
   /** True if the lease is still this one, in a transaction that holds the row. */
@@ -43,6 +83,11 @@ export class LockService {
 
   async release(transaction: TargetTransaction, lease: Lease): Promise<void> {
     await transaction.release(lease.token);
+  }
+
+  /** Gives up waiting. */
+  async leave(transaction: TargetTransaction, place: LeasePlace): Promise<void> {
+    await transaction.leaseWaiters.leave(place.token);
   }
 
   /** Runs `work` while the lease is renewed. If a renewal fails `work` goes on: the write after it will notice. */

@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type LockListDto } from '@app/contracts';
+import { Access } from '../access/access.decorator';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { LockPathDto } from './locks.dto';
 import { LocksService } from './locks.service';
@@ -11,12 +12,14 @@ export class LocksHttpController {
   constructor(private readonly locks: LocksService) {}
 
   /** Which process works on which target. */
+  @Access('operate')
   @Get()
   list(): Promise<LockListDto> {
     return this.locks.list();
   }
 
   /** Takes a lock away: its holder writes nothing any more, and the target is fenced by the next one. */
+  @Access('administer')
   @Delete(':host/:backup_target_id')
   release(@Param(ParametersPipe) { host, backup_target_id }: LockPathDto): Promise<LockListDto> {
     return this.locks.release({ host, targetId: backup_target_id });

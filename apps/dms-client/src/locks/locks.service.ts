@@ -11,6 +11,8 @@ interface LockRow {
   readonly owner: string;
   readonly expiresAt: Date;
   readonly expired: number;
+  readonly waiting: number;
+  readonly waitingSince: Date | null;
 }
 
 /** Shows operators the leases of targets, and takes one away where they say so. */
@@ -27,9 +29,11 @@ export class LocksService {
   async list(): Promise<LockListDto> {
     const rows = await queryLedger<LockRow>(
       this.dataSource,
-      `SELECT host, backup_target_id AS targetId, lease_owner AS owner, lease_expires_at AS expiresAt,
-         lease_expires_at <= NOW(6) AS expired
-       FROM target_mounts WHERE lease_token IS NOT NULL ORDER BY host, backup_target_id`,
+      `SELECT t.host, t.backup_target_id AS targetId, t.lease_owner AS owner, t.lease_expires_at AS expiresAt,
+         t.lease_expires_at <= NOW(6) AS expired, COUNT(w.id) AS waiting, MIN(w.waits_since) AS waitingSince
+       FROM target_mounts t LEFT JOIN lease_waiters w
+         ON w.host = t.host AND w.backup_target_id = t.backup_target_id AND w.expires_at > NOW(6)
+       WHERE t.lease_token IS NOT NULL GROUP BY t.host, t.backup_target_id ORDER BY t.host, t.backup_target_id`,
       [],
     );
     return { locks: rows.map(lockOf) };
@@ -59,5 +63,7 @@ function lockOf(row: LockRow): LockDto {
     owner: row.owner,
     expires_at: isoTime(row.expiresAt) ?? '',
     expired: Boolean(row.expired),
+    waiting: Number(row.waiting),
+    waiting_since: isoTime(row.waitingSince),
   };
 }

@@ -7,6 +7,10 @@ export class LockDto {
   /** ISO 8601, UTC; it is renewed while a command is under way. */
   expires_at: string;
   expired: boolean;
+  /** Processes that wait for it, in the order in which they came. */
+  waiting: number;
+  /** Since when the first of them has waited, ISO 8601, UTC; null: nobody waits. */
+  waiting_since: string | null;
 }
 
 export class LockListDto {

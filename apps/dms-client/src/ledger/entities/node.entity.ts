@@ -29,6 +29,14 @@ export class Node {
   @Column({ name: 'public_key', type: 'text', nullable: true })
   publicKey: string | null;
 
+  /** JSON: the keys that count as the node's; see nodes/pinning.ts. */
+  @Column({ name: 'pinned_keys', type: 'text', nullable: true })
+  pinnedKeys: string | null;
+
+  /** Id of the key of the last hello that was refused since; `none` where it had no key. */
+  @Column({ name: 'refused_key_id', type: 'varchar', length: 64, nullable: true })
+  refusedKeyId: string | null;
+
   @Column({ name: 'last_seen', type: 'datetime', precision: 6, nullable: true })
   lastSeen: Date | null;
 }

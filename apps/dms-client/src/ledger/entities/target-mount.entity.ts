@@ -38,11 +38,19 @@ export class TargetMount {
   @Column({ name: 'read_only', type: 'boolean' })
   readOnly: boolean;
 
+  /** The project for which it was mounted last. */
+  @Column({ name: 'project_id', type: 'varchar', length: 255, nullable: true })
+  projectId: string | null;
+
   @Column({ name: 'mnt_id', type: 'bigint', nullable: true, transformer: asNumber })
   mntId: number | null;
 
   @Column({ type: 'varchar', length: 32, nullable: true })
   device: string | null;
+
+  /** The boot of the node in which it was mounted. */
+  @Column({ name: 'boot_id', type: 'varchar', length: 64, nullable: true })
+  bootId: string | null;
 
   /** The operation that the epoch authorises. */
   @Column({ name: 'operation_id', type: 'char', length: 36, nullable: true })
