@@ -2,5 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../fleet/programs';
 import { configurationDocument } from './configuration';
+import { failuresDocument } from './failures';
+import { protocolDocument } from './protocol';
 
 writeFileSync(join(ROOT, 'docs/CONFIGURATION.md'), configurationDocument());
+writeFileSync(join(ROOT, 'docs/PROTOCOL.md'), protocolDocument());
+writeFileSync(join(ROOT, 'docs/FAILURES.md'), failuresDocument());

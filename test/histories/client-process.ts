@@ -1,4 +1,4 @@
-import { DmsError } from '@app/contracts';
+import { type EnvelopeDto } from '@app/contracts';
 import { CommandFactory } from '../../apps/dms-client/src/mounts/command.factory';
 import { DecisionService } from '../../apps/dms-client/src/mounts/decision.service';
 import { IntakeService } from '../../apps/dms-client/src/mounts/intake.service';
@@ -23,8 +23,19 @@ import { ReconcilerService } from '../../apps/dms-client/src/reconcile/reconcile
 import { ReconcileTimer } from '../../apps/dms-client/src/reconcile/reconcile-timer.service';
 import { SettleTimer } from '../../apps/dms-client/src/reconcile/settle-timer.service';
 import { type ClientSettings } from '../../apps/dms-client/src/settings/client.settings';
+import {
+  type Defects,
+  type Sent,
+  spoilBody,
+  spoilLocks,
+  spoilOutcome,
+  spoilSettlements,
+  spoilTransaction,
+  spoilView,
+} from './defects';
 import { type FakeDatabase, type FakeTransaction } from './fake-ledger';
 import { HOST, TARGET } from './fake-node';
+import { withMethods } from '../interleavings/gates';
 import { type Network } from './network';
 
 export const LEASE_MS = 10_000;
@@ -40,27 +51,12 @@ const SETTINGS = {
   mountBase: '/srv/mounts',
 } as unknown as ClientSettings;
 
-/** Wrongs that can be built into a process, to show that the checks find them. */
-export interface Defects {
-  /** A time-out is taken for "failed, so absent". */
-  unknownIsFinal?: boolean;
-  /** UNMOUNTING is not written before the unmount is sent. */
-  unmountingUnwritten?: boolean;
-  /** A waiter does not look at its claim again. */
-  claimUnseen?: boolean;
-  /** A lease that another process holds is taken. */
-  leaseIgnored?: boolean;
-  /** What a fence finds gone is not told to the holders. */
-  lossUntold?: boolean;
-  /** Operations that were left open are let be. */
-  leftoversUnended?: boolean;
-}
-
 /** A dms-client: its services, wired by hand over the fakes of a history. */
 export class ClientProcess {
   readonly views: NodeViewsService;
   readonly mounts: MountsService;
   lives = true;
+  #lastSent: Sent | null = null;
   #pausedUntil = -Infinity;
   readonly #timers: { onApplicationBootstrap(): void; onApplicationShutdown(): unknown }[];
 
@@ -68,34 +64,36 @@ export class ClientProcess {
     private readonly database: FakeDatabase,
     network: Network,
     stored: NodesRepository,
-    defects: Defects,
+    private readonly defects: Defects,
   ) {
-    const ledger = this.#ledger(defects);
-    const nodes: NodeCommands = {
-      send: (_host, body, deadlineMs) => this.#whileLiving(() => network.send(this, body, deadlineMs)),
-    };
+    const ledger = this.#ledger();
     this.views = new NodeViewsService(stored);
+    const nodes = this.#nodes(network);
     const locks = new LockService(this.#dataSource(), SETTINGS);
-    if (defects.leaseIgnored) ignoreLeases(locks);
+    spoilLocks(locks, defects);
     const settlements = new SettlementService();
-    if (defects.unknownIsFinal) takeUnknownForFinal(settlements);
+    spoilSettlements(settlements, defects);
     const leftovers = new LeftoverOperations(SETTINGS);
     if (defects.leftoversUnended) leftovers.end = () => Promise.resolve();
     const decisions = new DecisionService(locks, new CommandFactory(SETTINGS), leftovers, SETTINGS);
-    const { views } = this;
+    const views = this.#believed();
     const driver = new TargetDriver(ledger, locks, views, decisions, settlements, nodes, SETTINGS);
     const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver, {
       whileHeld: (work) => work(),
     });
-    this.mounts = new MountsService(coordinator, views, this.#held(), SETTINGS);
+    this.mounts = new MountsService(coordinator, this.views, this.#held(), SETTINGS);
     const facts = this.#facts();
-    const looks = new NodeLooksService(nodes, views);
+    const looks = new NodeLooksService(nodes, this.views);
     const reconciler = new ReconcilerService(this.#nodeLeases(), facts, looks, coordinator, ledger);
     this.#timers = [
       new SettleTimer(this.#openTargets(), coordinator, SETTINGS),
-      new ReconcileTimer(reconciler, views, SETTINGS),
+      new ReconcileTimer(reconciler, this.views, SETTINGS),
     ];
     for (const timer of this.#timers) timer.onApplicationBootstrap();
+  }
+
+  async atSending(body: Record<string, unknown>): Promise<Record<string, unknown>> {
+    return spoilBody(body, this.defects, await this.views.view(HOST));
   }
 
   /** Nothing that it began goes on. */
@@ -129,30 +127,62 @@ export class ClientProcess {
     if (this.#pausedUntil > time.now) await time.sleep(this.#pausedUntil - time.now);
   }
 
-  #ledger(defects: Defects): TargetLedger {
+  #ledger(): TargetLedger {
+    const { defects, database } = this;
     const transaction = <T>(key: TargetKey, work: (of: FakeTransaction) => Promise<T>): Promise<T> =>
       this.#whileLiving(() =>
-        this.database.transaction(
+        database.transaction(
           key,
-          (of) => work(spoil(of, defects)),
+          async (of) => {
+            if (defects.slowTransaction) await database.time.sleep(1);
+            const lastSent = this.#lastSent;
+            this.#lastSent = null;
+            return work(spoilTransaction(of, defects, lastSent));
+          },
           () => this.lives,
         ),
       );
     return { transaction, onCommit: () => undefined } as unknown as TargetLedger;
   }
 
+  #nodes(network: Network): NodeCommands {
+    return {
+      send: async (_host, body, deadlineMs) => {
+        const { epoch, operation_id: operationId } = body.dms as EnvelopeDto;
+        const outcome = await this.#whileLiving(() => network.send(this, body, deadlineMs));
+        if (epoch > 0 && body.action !== 'probe') this.#lastSent = { epoch, operationId };
+        return spoilOutcome(outcome, this.defects);
+      },
+    };
+  }
+
+  /** What requests and decisions go by. */
+  #believed(): NodeViewsService {
+    const { views, defects, database } = this;
+    const spoiled = defects.memoryUnchecked === true || defects.silenceBelieved === true;
+    if (!spoiled) return views;
+    return withMethods(views, {
+      view: async (host) => spoilView(await views.view(host), defects, database.stored.row.incarnation),
+    });
+  }
+
   /** Only the renewal of a lease goes to the database directly. */
   #dataSource(): ConstructorParameters<typeof LockService>[0] {
-    const query = (
+    const query = async (
       _sql: string,
       [microseconds, , , token]: [number, string, string, string],
-    ): Promise<void> => this.#whileLiving(() => this.database.renew(token, microseconds / 1000));
+    ): Promise<void> => {
+      if (this.defects.renewalMissing) return;
+      await this.#whileLiving(() => this.database.renew(token, microseconds / 1000));
+    };
     return { query } as unknown as ConstructorParameters<typeof LockService>[0];
   }
 
   #held(): HeldBindingsRepository {
-    const isHeld = (_key: TargetKey, jobid: number): Promise<boolean> =>
-      Promise.resolve(this.database.stored.bindings.get(jobid)?.state === 'held');
+    const isHeld = async (_key: TargetKey, jobid: number): Promise<boolean> => {
+      const held = await this.#whileLiving(() => this.database.isHeld(jobid));
+      return held || this.defects.answerUnchecked === true;
+    };
     return { isHeld } as unknown as HeldBindingsRepository;
   }
 
@@ -199,49 +229,4 @@ export class ClientProcess {
     const run = <T>(_host: string, work: () => Promise<T>): Promise<T> => work();
     return { run, hosts: () => Promise.resolve([HOST]) } as unknown as NodeLeaseRepository;
   }
-}
-
-function spoil<T extends Pick<FakeTransaction, 'change' | 'bindings'>>(of: T, defects: Defects): T {
-  const { bindings } = of;
-  if (defects.unmountingUnwritten) {
-    const change = of.change.bind(of);
-    of.change = ({ state, ...others }) => change(state === 'UNMOUNTING' ? others : { state, ...others });
-  }
-  if (defects.claimUnseen) {
-    const ofJobs = bindings.ofJobs.bind(bindings);
-    bindings.ofJobs = async (jobids) => {
-      const rows = await ofJobs(jobids);
-      return new Map([...rows].map(([jobid, row]) => [jobid, { ...row, state: 'claimed' as const }]));
-    };
-  }
-  if (defects.lossUntold) bindings.lose = () => Promise.resolve([]);
-  return of;
-}
-
-function ignoreLeases(locks: LockService): void {
-  const tryAcquire = locks.tryAcquire.bind(locks);
-  locks.tryAcquire = (transaction) => {
-    const row = { ...transaction.row, leased: false };
-    return tryAcquire(
-      new Proxy(transaction, { get: (of, name) => (name === 'row' ? row : bound(of, name)) }),
-    );
-  };
-}
-
-function bound(of: object, name: string | symbol): unknown {
-  const value: unknown = Reflect.get(of, name);
-  return typeof value === 'function' ? (value.bind(of) as unknown) : value;
-}
-
-function takeUnknownForFinal(settlements: SettlementService): void {
-  const settle = settlements.settle.bind(settlements);
-  settlements.settle = (transaction, drive, command, outcome) => {
-    const error = new DmsError('NODE_UNREACHABLE', 'No answer came');
-    return settle(
-      transaction,
-      drive,
-      command,
-      outcome.kind === 'unknown' ? { kind: 'unsent', error } : outcome,
-    );
-  };
 }

@@ -8,7 +8,9 @@ import {
   type AbandonedOperation,
   type NewOperation,
   type OperationEnd,
+  type RecentOperation,
 } from '../../apps/dms-client/src/ledger/operation-statements';
+import { LedgerClock } from '../../apps/dms-client/src/ledger/ledger-clock';
 import { type TargetKey } from '../../apps/dms-client/src/ledger/target-key';
 import { type RowChange, type TargetRow } from '../../apps/dms-client/src/ledger/target-transaction';
 import { type VirtualTime } from './virtual-time';
@@ -32,6 +34,8 @@ export interface Stored {
   row: Omit<TargetRow, 'leased'> & { leaseExpiresAt: number };
   bindings: Map<number, StoredBinding>;
   operations: Map<string, StoredOperation>;
+  /** In the order of arrival; by token, until when each place is kept. */
+  leaseWaiters: Map<string, number>;
 }
 
 /** How the next transaction of a history fails. */
@@ -50,8 +54,10 @@ export class FakeDatabase {
       source: null,
       type: null,
       readOnly: false,
+      projectId: null,
       mntId: null,
       device: null,
+      bootId: null,
       operationId: null,
       leaseToken: null,
       leaseExpiresAt: 0,
@@ -59,6 +65,7 @@ export class FakeDatabase {
     },
     bindings: new Map(),
     operations: new Map(),
+    leaseWaiters: new Map(),
   };
   readonly faults: DatabaseFault[] = [];
   /** A fault happened: leases may have run out although their holders live. */
@@ -67,11 +74,15 @@ export class FakeDatabase {
 
   constructor(readonly time: VirtualTime) {}
 
-  /** Runs `work` on a copy, under the row's lock; `commits` says at the end whether its process lives still. */
+  /**
+   * Runs `work` on a copy, under the row's lock; `lives` says at the end whether its process does. `beforeCommit` is
+   * awaited when all statements are done and the row is locked still.
+   */
   async transaction<T>(
     key: TargetKey,
     work: (transaction: FakeTransaction) => Promise<T>,
     lives: () => boolean,
+    beforeCommit: () => Promise<void> = () => Promise.resolve(),
   ): Promise<T> {
     await this.time.sleep(LATENCY_MS);
     const before = this.#lock;
@@ -86,6 +97,7 @@ export class FakeDatabase {
       const began = this.time.now;
       const result = await work(transaction);
       if (this.time.now !== began) throw new Error('A transaction waited for something but the database');
+      await beforeCommit();
       await this.time.sleep(LATENCY_MS);
       if (fault === 'commit lost') throw new DmsError('LEDGER_UNAVAILABLE', 'The connection went away');
       if (fault !== 'commit unknown, undone' && lives()) this.stored = transaction.draft;
@@ -103,6 +115,12 @@ export class FakeDatabase {
     if (row.leaseToken === token) row.leaseExpiresAt = this.time.now + leaseMs;
   }
 
+  /** A single statement, without the lock. */
+  async isHeld(jobid: number): Promise<boolean> {
+    await this.time.sleep(LATENCY_MS);
+    return this.stored.bindings.get(jobid)?.state === 'held';
+  }
+
   count(): BindingCounts {
     return countOf(this.stored);
   }
@@ -116,6 +134,8 @@ export class FakeDatabase {
 export class FakeTransaction {
   readonly bindings: FakeBindings;
   readonly operations: FakeOperations;
+  readonly leaseWaiters: FakeLeaseWaiters;
+  readonly clock: LedgerClock;
 
   constructor(
     readonly key: TargetKey,
@@ -124,6 +144,8 @@ export class FakeTransaction {
   ) {
     this.bindings = new FakeBindings(draft, time);
     this.operations = new FakeOperations(draft, time);
+    this.leaseWaiters = new FakeLeaseWaiters(draft, time);
+    this.clock = new LedgerClock(String(time.now), time.now);
   }
 
   get row(): TargetRow {
@@ -163,7 +185,7 @@ class FakeBindings {
     const rows = new Map<number, BindingRow>();
     for (const jobid of jobids) {
       const binding = this.draft.bindings.get(jobid);
-      if (binding !== undefined) rows.set(jobid, { id: jobid, jobid, ...binding });
+      if (binding !== undefined) rows.set(jobid, { id: jobid, jobid, projectId: null, ...binding });
     }
     return Promise.resolve(rows);
   }
@@ -230,13 +252,12 @@ class FakeOperations {
   ) {}
 
   begin(operations: readonly NewOperation[]): Promise<void> {
-    for (const { id, action, jobid } of operations) this.#add(id, action, jobid, 'executing');
+    for (const operation of operations) this.#add(operation, 'executing');
     return Promise.resolve();
   }
 
   record(operations: readonly { opening: NewOperation; end: OperationEnd }[]): Promise<void> {
-    for (const { opening, end } of operations)
-      this.#add(opening.id, opening.action, opening.jobid, end.status);
+    for (const { opening, end } of operations) this.#add(opening, end.status);
     return Promise.resolve();
   }
 
@@ -246,10 +267,14 @@ class FakeOperations {
     return Promise.resolve();
   }
 
-  hasNewer(jobid: number, sinceMs: number): Promise<boolean> {
-    const since = this.time.now - sinceMs;
-    const operations = [...this.draft.operations.values()];
-    return Promise.resolve(operations.some((other) => other.jobid === jobid && other.createdAt > since));
+  ofJobsSince(jobids: readonly number[], since: number): Promise<RecentOperation[]> {
+    const all = [...this.draft.operations.values()];
+    const recent = all.flatMap(({ jobid, action, createdAt }) =>
+      jobid !== null && jobids.includes(jobid) && createdAt > since
+        ? [{ jobid, action, holdId: null, ageMicroseconds: (this.time.now - createdAt) * 1000 }]
+        : [],
+    );
+    return Promise.resolve(recent);
   }
 
   abandoned(silentMs: number): Promise<AbandonedOperation[]> {
@@ -262,15 +287,40 @@ class FakeOperations {
     return Promise.resolve(found);
   }
 
-  #add(id: string, action: string, jobid: number | null, status: StoredOperation['status']): void {
+  #add(
+    { id, action, jobid, arrivedAt = this.time.now }: NewOperation,
+    status: StoredOperation['status'],
+  ): void {
     if (this.draft.operations.has(id)) throw new Error('An operation is begun twice');
     this.draft.operations.set(id, {
-      action: action as StoredOperation['action'],
+      action: action,
       jobid,
       status,
-      createdAt: this.time.now,
+      createdAt: arrivedAt,
       renewedAt: this.time.now,
     });
+  }
+}
+
+class FakeLeaseWaiters {
+  constructor(
+    private readonly draft: Stored,
+    private readonly time: VirtualTime,
+  ) {}
+
+  first(): Promise<string | null> {
+    const living = [...this.draft.leaseWaiters].find(([, until]) => until > this.time.now);
+    return Promise.resolve(living?.[0] ?? null);
+  }
+
+  wait(token: string, _owner: string, placeMs: number): Promise<void> {
+    this.draft.leaseWaiters.set(token, this.time.now + placeMs);
+    return Promise.resolve();
+  }
+
+  leave(token: string): Promise<void> {
+    this.draft.leaseWaiters.delete(token);
+    return Promise.resolve();
   }
 }
 
@@ -282,10 +332,11 @@ function countOf({ bindings }: Stored): BindingCounts {
   };
 }
 
-function copyOf({ row, bindings, operations }: Stored): Stored {
+function copyOf({ row, bindings, operations, leaseWaiters }: Stored): Stored {
   return {
     row: { ...row },
     bindings: new Map([...bindings].map(([jobid, binding]) => [jobid, { ...binding }])),
     operations: new Map([...operations].map(([id, operation]) => [id, { ...operation }])),
+    leaseWaiters: new Map(leaseWaiters),
   };
 }

@@ -17,6 +17,8 @@ const BASE = '/srv/mounts';
 const PATH = `${BASE}/${TARGET}`;
 const WORK_MS = 300;
 const CHILD_WAIT_MS = 5_000;
+/** So long a child lives that its server gave up on, or did not outlive. */
+const CHILD_LIFE_MS = 8_000;
 
 /** How the next mount or unmount of a history goes wrong. */
 export type NodeFault = 'mount fails' | 'busy' | 'hangs and acts' | 'hangs and dies';
@@ -30,13 +32,19 @@ export interface Mount {
   broken: boolean;
 }
 
+/** What a child does to the mount table, for the command of that epoch. */
+interface Deed {
+  readonly epoch: number;
+  readonly change: () => void;
+}
+
 class Memory implements FenceMemory {
-  readonly bootId: string;
   readonly #records = new Map<string, TargetRecord>();
 
-  constructor(readonly incarnation: string) {
-    this.bootId = incarnation;
-  }
+  constructor(
+    readonly incarnation: string,
+    readonly bootId: string,
+  ) {}
 
   get(targetId: string): TargetRecord | null {
     return this.#records.get(targetId) ?? null;
@@ -66,13 +74,21 @@ export class FakeNode {
   onMade: (operationId: string) => void = () => undefined;
   /** Called when something is wrong with how the node is used. */
   onViolation: (text: string) => void = () => undefined;
+  /** Awaited before and after a child changes the mount table. */
+  atPoint: (point: string) => Promise<void> = () => Promise.resolve();
   #fences: FenceService;
   #queues = new TargetQueues(8);
   #server = 1;
   #incarnations = 0;
+  #boots = 1;
+  /** Mount ids begin anew with each boot. */
+  #mountsOfEarlierBoots = 0;
   #mounts = 0;
   #childUntil = 0;
-  #acting = false;
+  #acting: Deed | null = null;
+  /** I4: the highest epoch whose command changed something, and the highest that was told as settled. */
+  #lastActed = 0;
+  #lastSettled = 0;
   #version = 0;
 
   constructor(
@@ -87,12 +103,13 @@ export class FakeNode {
     return {
       node: HOST,
       incarnation,
-      boot_id: incarnation,
+      boot_id: this.#fences.bootId,
       protocol: 1,
       version: 'test',
       bases: [BASE],
       mount_table_version: this.#version,
       public_key: null,
+      signing_key: null,
     };
   }
 
@@ -100,9 +117,17 @@ export class FakeNode {
     if (this.mount !== null) this.mount.broken = true;
   }
 
+  /** Somebody past the service mounts the target at its path. */
+  mountByHand(): void {
+    this.#mounts += 1;
+    this.mount = { id: this.#mounts, broken: false };
+  }
+
   reboot(): void {
     this.mount = null;
     this.#childUntil = 0;
+    this.#boots += 1;
+    this.#mountsOfEarlierBoots = this.#mounts;
     this.loseMemory();
   }
 
@@ -112,8 +137,9 @@ export class FakeNode {
     this.#fences = this.fenceOf(this.#newMemory());
   }
 
-  /** dms-server is killed; what it worked on goes no further. It is up again after `ms`. */
-  async crash(ms: number): Promise<void> {
+  /** dms-server is killed; what it worked on goes no further, unless its child lives on. It is up again after `ms`. */
+  async crash(ms: number, child: 'dies' | 'lives' = 'dies'): Promise<void> {
+    if (child === 'lives' && this.#acting !== null) this.#leaveBehind(this.#acting, true);
     this.#restart();
     this.up = false;
     await this.time.sleep(ms);
@@ -140,7 +166,10 @@ export class FakeNode {
     return this.#queues.run(TARGET, async () => {
       if (server !== this.#server) return this.#error('INTERNAL', 'unknown');
       if (await this.#childStays()) return this.#error('TIMEOUT', 'unknown');
-      if (action === 'fence') return this.#ok(this.#state(), 'fenced');
+      if (action === 'fence') {
+        this.#lastSettled = Math.max(this.#lastSettled, envelope.epoch);
+        return this.#ok(this.#state(), 'fenced');
+      }
       if (admission === 'repeat') return this.#repeat();
       return action === 'mount' ? this.#mount(server, envelope) : this.#unmount(server, envelope);
     });
@@ -168,7 +197,8 @@ export class FakeNode {
       this.mount = { id: this.#mounts, broken: false };
       this.onMade(envelope.operation_id);
     };
-    if (await this.#act(server, fault, put)) return this.#error('TIMEOUT', 'unknown');
+    if (await this.#act(server, fault, { epoch: envelope.epoch, change: put }))
+      return this.#error('TIMEOUT', 'unknown');
     const state = this.#state();
     return state === 'mounted'
       ? this.#settled(envelope, this.#ok(state, 'mounted'))
@@ -184,28 +214,46 @@ export class FakeNode {
       this.#version += 1;
       this.mount = null;
     };
-    if (await this.#act(server, fault, take)) return this.#error('TIMEOUT', 'unknown');
+    if (await this.#act(server, fault, { epoch: envelope.epoch, change: take }))
+      return this.#error('TIMEOUT', 'unknown');
     return this.#settled(envelope, this.#ok(this.#state(), 'unmounted'));
   }
 
   /** True where the child was given up on. */
-  async #act(server: number, fault: NodeFault | null, change: () => void): Promise<boolean> {
-    if (this.#acting) this.onViolation('Two commands of one target act at the same time');
-    this.#acting = true;
+  async #act(server: number, fault: NodeFault | null, deed: Deed): Promise<boolean> {
+    if (this.#acting !== null) this.onViolation('Two commands of one target act at the same time');
+    this.#acting = deed;
+    await this.atPoint('before it acts');
     await this.time.sleep(WORK_MS);
     if (server !== this.#server) return true;
-    this.#acting = false;
-    if (fault !== 'hangs and acts' && fault !== 'hangs and dies') {
-      change();
-      return false;
+    if (fault === 'hangs and acts' || fault === 'hangs and dies') {
+      this.#acting = null;
+      this.#leaveBehind(deed, fault === 'hangs and acts');
+      return true;
     }
-    const lifeMs = 8_000;
-    this.#childUntil = this.time.now + lifeMs;
+    this.#do(deed);
+    await this.atPoint('after it acted');
+    if (server !== this.#server) return true;
+    this.#acting = null;
+    return false;
+  }
+
+  /** A child that nobody waits for any more: it ends after a while, and may act before that. */
+  #leaveBehind(deed: Deed, acts: boolean): void {
+    this.#childUntil = this.time.now + CHILD_LIFE_MS;
     const until = this.#childUntil;
-    void this.time.sleep(lifeMs - 1).then(() => {
-      if (fault === 'hangs and acts' && until === this.#childUntil) change();
+    void this.time.sleep(CHILD_LIFE_MS - 1).then(() => {
+      if (acts && until === this.#childUntil) this.#do(deed);
     });
-    return true;
+  }
+
+  #do({ epoch, change }: Deed): void {
+    const before = this.mount;
+    change();
+    if (this.mount === before) return;
+    if (epoch <= this.#lastActed || epoch < this.#lastSettled)
+      this.onViolation('I4: a repeated or older command changes the mount table');
+    this.#lastActed = Math.max(this.#lastActed, epoch);
   }
 
   /** A fault that does not fit the action waits for the next one. */
@@ -230,13 +278,13 @@ export class FakeNode {
 
   #restart(): void {
     this.#server += 1;
-    this.#acting = false;
+    this.#acting = null;
     this.#queues = new TargetQueues(8);
   }
 
   #newMemory(): Memory {
     this.#incarnations += 1;
-    return new Memory(`incarnation-${this.#incarnations}`);
+    return new Memory(`incarnation-${this.#incarnations}`, `boot-${this.#boots}`);
   }
 
   #ok(state: MountObservationState, text: string): ReplyBody {
@@ -256,7 +304,7 @@ export class FakeNode {
     acted: boolean,
   ): ReplyBody {
     const mount = this.#observation(state);
-    const { incarnation } = this.#fences;
+    const { incarnation, bootId } = this.#fences;
     return {
       status,
       error_msg,
@@ -265,6 +313,7 @@ export class FakeNode {
       mount_path: PATH,
       epoch: mount.epoch,
       incarnation,
+      boot_id: bootId,
       node: HOST,
       mount,
       acted,
@@ -283,7 +332,7 @@ export class FakeNode {
       source: stands ? 'server:/export' : null,
       type: stands ? 'nfs' : null,
       fstype: stands ? 'nfs4' : null,
-      mnt_id: this.mount?.id ?? null,
+      mnt_id: this.mount === null ? null : this.mount.id - this.#mountsOfEarlierBoots,
       device: stands ? '0:50' : null,
       read_only: stands ? false : null,
       layers: stands ? 1 : 0,

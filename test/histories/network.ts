@@ -11,6 +11,8 @@ const LOOKS = new Set(['probe', 'inventory']);
 
 interface Sender {
   readonly lives: boolean;
+  /** The body as it goes out. */
+  atSending(body: ReplyBody): Promise<ReplyBody>;
 }
 
 /** Takes commands to the node and its replies back, not always. */
@@ -27,7 +29,8 @@ export class Network {
     private readonly node: FakeNode,
   ) {}
 
-  async send(sender: Sender, body: ReplyBody, deadlineMs: number): Promise<CommandOutcome> {
+  async send(sender: Sender, decided: ReplyBody, deadlineMs: number): Promise<CommandOutcome> {
+    const body = await sender.atSending(decided);
     if (LOOKS.has(String(body.action))) return this.#send(body, deadlineMs, null);
     const others = [...this.#underWay].filter((other) => other.sender.lives);
     if (others.length > 0 && !this.leasesDisturbed())

@@ -3,7 +3,8 @@ import { DmsError, type Hello, type MountResponseDto, type TargetRequestDto } fr
 import { type NodesRepository } from '../../apps/dms-client/src/nodes/nodes.repository';
 import { type FenceMemory } from '../../apps/dms-server/src/fence/fence-memory.interface';
 import { FenceService } from '../../apps/dms-server/src/fence/fence.service';
-import { ClientProcess, type Defects } from './client-process';
+import { ClientProcess } from './client-process';
+import { type Defects } from './defects';
 import { FakeDatabase } from './fake-ledger';
 import { FakeNode, HOST, TARGET } from './fake-node';
 import { type Event, type History, JOBS, PROCESSES, tell } from './history';

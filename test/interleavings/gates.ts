@@ -9,12 +9,12 @@ export interface Standing {
 export class Gates {
   /** Those that stand, in the order in which they came. */
   readonly standing: Standing[] = [];
-  /** Nobody is stopped; set before and after the part of a history that is chosen. */
-  open = true;
+  /** Who is stopped where; nobody before and after the part of a history that is chosen. */
+  stops: (side: string, point: string) => boolean = () => false;
 
   /** Resolves when the schedule lets the side go on. */
   stand(side: string, point: string): Promise<void> {
-    if (this.open) return Promise.resolve();
+    if (!this.stops(side, point)) return Promise.resolve();
     return new Promise((goOn) => this.standing.push({ side, point, goOn }));
   }
 
@@ -28,7 +28,7 @@ export class Gates {
   }
 
   openAll(): void {
-    this.open = true;
+    this.stops = () => false;
     for (const standing of [...this.standing]) this.letGo(standing);
   }
 }

@@ -80,7 +80,7 @@ function post(s: State, index: number, { rules }: Setting): Message {
   worker.phase = Phase.Awaits;
   const { command, epoch, heard } = worker;
   const incarnation = rules.incarnationAtCommit ? worker.incarnation : heard;
-  return { command, epoch, incarnation, sender: index + 1, repeat: false };
+  return { command, epoch, incarnation, sender: index + 1, life: s.life, repeat: false };
 }
 
 function awaits(steps: Steps, index: number, setting: Setting): void {

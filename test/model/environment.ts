@@ -1,6 +1,7 @@
 import { isAsking, release } from './decision';
 import { type FaultName, type Setting } from './rules';
 import {
+  Binding,
   BROKEN_FROM_OUTSIDE,
   Command,
   CRASHED,
@@ -10,6 +11,8 @@ import {
   Lease,
   mayFail,
   MESSAGES,
+  MountState,
+  NOBODY,
   OperationStatus,
   PeerPhase,
   PEER,
@@ -29,6 +32,38 @@ export function environmentSteps(steps: Steps, setting: Setting): void {
   peerSteps(steps);
   clientFaults(steps);
   nodeFaults(steps);
+  restores(steps);
+}
+
+/** The ledger is again what it was at first. What jobs were told since is lost with it, which no protocol can mend. */
+function restores(steps: Steps): void {
+  const s = steps.state;
+  const still =
+    s.workers.every(({ phase }) => phase === Phase.Idle) && s.messages.length + s.queue.length === 0;
+  if (!still || s.node.child !== Command.None || s.row.epoch === 0 || !mayFail(s, 'restore')) return;
+  steps.mayFromOutside('the ledger is restored from its first backup', (next) => {
+    spend(next, 'restore');
+    next.life += 1;
+    Object.assign(next.row, { state: MountState.Absent, epoch: 0, incarnation: 0, mountId: 0 });
+    Object.assign(next.row, { leaseHolder: NOBODY, leaseExpired: false });
+    next.event = { incarnation: 0, epoch: 0, mountId: 0 };
+    for (const [at, { task, job }] of next.operations.entries()) {
+      next.operations[at] = { status: OperationStatus.Error, task, job };
+    }
+    for (const job of next.jobs) {
+      if (job.phase !== JobPhase.Idle) job.phase = JobPhase.Puzzled;
+      Object.assign(job, {
+        binding: Binding.None,
+        bindingOperation: 0,
+        told: false,
+        mount: 0,
+        lease: Lease.None,
+      });
+    }
+    // A memory that is younger than the ledger was does not know the epochs that the ledger has forgotten.
+    next.settledEpoch = Math.min(next.settledEpoch, next.node.epoch);
+    next.actedEpoch = Math.min(next.actedEpoch, next.node.epoch);
+  });
 }
 
 function jobsAsk(steps: Steps, { requests }: Setting): void {
@@ -123,7 +158,7 @@ function peerSteps(steps: Steps): void {
   oversleepers(steps);
   const s = steps.state;
   const post = (command: Command): State['messages'][number] => {
-    return { command, epoch: 0, incarnation: 0, sender: PEER, repeat: false };
+    return { command, epoch: 0, incarnation: 0, sender: PEER, life: 0, repeat: false };
   };
   if (s.messages.length >= MESSAGES) return;
   if (s.peer === PeerPhase.Idle && mayFail(s, 'python')) {
@@ -231,11 +266,13 @@ function orphan({ node, queue }: State): void {
 }
 
 function forgetAll(next: State): void {
+  if (next.life > 0) Object.assign(next, { settledEpoch: next.row.epoch, actedEpoch: next.row.epoch });
   next.queue = [];
   Object.assign(next.node, {
     up: true,
     incarnation: next.node.incarnation + 1,
     epoch: 0,
+    life: 0,
     outcome: Reply.None,
     progress: 0,
     childKnown: false,

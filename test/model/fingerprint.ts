@@ -41,6 +41,7 @@ function write(s: State): void {
     put(w.reply);
     put(w.replyIncarnation);
     put(w.replyMount);
+    put(w.replyEpoch);
     put(w.answer);
     put(w.suspicious);
     put(w.confirmed);
@@ -65,6 +66,7 @@ function write(s: State): void {
   put(node.up);
   put(node.incarnation);
   put(node.epoch);
+  put(node.life);
   put(node.outcome);
   put(node.progress);
   put(node.child);
@@ -87,6 +89,7 @@ function write(s: State): void {
   put(s.settledEpoch);
   put(s.actedEpoch);
   put(s.lag);
+  put(s.life);
   for (const left of s.faults) put(left);
 }
 
@@ -101,6 +104,7 @@ function putMessage(message: Message): void {
   put(message.incarnation);
   put(message.sender);
   put(message.repeat);
+  put(message.life);
 }
 
 /** Messages on their way have no order: they count as a multiset. */

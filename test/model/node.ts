@@ -61,17 +61,21 @@ function receive(s: State, message: Message, rules: Rules): void {
   }
   if (rules.incarnationChecked && incarnation !== node.incarnation) return reply(s, message, Reply.Stale);
   if (rules.lowerEpochStale && epoch < node.epoch) return reply(s, message, Reply.Stale);
+  // Another operation under the same epoch: a restored ledger takes its epochs again.
+  if (rules.epochOnce && epoch === node.epoch && message.life !== node.life)
+    return reply(s, message, Reply.Stale);
   const repeat = rules.epochOnce && epoch === node.epoch;
   if (repeat && !rules.repeatQueued) return reply(s, message, repeated(s, message));
   if (queue.length >= QUEUE_LENGTH) {
     return reply(s, message, command === Command.Mount ? Reply.Failed : Reply.Unknown);
   }
-  if (!repeat) remember(s, epoch);
+  if (!repeat) remember(s, message);
   queue.push({ ...message, repeat });
 }
 
-function remember({ node }: State, epoch: number): void {
+function remember({ node }: State, { epoch, life }: Message): void {
   node.epoch = epoch;
+  node.life = life;
   node.outcome = Reply.None;
 }
 
@@ -95,6 +99,7 @@ function reply(s: State, message: Message, what: Reply): void {
   worker.reply = what;
   worker.replyIncarnation = s.node.incarnation;
   worker.replyMount = s.instance;
+  worker.replyEpoch = what === Reply.Stale ? s.node.epoch : 0;
 }
 
 /** The first command in the target's queue: one at a time, none beside a child of an earlier one. */

@@ -92,6 +92,8 @@ export const FAULTS = {
   mountFails: 0,
   /** A hello of a former incarnation arrives late. */
   lateHello: 0,
+  /** With the service stopped and nothing under way, the ledger is restored from its first backup. */
+  restore: 0,
   /** A Python peer uses the target: it mounts, and unmounts, once for each. */
   python: 0,
   /** A job with a lease dies. */

@@ -13,7 +13,7 @@ interface Said {
 export function settle(s: State, index: number, setting: Setting): void {
   const { rules } = setting;
   const worker = s.workers[index];
-  const { command, epoch, replyIncarnation: incarnation, replyMount: mount } = worker;
+  const { command, epoch, replyIncarnation: incarnation, replyMount: mount, replyEpoch } = worker;
   const reply = meaningOf(worker.reply, command, rules);
   learn(s, index);
   const tokenFits = !rules.tokenChecked || s.row.leaseHolder === index + 1;
@@ -26,6 +26,8 @@ export function settle(s: State, index: number, setting: Setting): void {
     case Reply.Stale:
       s.row.state = MountState.Uncertain;
       s.row.incarnation = incarnation;
+      // The side that is behind goes on above the other.
+      s.row.epoch = Math.max(s.row.epoch, replyEpoch);
       return decide(s, index, setting);
     case Reply.Unroutable:
       return unroutable(s, index, command, setting);
@@ -65,6 +67,7 @@ function learn(s: State, index: number): void {
   worker.reply = Reply.None;
   worker.replyIncarnation = 0;
   worker.replyMount = 0;
+  worker.replyEpoch = 0;
 }
 
 /** Somebody decided since: what this command came to has no meaning any more. */

@@ -154,6 +154,8 @@ export interface Worker {
   replyIncarnation: number;
   /** The mount that the node saw when it replied. */
   replyMount: number;
+  /** The epoch that the node remembered. */
+  replyEpoch: number;
   answer: Answer;
   /** Something contradicts the row: fence before anything is believed. */
   suspicious: boolean;
@@ -194,6 +196,8 @@ export interface Message {
   readonly epoch: number;
   readonly incarnation: number;
   readonly sender: number;
+  /** How often the ledger was restored before it was sent: with the epoch it stands for the operation. */
+  readonly life: number;
   /** In the queue: it was received before, and is only to be reported on. */
   readonly repeat: boolean;
 }
@@ -203,6 +207,8 @@ export interface Node {
   up: boolean;
   incarnation: number;
   epoch: number;
+  /** Of the ledger whose operation that epoch authorised. */
+  life: number;
   /** Recorded outcome of that epoch's operation. */
   outcome: Reply;
   /** Of the first command in the queue: 0 not begun, 1 its child runs, 2 the child has ended. */
@@ -239,6 +245,8 @@ export interface State {
   actedEpoch: number;
   /** Ghost: the mount broke from outside a moment ago, and not all can have heard of it. */
   lag: boolean;
+  /** How often the ledger was restored. */
+  life: number;
   faults: number[];
 }
 
@@ -252,6 +260,7 @@ const IDLE_WORKER: Worker = {
   reply: Reply.None,
   replyIncarnation: 0,
   replyMount: 0,
+  replyEpoch: 0,
   answer: Answer.None,
   suspicious: false,
   confirmed: 0,
@@ -296,6 +305,7 @@ export function initialState({ budgets }: Setting): State {
       up: true,
       incarnation: 1,
       epoch: 0,
+      life: 0,
       outcome: Reply.None,
       progress: 0,
       child: Command.None,
@@ -315,6 +325,7 @@ export function initialState({ budgets }: Setting): State {
     settledEpoch: 0,
     actedEpoch: 0,
     lag: false,
+    life: 0,
     faults: FAULT_NAMES.map((name) => budgets[name]),
   };
 }
@@ -338,6 +349,7 @@ export function copyOf(s: State): State {
     settledEpoch: s.settledEpoch,
     actedEpoch: s.actedEpoch,
     lag: s.lag,
+    life: s.life,
     faults: s.faults.slice(),
   };
 }
@@ -364,6 +376,7 @@ function copyOfWorker(worker: Worker): Worker {
     reply: worker.reply,
     replyIncarnation: worker.replyIncarnation,
     replyMount: worker.replyMount,
+    replyEpoch: worker.replyEpoch,
     answer: worker.answer,
     suspicious: worker.suspicious,
     confirmed: worker.confirmed,
@@ -391,6 +404,7 @@ function copyOfNode(node: Node): Node {
     up: node.up,
     incarnation: node.incarnation,
     epoch: node.epoch,
+    life: node.life,
     outcome: node.outcome,
     progress: node.progress,
     child: node.child,

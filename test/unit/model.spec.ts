@@ -13,6 +13,7 @@ const FAULTS: (readonly FaultName[])[] = [
   ['die', 'busy'],
   ['redeliver', 'pause'],
   ['python'],
+  ['restore'],
   ['jobNap', 'outage'],
   ['jobDeath', 'jobSleep'],
 ];
