@@ -13,8 +13,8 @@ const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
   transform: { '^.+\\.[cm]?[tj]s$': ['@swc/jest', swc] },
-  // NestJS is published as ES modules, which Jest on Node 20 cannot require.
-  transformIgnorePatterns: ['/node_modules/(?!(@nestjs)/)'],
+  // Published as ES modules, which Jest on Node 20 cannot require.
+  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose)/)'],
   moduleNameMapper: {
     '^@app/(contracts|platform)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

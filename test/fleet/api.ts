@@ -7,7 +7,16 @@ export interface Answer<T = Record<string, unknown>> {
 
 /** A small HTTP client for the facade of a dms-client; answers of every status are returned, none is thrown. */
 export class Api {
-  constructor(readonly url: string) {}
+  /** @param headers sent with every request */
+  constructor(
+    readonly url: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {}
+
+  /** The same facade, asked with further headers. */
+  with(headers: Readonly<Record<string, string>>): Api {
+    return new Api(this.url, { ...this.headers, ...headers });
+  }
 
   get<T = Record<string, unknown>>(path: string): Promise<Answer<T>> {
     return this.#send('GET', path, undefined, {});
@@ -38,7 +47,11 @@ export class Api {
   ): Promise<Answer<T>> {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...this.headers,
+        ...headers,
+      },
       body,
       signal: AbortSignal.timeout(120_000),
     });

@@ -24,9 +24,9 @@ export class EventReader {
   }
 
   /** Resolves when the subscription has begun. */
-  static async open(url: string): Promise<EventReader> {
+  static async open(url: string, headers: Readonly<Record<string, string>> = {}): Promise<EventReader> {
     const controller = new AbortController();
-    const response = await fetch(url, { signal: controller.signal });
+    const response = await fetch(url, { headers, signal: controller.signal });
     if (!response.ok || response.body === null)
       throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
     return new EventReader(response.body as ReadableStream<Uint8Array>, controller);

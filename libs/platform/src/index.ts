@@ -1,4 +1,7 @@
 export * from './broker/broker-connection';
+export * from './cli/table';
+export * from './cli/view';
+export * from './keys/key-files';
 export * from './logging/log-levels';
 export * from './logging/pino-logger';
 export * from './program-version';

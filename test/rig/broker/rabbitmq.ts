@@ -23,6 +23,12 @@ export interface RabbitMqTls {
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly requireClientCertificate?: boolean;
+  /** The certificate above is shown only to who asks for this name (SNI); to others, the one given here. */
+  readonly sni?: {
+    readonly name: string;
+    readonly otherCertificateFile: string;
+    readonly otherKeyFile: string;
+  };
 }
 
 /** Settings of a private RabbitMQ. */
@@ -126,6 +132,8 @@ export class RabbitMq extends Service {
     );
     await writeFile(join(this.directory, 'enabled_plugins'), '[].\n');
     await writeFile(join(this.directory, 'rabbitmq.conf'), this.configuration(), { mode: 0o600 });
+    const advanced = advancedConfiguration(this.options.tls);
+    if (advanced !== null) await writeFile(join(this.directory, 'advanced.config'), advanced);
   }
 
   protected override async launch(): Promise<Child> {
@@ -168,8 +176,8 @@ export class RabbitMq extends Service {
       lines.push(
         `listeners.ssl.1 = 127.0.0.1:${this.tlsPort}`,
         `ssl_options.cacertfile = ${tls.authorityFile}`,
-        `ssl_options.certfile = ${tls.certificateFile}`,
-        `ssl_options.keyfile = ${tls.keyFile}`,
+        `ssl_options.certfile = ${tls.sni?.otherCertificateFile ?? tls.certificateFile}`,
+        `ssl_options.keyfile = ${tls.sni?.otherKeyFile ?? tls.keyFile}`,
         `ssl_options.verify = ${tls.requireClientCertificate ? 'verify_peer' : 'verify_none'}`,
         `ssl_options.fail_if_no_peer_cert = ${tls.requireClientCertificate ? 'true' : 'false'}`,
       );
@@ -201,4 +209,20 @@ export class RabbitMq extends Service {
       RABBITMQ_CTL_ERL_ARGS: `${LOOPBACK_ONLY} -start_epmd false`,
     });
   }
+}
+
+/** What rabbitmq.conf has no words for, as Erlang terms; the whole list of options, for it replaces that one's. */
+function advancedConfiguration(tls: RabbitMqTls | undefined): string | null {
+  if (tls?.sni === undefined) return null;
+  const { sni } = tls;
+  const files = (certificate: string, key: string): string =>
+    `{certfile, "${certificate}"}, {keyfile, "${key}"}`;
+  const options = [
+    `{cacertfile, "${tls.authorityFile}"}`,
+    files(sni.otherCertificateFile, sni.otherKeyFile),
+    `{verify, ${tls.requireClientCertificate ? 'verify_peer' : 'verify_none'}}`,
+    `{fail_if_no_peer_cert, ${tls.requireClientCertificate ? 'true' : 'false'}}`,
+    `{sni_hosts, [{"${sni.name}", [${files(tls.certificateFile, tls.keyFile)}]}]}`,
+  ];
+  return `[{rabbit, [{ssl_options, [${options.join(', ')}]}]}].\n`;
 }

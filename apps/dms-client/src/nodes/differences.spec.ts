@@ -45,7 +45,7 @@ describe('differences between ledger and node', () => {
   it('tell a mount that the node does not see, or sees dead', () => {
     expect(kinds(row(), inventory())).toEqual(['not_mounted']);
     expect(kinds(row(), inventory({ state: 'absent' }))).toEqual(['not_mounted']);
-    expect(kinds(row(), inventory({ state: 'foreign' }))).toEqual(['not_mounted']);
+    expect(kinds(row(), inventory({ state: 'foreign' }))).toEqual(['other_mount']);
     expect(kinds(row(), inventory({ state: 'broken' }))).toEqual(['broken']);
   });
 

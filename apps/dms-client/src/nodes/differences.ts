@@ -62,11 +62,13 @@ function kindOf(
   incarnation: string,
 ): NodeDifferenceDto['kind'] | null {
   const state = mount?.state ?? 'absent';
-  if (mount !== undefined && state !== 'foreign' && mount.layers > 1) return 'stacked';
+  const concernsUs = state !== 'foreign' || row?.state === 'MOUNTED';
+  if (mount !== undefined && concernsUs && mount.layers > 1) return 'stacked';
   if (row?.state === 'ABSENT' && row.held > 0) return 'held_without_mount';
   if (row?.state === 'MOUNTED') {
     if (row.incarnation !== null && row.incarnation !== incarnation) return 'other_memory';
     if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';
+    if (state === 'foreign') return 'other_mount';
     if (state === 'unknown') return 'uncertain';
     return state === 'broken' ? 'broken' : 'not_mounted';
   }

@@ -1,21 +1,33 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { asHello, EVENTS_EXCHANGE, HELLO_PATTERN } from '@app/contracts';
+import { asHello, EVENTS_EXCHANGE, type Hello, HELLO_PATTERN } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
+import { NodeTrustService } from './node-trust.service';
 import { NodeViewsService } from './node-views.service';
 
 /** Hellos that wait here at most; a newer one makes an older one worthless. */
 const MAX_WAITING = 10_000;
+
+interface Heard {
+  readonly hello: Hello;
+  readonly message: ConsumeMessage;
+}
 
 /** Hears the hellos of all nodes, on a queue of this process's own. */
 @Injectable()
 export class HelloListener implements OnModuleInit {
   readonly #log = new Logger(HelloListener.name);
 
+  /** By node, the newest hello that was not judged yet; a newer one replaces an older one. */
+  readonly #waiting = new Map<string, Heard>();
+  /** Nodes of which a hello is being judged: one at a time, so that none overtakes another. */
+  readonly #judging = new Set<string>();
+
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
     private readonly views: NodeViewsService,
+    private readonly trust: NodeTrustService,
   ) {}
 
   onModuleInit(): void {
@@ -57,6 +69,27 @@ export class HelloListener implements OnModuleInit {
       });
       return;
     }
-    this.views.hear(hello).catch((error: unknown) => this.#log.error(error));
+    this.#waiting.set(hello.node, { hello, message });
+    if (!this.#judging.has(hello.node)) void this.#judgeAll(hello.node);
+  }
+
+  async #judgeAll(node: string): Promise<void> {
+    this.#judging.add(node);
+    for (let heard = this.#waiting.get(node); heard !== undefined; heard = this.#waiting.get(node)) {
+      this.#waiting.delete(node);
+      await this.#judge(heard).catch((error: unknown) => this.#log.error(error));
+    }
+    this.#judging.delete(node);
+  }
+
+  async #judge({ hello, message }: Heard): Promise<void> {
+    try {
+      if (!(await this.trust.admits(hello, message))) return;
+    } catch (error) {
+      // The ledger cannot be asked; it is asked again with the next hello.
+      this.#log.warn({ msg: 'A hello cannot be judged', host: hello.node, err: error });
+      return;
+    }
+    await this.views.hear(hello);
   }
 }

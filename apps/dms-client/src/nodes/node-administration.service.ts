@@ -3,6 +3,7 @@ import { DmsError, type NodeDetailDto } from '@app/contracts';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { NodeFactsRepository } from './node-facts.repository';
+import { NodePinsRepository } from './node-pins.repository';
 import { NodeViewsService } from './node-views.service';
 import { NodesRepository } from './nodes.repository';
 import { NodesService } from './nodes.service';
@@ -18,6 +19,7 @@ export class NodeAdministrationService {
     private readonly shown: NodesService,
     private readonly views: NodeViewsService,
     private readonly ledger: TargetLedger,
+    private readonly pins: NodePinsRepository,
   ) {}
 
   /**
@@ -49,6 +51,19 @@ export class NodeAdministrationService {
     }
     await this.nodes.setState(host, 'forgotten');
     for (const targetId of (await this.facts.mounts(host)).keys()) await this.#giveUp({ host, targetId });
+    return this.shown.get(host);
+  }
+
+  /**
+   * Says which key is the node's: the only one that counts as long as the node's memory lasts.
+   *
+   * @param keyId null: the node has none, and gets its tokens in clear if that is allowed
+   * @throws DmsError NOT_FOUND, LEDGER_UNAVAILABLE
+   */
+  async acceptKey(host: string, keyId: string | null): Promise<NodeDetailDto> {
+    await this.#known(host);
+    await this.pins.accept(host, keyId);
+    this.#log.warn({ msg: 'An operator has said which key is the node’s', host, key_id: keyId });
     return this.shown.get(host);
   }
 

@@ -5,6 +5,7 @@ import { DmsError, nodeQueue } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
+import { CommandSigner } from './command-signer';
 import { listensOn } from './queue-consumers';
 
 /** Where a command goes, and how long an answer to it has a meaning. */
@@ -40,7 +41,10 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   #channel: ConfirmChannel | null = null;
   #connection: ChannelModel | null = null;
 
-  constructor(@Inject(BROKER) private readonly broker: AmqpConnectionManager) {
+  constructor(
+    @Inject(BROKER) private readonly broker: AmqpConnectionManager,
+    private readonly signer: CommandSigner,
+  ) {
     super();
     broker.on('connect', () => this.#reopen());
     broker.on('disconnect', () => this.#lost());
@@ -91,11 +95,16 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     }
     const queue = nodeQueue(pattern.host);
     if (!(await listensOn(this.#connection, queue))) throw new UnroutableError(pattern.host);
+    const content = Buffer.from(JSON.stringify(data));
+    const expirationMs = Math.max(1, Math.round(pattern.expirationMs));
+    const command = { queue, content, replyTo: REPLY_TO, correlationId, expirationMs };
+    const headers = await this.signer.headersOf(command);
     if (this.#channel !== channel) throw new DmsError('BROKER_UNAVAILABLE', 'The message broker went away');
-    channel.sendToQueue(queue, Buffer.from(JSON.stringify(data)), {
+    channel.sendToQueue(queue, content, {
       mandatory: true,
       persistent: false,
-      expiration: String(Math.max(1, Math.round(pattern.expirationMs))),
+      expiration: String(expirationMs),
+      headers,
       contentType: 'application/json',
       correlationId,
       replyTo: REPLY_TO,

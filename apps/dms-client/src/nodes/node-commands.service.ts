@@ -1,7 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError, parseReply, type ParsedReply } from '@app/contracts';
+import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
 import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
+import { TokenSealer } from './token-sealer.service';
 
 /**
  * What became of a command.
@@ -16,7 +17,10 @@ export type CommandOutcome =
 
 /** Sends commands to nodes and says what became of each; it never rejects for what a node or the broker does. */
 export interface NodeCommands {
-  /** @param deadlineMs how long an answer is waited for */
+  /**
+   * @param body a token stands in it as a Secret: it is sealed for the node here
+   * @param deadlineMs how long an answer is waited for
+   */
   send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome>;
 }
 
@@ -26,16 +30,30 @@ export const NODE_COMMANDS = Symbol('NodeCommands');
 export class NodeCommandsService implements NodeCommands {
   readonly #log = new Logger(NodeCommandsService.name);
 
-  constructor(private readonly client: NodeClientProxy) {}
+  constructor(
+    private readonly client: NodeClientProxy,
+    private readonly sealer: TokenSealer,
+  ) {}
 
   async send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
     const pattern: NodePattern = { host, action: String(body.action), expirationMs: deadlineMs };
+    let sealed: Record<string, unknown>;
     try {
-      const answer = await firstValueFrom(this.client.send<unknown>(pattern, body).pipe(timeout(deadlineMs)));
+      sealed = await this.sealer.seal(host, body, deadlineMs);
+    } catch (error) {
+      if (!(error instanceof DmsError)) this.#log.error(error);
+      return { kind: 'unsent', error: DmsError.from(error) };
+    }
+    try {
+      const answer = await firstValueFrom(
+        this.client.send<unknown>(pattern, sealed).pipe(timeout(deadlineMs)),
+      );
       const reply = parseReply(answer);
-      return reply === null
-        ? { kind: 'unknown', reason: 'the node sent something that is no reply' }
-        : { kind: 'reply', reply };
+      if (reply === null) return { kind: 'unknown', reason: 'the node sent something that is no reply' };
+      const wrong = reply.kind === 'node' ? notTheOneAsked(host, body, reply.reply) : null;
+      if (wrong === null) return { kind: 'reply', reply };
+      this.#log.error({ msg: `The answer to a command says nothing: ${wrong}`, host });
+      return { kind: 'unknown', reason: wrong };
     } catch (error) {
       return this.#outcome(error, deadlineMs);
     }
@@ -50,4 +68,14 @@ export class NodeCommandsService implements NodeCommands {
     this.#log.error(error);
     return { kind: 'unknown', reason: 'the connection to the broker failed' };
   }
+}
+
+/** Why a reply is not that of the node and of the memory for which the command was; null where it is. */
+function notTheOneAsked(host: string, body: Record<string, unknown>, reply: NodeReply): string | null {
+  if (reply.node !== host) return `node "${reply.node}" answered for "${host}"`;
+  const { incarnation, epoch } = (body.dms ?? {}) as Partial<EnvelopeDto>;
+  // Looks are for any memory; who refuses a command as overtaken says for which memory it speaks.
+  const bound = incarnation !== undefined && incarnation !== null && epoch !== 0 && body.action !== 'probe';
+  if (!bound || !reply.acted || reply.incarnation === incarnation) return null;
+  return `incarnation ${reply.incarnation} answered for ${incarnation}`;
 }

@@ -17,6 +17,8 @@ export interface NodeFacts {
   /** JSON array of directories. */
   readonly bases: string | null;
   readonly last_seen: Date | null;
+  readonly key_id: string | null;
+  readonly refused_key_id: string | null;
   /** Written within the last minute, by the database's clock; 1 or 0. */
   readonly fresh: number | null;
 }
@@ -45,6 +47,7 @@ export class NodeFactsRepository {
     return queryLedger<NodeFacts>(
       this.dataSource,
       `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
+         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id,
          last_seen > NOW(6) - INTERVAL ? SECOND AS fresh
        FROM nodes WHERE ${String(where)} ORDER BY host`,
       [FRESH_SECONDS, ...where.parameters],

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type NodeDetailDto, type NodeListDto } from '@app/contracts';
+import { Access } from '../access/access.decorator';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { NodeAdministrationService } from './node-administration.service';
-import { DrainRequestDto, ForgetRequestDto, NodePathDto } from './nodes.dto';
+import { AcceptKeyRequestDto, DrainRequestDto, ForgetRequestDto, NodePathDto } from './nodes.dto';
 import { NodesService } from './nodes.service';
 
 @ApiTags('nodes')
@@ -15,18 +16,21 @@ export class NodesHttpController {
   ) {}
 
   /** The known nodes and when they were last seen. */
+  @Access('operate')
   @Get()
   list(): Promise<NodeListDto> {
     return this.nodes.list();
   }
 
   /** A node, what it sees now, and how that differs from the ledger. */
+  @Access('operate')
   @Get(':host')
   get(@Param(ParametersPipe) { host }: NodePathDto): Promise<NodeDetailDto> {
     return this.nodes.get(host);
   }
 
   /** Lets no new holds onto the node, or lets them again; what is held stays. */
+  @Access('administer')
   @Post(':host/drain')
   @HttpCode(200)
   drain(
@@ -36,7 +40,19 @@ export class NodesHttpController {
     return this.administration.drain(host, draining ?? true);
   }
 
+  /** Says which key is the node's, after another one was refused. */
+  @Access('administer')
+  @Post(':host/accept-key')
+  @HttpCode(200)
+  acceptKey(
+    @Param(ParametersPipe) { host }: NodePathDto,
+    @Body(ParametersPipe) { key_id }: AcceptKeyRequestDto,
+  ): Promise<NodeDetailDto> {
+    return this.administration.acceptKey(host, key_id);
+  }
+
   /** Gives up a node that is gone for good: what was held there is lost. */
+  @Access('administer')
   @Post(':host/forget')
   @HttpCode(200)
   forget(

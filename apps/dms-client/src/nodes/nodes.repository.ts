@@ -21,7 +21,7 @@ export class NodesRepository {
       hello.protocol,
       hello.version,
       JSON.stringify(hello.bases),
-      hello.public_key,
+      hello.public_key === null ? null : JSON.stringify(hello.public_key),
     ];
     await this.#try(() =>
       this.dataSource.query(

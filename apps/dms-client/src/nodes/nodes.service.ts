@@ -71,6 +71,8 @@ function nodeOf(facts: NodeFacts, upHosts: ReadonlySet<string>): NodeDto {
     version: facts.version,
     bases: facts.bases === null ? [] : (JSON.parse(facts.bases) as string[]),
     last_seen: isoTime(facts.last_seen),
+    key_id: facts.key_id,
+    refused_key_id: facts.refused_key_id,
   };
 }
 

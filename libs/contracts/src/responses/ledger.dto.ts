@@ -94,6 +94,10 @@ export class NodeDto {
   version: string | null;
   bases: string[];
   last_seen: string | null;
+  /** Id of the key with which the node signs; null: it has published none. */
+  key_id: string | null;
+  /** Another one that was refused since: somebody may pose as the node. `none`: a hello without a key. */
+  refused_key_id: string | null;
 }
 
 export class NodeListDto {

@@ -47,7 +47,7 @@ export const NODE_DIFFERENCES = [
 /**
  * - `not_mounted`: mounted by the ledger, and the node does not see it;
  * - `broken`: mounted by the ledger, and dead on the node;
- * - `other_mount`: mounted by both, but not at the same path, or not the same mount;
+ * - `other_mount`: mounted by both, but not at the same path, or not the same mount: a stranger's, say;
  * - `other_memory`: mounted by the ledger, for a memory that the node has no more: it was rebooted, or lost its run
  *   directory;
  * - `stacked`: several layers at the path;

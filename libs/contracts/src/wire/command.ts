@@ -33,8 +33,8 @@ export interface InventoryCommand {
 export type NodeCommand = TargetCommand | LookCommand | InventoryCommand;
 
 /**
- * The body of a mount or unmount command: the request as the Python system sends it (job id in both places, token in
- * clear, for that is where the node needs it), and the envelope.
+ * The body of a mount or unmount command: the request as the Python system sends it (job id in both places), and the
+ * envelope. The token is a Secret in it yet: it is sealed, or put in clear, when the command is sent.
  */
 export function targetCommandBody(
   action: 'mount' | 'unmount',
@@ -45,7 +45,7 @@ export function targetCommandBody(
     ...request,
     action,
     jobid: request.job.jobid,
-    keystone_token: request.keystone_token?.reveal() ?? null,
+    keystone_token: request.keystone_token ?? null,
     dms: { ...envelope },
   };
 }

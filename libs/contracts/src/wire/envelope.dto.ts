@@ -27,4 +27,10 @@ export class EnvelopeDto {
   @IsInt()
   @Min(1)
   deadline_ms: number;
+
+  /** The Keystone token, sealed for this node and this command; `keystone_token` is null then. See sealed-token.ts. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(32 * 1024)
+  sealed_token?: string | null;
 }

@@ -1,3 +1,5 @@
+import { asPublicKey, type PublicKey } from './public-key';
+
 /** What every node says every two seconds and before it takes its first command. */
 export interface Hello {
   readonly node: string;
@@ -11,7 +13,10 @@ export interface Hello {
   readonly bases: readonly string[];
   /** Grows whenever the node's mount table changed. */
   readonly mount_table_version: number;
-  readonly public_key: string | null;
+  /** Tokens for this node are sealed to it; null: they travel in clear. */
+  readonly public_key: PublicKey<'X25519'> | null;
+  /** Its hellos and events are signed with it; null: they are not signed. */
+  readonly signing_key: PublicKey<'Ed25519'> | null;
 }
 
 /** `value` as a hello, or null where it is none. */
@@ -19,12 +24,16 @@ export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
+  const publicKey = asPublicKey(hello.public_key, 'X25519');
+  const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
+  // An older node publishes neither; one without the other is nothing.
+  const keyless = (hello.public_key ?? null) === null && (hello.signing_key ?? null) === null;
   const fits =
     texts.every((text) => typeof text === 'string' && text.length > 0 && text.length <= 255) &&
     Number.isInteger(hello.protocol) &&
     Number.isInteger(hello.mount_table_version) &&
     Array.isArray(hello.bases) &&
     hello.bases.every((base) => typeof base === 'string') &&
-    (hello.public_key === null || typeof hello.public_key === 'string');
-  return fits ? (hello as Hello) : null;
+    (keyless || (publicKey !== null && signingKey !== null));
+  return fits ? { ...(hello as Hello), public_key: publicKey, signing_key: signingKey } : null;
 }

@@ -63,6 +63,8 @@ export interface NodeReply extends LegacyReply {
   readonly mount_path: string | null;
   readonly epoch: number | null;
   readonly incarnation: string;
+  /** The boot of the node: mount ids begin anew with each. Null: the node did not say. */
+  readonly boot_id: string | null;
   readonly node: string;
   readonly mount: MountObservation | null;
   /** False where the command was refused before anything was done. */
@@ -125,6 +127,7 @@ export function parseReply(body: unknown): ParsedReply | null {
       mount_path: text(reply.mount_path),
       epoch: Number.isInteger(reply.epoch) ? (reply.epoch as number) : null,
       incarnation: reply.incarnation,
+      boot_id: text(reply.boot_id),
       node: reply.node,
       mount: isObservation(reply.mount) ? reply.mount : null,
       acted: reply.acted !== false,

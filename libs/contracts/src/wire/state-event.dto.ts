@@ -11,6 +11,7 @@ export const STATE_EVENT_KINDS = [
   'mounted',
   'unmounted',
   'broken',
+  'doubtful',
   'healed',
   'lost',
   'released',
@@ -20,7 +21,8 @@ export const STATE_EVENT_KINDS = [
 
 /**
  * - `mounted`, `unmounted`: the physical mount was made, or is gone;
- * - `broken`: it stands, but is dead; `healed`: it was in doubt, and is known again to be good;
+ * - `broken`: it stands, but is dead;
+ * - `doubtful`: it gives no answer, or it cannot be said whether it stands; `healed`: it is known again to be good;
  * - `lost`: what these jobs held is not mounted for them any more;
  * - `released`: these jobs gave back what they held, or their leases expired;
  * - `operation_begun`, `operation_ended`: a request is being worked on, or has its result.

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { type Secret } from '@app/contracts';
 import { type AmqpConnectionManager, connect } from 'amqp-connection-manager';
 
@@ -46,7 +47,8 @@ function tls(options: BrokerOptions): Record<string, unknown> {
     path === null || path === undefined ? undefined : readFileSync(path);
   const ca = read(options.caFile);
   return {
-    ...(ca === undefined ? {} : { ca: [ca] }),
+    // What is named here replaces the authorities that Node.js trusts by itself.
+    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
     cert: read(options.certificateFile),
     key: read(options.keyFile),
   };

@@ -70,3 +70,9 @@ export function asOneOf<T extends string>(...words: T[]): (text: string) => T {
     return word;
   };
 }
+
+/** A parser of a comma separated list of some of `words`; an empty one cannot be written, it is the default. */
+export function asSomeOf<T extends string>(...words: T[]): (text: string) => readonly T[] {
+  const asWord = asOneOf(...words);
+  return (text) => text.split(',').map((part) => asWord(part.trim()));
+}

@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type KeyPair, keyPairOf, SIGNATURE_HEADER, signMessage } from '@app/contracts';
+import { type Channel, type ChannelModel, connect, type Options } from 'amqplib';
+import { type BrokerAccount, makeClientAccount, makeNodeAccount } from '../fleet/documented-permissions';
+import { Fleet } from '../fleet/fleet';
+import { mountsBelow } from '../fleet/mount-table';
+import { type NodeProcess } from '../fleet/node-process';
+import { type S3Target } from '../fleet/targets';
+import { type TappedMessage, Wiretap } from '../fleet/wiretap';
+import { makeDirectory, Rig, runCommand, waitFor, within } from '../rig';
+import { describeOnRig } from './on-rig';
+
+const HOST = 'compute-01';
+const NEIGHBOUR = 'compute-02';
+const SOON_MS = 30_000;
+
+/** A broker with the accounts that docs/SECURITY.md tells how to make, and nodes that obey signed commands only. */
+describeOnRig('a broker that is shared with care', (shared) => {
+  let rig: Rig;
+  let fleet: Fleet;
+  let tap: Wiretap;
+  let node: NodeProcess;
+  let neighbour: NodeProcess;
+  let neighbourAccount: BrokerAccount;
+  let intruder: ChannelModel;
+  let target: S3Target;
+  let clientKey: string;
+
+  beforeAll(async () => {
+    rig = await Rig.start({ parts: ['broker'] });
+    fleet = await Fleet.start({ ...shared, brokerUrl: rig.broker.url }, { nodes: 0, clients: 0 });
+    const client = await makeClientAccount(rig.broker);
+    const account = await makeNodeAccount(rig.broker, HOST);
+    neighbourAccount = await makeNodeAccount(rig.broker, NEIGHBOUR);
+    tap = await Wiretap.on(rig.broker);
+    const files = await writeKeys(join(fleet.directory, 'keys'));
+    clientKey = files.privatePem;
+    const strict = { DMS_REQUIRE_SIGNED: 'true', DMS_TRUSTED_KEYS_FILE: files.trusted };
+    node = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: account.url }, HOST);
+    neighbour = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: neighbourAccount.url }, NEIGHBOUR);
+    const signing = {
+      DMS_RABBITMQ_URL: client.url,
+      DMS_SIGNING_KEY_FILE: files.signing,
+      // Nothing but an event is to tell of a death.
+      DMS_RECONCILE_INTERVAL: '0',
+    };
+    await Promise.all([node.start(), neighbour.start(), fleet.addClient(signing).start()]);
+    await fleet.acquainted();
+    intruder = await connect(neighbourAccount.url);
+    intruder.on('error', () => undefined);
+    target = await fleet.targets.s3('guarded');
+  }, 120_000);
+
+  afterAll(async () => {
+    await intruder?.close();
+    await tap?.off();
+    await fleet?.stop();
+    await rig?.stop();
+  });
+
+  const ask = async (action: 'mount' | 'unmount', jobid: number) =>
+    (await fleet.api.post(`/api/v1/${action}`, await fleet.targets.request(HOST, jobid, target))).body;
+  const layers = (): number => mountsBelow(node.base).length;
+
+  /** What a node answers to a message that its neighbour's account publishes into its queue. */
+  const answerTo = async (
+    queue: string,
+    content: Buffer,
+    options: Options.Publish = {},
+  ): Promise<Record<string, unknown>> => {
+    const channel = await intruder.createChannel();
+    let answered: (body: Record<string, unknown>) => void = () => undefined;
+    const answer = new Promise<Record<string, unknown>>((resolve) => (answered = resolve));
+    // The one way to hear of a reply with such an account.
+    await channel.consume(
+      'amq.rabbitmq.reply-to',
+      (message) => answered(JSON.parse(String(message?.content)) as Record<string, unknown>),
+      { noAck: true },
+    );
+    channel.sendToQueue(queue, content, { replyTo: 'amq.rabbitmq.reply-to', ...options });
+    try {
+      return await within(answer, SOON_MS, 'the answer of a node');
+    } finally {
+      await channel.close();
+    }
+  };
+
+  const mountCommand = (id: string, incarnation: string, epoch: number) => ({
+    action: 'mount',
+    host: HOST,
+    job: { jobid: 99 },
+    backup_target: { id, type: 'nfs', filesystem_export: '127.0.0.1:/export' },
+    dms: { protocol: 1, incarnation, epoch, operation_id: randomUUID(), deadline_ms: 20_000 },
+  });
+
+  const incarnation = async (): Promise<string> =>
+    (await fleet.api.get<{ incarnation: string }>(`/api/v1/nodes/${HOST}`)).body.incarnation;
+
+  it('lets the main job through', async () => {
+    expect(await ask('mount', 1)).toMatchObject({ status: 'success', reused_existing: false });
+    expect(await ask('mount', 2)).toMatchObject({ status: 'success', reused_existing: true });
+    expect(layers()).toBe(1);
+    expect(await ask('unmount', 1)).toMatchObject({ active_mounts_remaining: 1 });
+    expect(await ask('unmount', 2)).toMatchObject({ unmounted: true });
+    expect(layers()).toBe(0);
+    expect((await fleet.api.get(`/api/v1/nodes/${HOST}`)).body).toMatchObject({
+      state: 'up',
+      error_code: null,
+    });
+  }, 60_000);
+
+  it('lets the events of nodes through', async () => {
+    await ask('mount', 1);
+    // A hello that tells of another mount table makes the client look, too: by the second one after it it has.
+    const hellos = (): number =>
+      tap.messages.filter(({ routingKey }) => routingKey === `hello.${HOST}`).length;
+    const before = hellos();
+    await waitFor(() => hellos() >= before + 2, { timeoutMs: SOON_MS, what: 'two hellos' });
+    process.kill((await daemon()).pid, 'SIGKILL');
+    const binding = async (): Promise<unknown> =>
+      (
+        await fleet.query<{ state: string }>(
+          'SELECT state FROM backup_target_mount_ledger WHERE backup_target_id = ? AND jobid = 1',
+          [target.id],
+        )
+      ).at(0)?.state;
+    await waitFor(async () => (await binding()) === 'lost', {
+      timeoutMs: SOON_MS,
+      what: 'the death of the daemon to be told',
+    });
+    expect(tap.messages.map(({ routingKey }) => routingKey)).toContainEqual(
+      expect.stringMatching(new RegExp(`^event\\.(broken|vanished)\\.${HOST}$`)),
+    );
+    await ask('unmount', 1);
+  }, 60_000);
+
+  it.each<[string, (channel: Channel) => Promise<unknown>]>([
+    ['consume the queue of another', (channel) => channel.consume(`dms.${HOST}`, () => undefined)],
+    ['take a message from it', (channel) => channel.get(`dms.${HOST}`)],
+    ['purge it', (channel) => channel.purgeQueue(`dms.${HOST}`)],
+    ['delete it', (channel) => channel.deleteQueue(`dms.${HOST}`)],
+    [
+      'hear what others announce',
+      async (channel) => {
+        const { queue } = await channel.assertQueue('', { exclusive: true });
+        await channel.bindQueue(queue, 'dms.events', '#');
+      },
+    ],
+    ['say hello in another name', (channel) => announced(channel, `hello.${HOST}`)],
+    ['tell an event in another name', (channel) => announced(channel, `event.vanished.${HOST}`)],
+    ['tell what clients tell', (channel) => announced(channel, `state.unmounted.${HOST}`)],
+  ])('lets no node %s', async (_, attempt) => {
+    const channel = await intruder.createChannel();
+    channel.on('error', () => undefined);
+    await expect(attempt(channel)).rejects.toThrow(/ACCESS[_-]REFUSED|access to .* refused/);
+  });
+
+  it('lets a node say hello in its own name', async () => {
+    const channel = await intruder.createChannel();
+    await expect(announced(channel, `hello.${NEIGHBOUR}`)).resolves.toBeUndefined();
+    await channel.close();
+  });
+
+  it('carries the forged command of a neighbour, which is refused', async () => {
+    const memory = await incarnation();
+    const forged = mountCommand('forged', memory, 1);
+    const refused = { status: 'error', error_code: 'FORBIDDEN', acted: false, mount: null };
+    expect(await answerTo(`dms.${HOST}`, Buffer.from(JSON.stringify(forged)))).toMatchObject(refused);
+    // With the neighbour's own key, which every node has.
+    const keys = await neighbourKey();
+    const own = await sign(keys, forged);
+    expect(await answerTo(`dms.${HOST}`, own.content, own.options)).toMatchObject(refused);
+    // Without an epoch, as a Python client would: three keys.
+    const { dms: _, ...legacy } = forged;
+    expect(await answerTo(`dms.${HOST}`, Buffer.from(JSON.stringify(legacy)))).toMatchObject({
+      status: 'error',
+      error_msg: expect.stringContaining('is not signed') as unknown,
+    });
+    expect(layers()).toBe(0);
+    expect((await node.log()).match(/this one is not signed\. Nothing is done/g)).toHaveLength(1);
+    // The same command, signed by a client, is begun: there is no such export.
+    const right = await sign(await keyPairOf(clientKey, 'Ed25519'), forged);
+    expect(await answerTo(`dms.${HOST}`, right.content, right.options)).toMatchObject({ acted: true });
+  }, 90_000);
+
+  it('a client’s command does nothing when it is repeated, changed, late, or sent to another node', async () => {
+    const before = tap.commands(HOST, 'mount').length;
+    await ask('mount', 5);
+    const { message } = tap.commands(HOST, 'mount')[before];
+    expect(await ask('unmount', 5)).toMatchObject({ unmounted: true });
+
+    const again = await answerTo(`dms.${HOST}`, message.content, copied(message));
+    expect(again).toMatchObject({ status: 'error', error_code: 'STALE_EPOCH', acted: false });
+    const elsewhere = await answerTo(`dms.${NEIGHBOUR}`, message.content, copied(message));
+    expect(elsewhere).toMatchObject({ error_code: 'FORBIDDEN', acted: false });
+    const changed = Buffer.from(message.content.toString().replace('"jobid":5', '"jobid":6'));
+    expect(await answerTo(`dms.${HOST}`, changed, copied(message))).toMatchObject({
+      error_code: 'FORBIDDEN',
+    });
+    const renamed = { ...copied(message), correlationId: randomUUID() };
+    expect(await answerTo(`dms.${HOST}`, message.content, renamed)).toMatchObject({
+      error_code: 'FORBIDDEN',
+    });
+    const old = await sign(
+      await keyPairOf(clientKey, 'Ed25519'),
+      mountCommand('old', await incarnation(), 1),
+      -120_000,
+    );
+    expect(await answerTo(`dms.${HOST}`, old.content, old.options)).toMatchObject({
+      error_code: 'FORBIDDEN',
+      error_msg: expect.stringContaining('expired') as unknown,
+    });
+    expect(layers() + mountsBelow(neighbour.base).length).toBe(0);
+  }, 60_000);
+
+  it('a node that is to obey signed commands starts with the keys of clients only', async () => {
+    const strict = { DMS_REQUIRE_SIGNED: 'true', DMS_RABBITMQ_URL: neighbourAccount.url };
+    const missing = fleet.addNode({ ...strict, DMS_TRUSTED_KEYS_FILE: '' }, 'compute-03');
+    await missing.launch();
+    expect(await missing.ended(SOON_MS)).toMatch(/status \d/);
+    expect(await missing.log()).toContain('DMS_TRUSTED_KEYS_FILE: is required');
+  });
+
+  async function daemon(): Promise<{ pid: number }> {
+    const { body } = await fleet.api.get<{
+      inventory: { mounts: { backup_target_id: string; pid: number }[] };
+    }>(`/api/v1/nodes/${HOST}`);
+    const mount = body.inventory.mounts.find(({ backup_target_id: id }) => id === target.id);
+    if (mount === undefined) throw new Error('The node sees no such mount');
+    return mount;
+  }
+
+  async function neighbourKey(): Promise<KeyPair<'Ed25519'>> {
+    const text = await readFile(join(neighbour.runDirectory, 'keys.json'), 'utf8');
+    return keyPairOf((JSON.parse(text) as { signing: { kty: string } }).signing, 'Ed25519');
+  }
+});
+
+/** A publication that is confirmed, or refused with an error of the channel. */
+async function announced(channel: Channel, routingKey: string): Promise<void> {
+  const refused = new Promise<never>((_resolve, reject) => channel.once('error', reject));
+  channel.publish('dms.events', routingKey, Buffer.from('{}'));
+  // The broker takes what a channel sends in its order: this answer comes after the publication.
+  await Promise.race([refused, channel.checkExchange('dms.events')]);
+}
+
+function copied({ properties }: TappedMessage): Options.Publish {
+  return { correlationId: String(properties.correlation_id), headers: properties.headers };
+}
+
+async function sign(
+  key: KeyPair<'Ed25519'>,
+  body: unknown,
+  lifetimeMs = 20_000,
+): Promise<{ content: Buffer; options: Options.Publish }> {
+  const content = Buffer.from(JSON.stringify(body));
+  const correlationId = randomUUID();
+  const message = { kind: 'command', address: `dms.${HOST}`, content, correlationId } as const;
+  const signature = await signMessage({ ...message, replyTo: 'amq.rabbitmq.reply-to' }, key, lifetimeMs);
+  return { content, options: { correlationId, headers: { [SIGNATURE_HEADER]: signature } } };
+}
+
+/** Two clients' keys, of which both are trusted, made as docs/SECURITY.md says. */
+async function writeKeys(
+  directory: string,
+): Promise<{ signing: string; trusted: string; privatePem: string }> {
+  await makeDirectory(directory);
+  const [signing, other, trusted] = ['signing.pem', 'other.pem', 'trusted.pem'].map((name) =>
+    join(directory, name),
+  );
+  const openssl = (args: string[]) => runCommand('openssl', args, { directory, timeoutMs: SOON_MS });
+  for (const file of [other, signing]) {
+    await openssl(['genpkey', '-algorithm', 'ed25519', '-out', file]);
+    await appendFile(trusted, (await openssl(['pkey', '-in', file, '-pubout'])).stdout, { mode: 0o644 });
+  }
+  return { signing, trusted, privatePem: await readFile(signing, 'utf8') };
+}
