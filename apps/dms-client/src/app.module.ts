@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule } from './access/access.module';
 import { BindingsModule } from './bindings/bindings.module';
 import { CleanupModule } from './cleanup/cleanup.module';
 import { EventsHttpModule } from './events/events.http.module';
@@ -21,6 +22,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         SettingsModule.forRoot(settings),
+        AccessModule.forRoot(settings),
         LedgerModule.forRoot(),
         LocksModule,
         MountsHttpModule,

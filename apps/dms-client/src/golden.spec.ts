@@ -1,9 +1,11 @@
+import { type JsonWebKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   DmsError,
   type EnvelopeDto,
   inventoryCommandBody,
+  keyPairOf,
   lookCommandBody,
   parseReply,
   parseTargetRequest,
@@ -17,10 +19,13 @@ import { errorBody } from './http/error.filter';
 import { type TargetRow } from './ledger/target-transaction';
 import { mountResponse, unmountResponse } from './mounts/responses';
 import { type WaitingRequest } from './mounts/waiting-request';
+import { CommandSigner } from './nodes/command-signer';
 import { NodeFactsRepository } from './nodes/node-facts.repository';
 import { type NodeLooksService } from './nodes/node-looks.service';
+import { type NodeTrustService } from './nodes/node-trust.service';
 import { type NodeViewsService } from './nodes/node-views.service';
 import { NodesService } from './nodes/nodes.service';
+import { TokenSealer } from './nodes/token-sealer.service';
 import { OperationsRepository } from './operations/operations.repository';
 
 const GOLDEN = join(__dirname, '../../../libs/contracts/golden');
@@ -34,6 +39,8 @@ const INCARNATION = '0b54ae6b-91b5-4c3c-a3f1-24f4a8a0c9d5';
 const PATH = '/var/lib/trilio/triliovault-mounts/target-123';
 const SOURCE = 'http://barbican:9311/v1/secrets/6f3a1b52-5a6e-4a3c-9a55-0d3f0f4c1f11';
 const OPERATION_ID = '7d1f5e0a-3c1b-4f0e-8a52-000000000001';
+/** The golden signature is to be good for as long as these tests are run. */
+const HUNDRED_YEARS_MS = 100 * 365.25 * 86_400_000;
 const ROW: TargetRow = {
   state: 'MOUNTED',
   epoch: 1,
@@ -42,6 +49,8 @@ const ROW: TargetRow = {
   source: SOURCE,
   type: 's3',
   readOnly: false,
+  projectId: null,
+  bootId: '11111111-1111-4111-8111-111111111111',
   mntId: 100,
   device: '0:100',
   operationId: OPERATION_ID,
@@ -136,11 +145,13 @@ describe('golden HTTP bodies', () => {
 
 /** What dms-server is held to from its side, too. */
 describe('golden commands', () => {
-  it.each<TargetAction>(['mount', 'unmount'])('%s', (action) => {
+  it.each<TargetAction>(['mount', 'unmount'])('%s', async (action) => {
     const command = golden(`${action}-command`);
     const request = parseTargetRequest(command, action);
     const body = targetCommandBody(action, request, command.dms as EnvelopeDto);
-    expect(JSON.parse(JSON.stringify(body))).toEqual(command);
+    const keyless = { sealingKey: () => Promise.resolve('none') } as unknown as NodeTrustService;
+    const sent = await new TokenSealer({ plainTokens: 'legacy' }, keyless).seal('compute-01', body, 1_000);
+    expect(JSON.parse(JSON.stringify(sent))).toEqual(command);
   });
 
   it.each(['probe', 'fence'] as const)('%s', (action) => {
@@ -152,6 +163,30 @@ describe('golden commands', () => {
   it('inventory', () => {
     const command = golden('inventory-command');
     expect(inventoryCommandBody(command.dms as EnvelopeDto)).toEqual(command);
+  });
+});
+
+describe('golden signature', () => {
+  afterEach(() => jest.useRealTimers());
+
+  it('is what a client puts beside a command', async () => {
+    jest.useFakeTimers({
+      now: TIME,
+      doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'setTimeout'],
+    });
+    const { client } = golden('keys') as { client: JsonWebKey };
+    const { routing_key, properties, content } = golden('signed-command');
+    const { reply_to, correlation_id, headers } = properties as Record<string, string>;
+    const signer = new CommandSigner(await keyPairOf(client, 'Ed25519'));
+    const command = {
+      queue: String(routing_key),
+      content: Buffer.from(String(content)),
+      replyTo: reply_to,
+      correlationId: correlation_id,
+      expirationMs: HUNDRED_YEARS_MS,
+    };
+    expect(await signer.headersOf(command)).toEqual(headers);
+    expect(await new CommandSigner(null).headersOf(command)).toEqual({});
   });
 });
 
@@ -204,6 +239,8 @@ function nodesService(inventory: unknown): NodesService {
       version: '0.1.0',
       bases: '["/var/lib/trilio/triliovault-mounts"]',
       last_seen: TIME,
+      key_id: 'yWfibCiuMXJUKE_1XFDWakw13o4V8jb9KBlwjdQ5lRk',
+      refused_key_id: null,
       fresh: 1,
     }),
   );

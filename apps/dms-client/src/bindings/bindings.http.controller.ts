@@ -8,6 +8,9 @@ import {
   type ReleaseJobResponseDto,
 } from '@app/contracts';
 import { type Response } from 'express';
+import { Access } from '../access/access.decorator';
+import { type ProjectScope } from '../access/identity';
+import { CallerScope } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import {
   BindingHostDto,
@@ -28,36 +31,46 @@ export class BindingsHttpController {
   ) {}
 
   /** Who holds what: the bindings of jobs to targets, oldest first. */
+  @Access('read')
   @Get('bindings')
-  list(@Query(ParametersPipe) query: BindingsQueryDto): Promise<BindingListDto> {
-    return this.bindings.list(query);
+  list(
+    @Query(ParametersPipe) query: BindingsQueryDto,
+    @CallerScope() scope: ProjectScope,
+  ): Promise<BindingListDto> {
+    return this.bindings.list(query, scope);
   }
 
   /** One job's binding to a target; with `verify`, what its node sees, too. */
+  @Access('read')
   @Get('bindings/:jobid/:backup_target_id')
   get(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host, verify }: BindingQueryDto,
+    @CallerScope() scope: ProjectScope,
   ): Promise<BindingStatusDto> {
-    return this.bindings.get({ ...path, host }, verify ?? false);
+    return this.bindings.get({ ...path, host }, scope, verify ?? false);
   }
 
   /** Takes a binding that holds nothing out of the lists; refused while it is claimed or held. */
+  @Access('change')
   @Delete('bindings/:jobid/:backup_target_id')
   remove(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host }: BindingHostDto,
+    @CallerScope() scope: ProjectScope,
   ): Promise<DeleteBindingResponseDto> {
-    return this.bindings.remove({ ...path, host });
+    return this.bindings.remove({ ...path, host }, scope);
   }
 
   /** Releases all that a job holds. If some of it fails, the status is that of the first failure. */
+  @Access('change')
   @Delete('jobs/:jobid/bindings')
   async releaseJob(
     @Param(ParametersPipe) { jobid }: JobPathDto,
+    @CallerScope() scope: ProjectScope,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ReleaseJobResponseDto> {
-    const result = await this.releases.releaseJob(jobid);
+    const result = await this.releases.releaseJob(jobid, scope);
     if (result.error_code !== null) response.status(ERROR_CODES[result.error_code].http);
     return result;
   }

@@ -10,6 +10,7 @@ export interface BindingFilter {
   readonly backup_target_id?: string;
   readonly jobid?: number;
   readonly mounted?: boolean;
+  readonly project_id?: string;
   /** Only ids above this. */
   readonly afterId?: number;
 }
@@ -56,6 +57,7 @@ export class BindingsRepository {
       .addIf('b.backup_target_id = ?', filter.backup_target_id)
       .addIf('b.jobid = ?', filter.jobid)
       .addIf('COALESCE(b.mounted, FALSE) = ?', filter.mounted)
+      .addIf('b.project_id = ?', filter.project_id)
       .addIf('b.id > ?', filter.afterId);
     const rows = await queryLedger<Row>(
       this.dataSource,

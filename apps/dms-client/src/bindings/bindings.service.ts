@@ -5,6 +5,7 @@ import {
   type DeleteBindingResponseDto,
   DmsError,
 } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
 import { TargetLedger } from '../ledger/target-ledger';
 import { DEFAULT_LIMIT } from '../queries/parameter.decorators';
 import { BindingVerificationService } from './binding-verification.service';
@@ -21,7 +22,10 @@ export interface BindingName {
   readonly host?: string;
 }
 
-/** Shows and takes out bindings. All throw DmsError LEDGER_UNAVAILABLE. */
+/**
+ * Shows and takes out bindings. Those of other projects than the caller's are as if there were none. All throw DmsError
+ * LEDGER_UNAVAILABLE.
+ */
 @Injectable()
 export class BindingsService {
   constructor(
@@ -31,8 +35,12 @@ export class BindingsService {
   ) {}
 
   /** One page, oldest first. */
-  async list({ limit = DEFAULT_LIMIT, cursor, ...filter }: BindingsQueryDto): Promise<BindingListDto> {
-    const found = await this.bindings.find({ ...filter, afterId: cursor }, limit + 1);
+  async list(
+    { limit = DEFAULT_LIMIT, cursor, ...filter }: BindingsQueryDto,
+    scope: ProjectScope,
+  ): Promise<BindingListDto> {
+    const project_id = scope.projectId ?? undefined;
+    const found = await this.bindings.find({ ...filter, project_id, afterId: cursor }, limit + 1);
     const page = found.slice(0, limit).map(({ binding }) => binding);
     const last = page.at(-1);
     return { bindings: page, next_cursor: found.length > limit && last ? String(last.id) : null };
@@ -42,8 +50,8 @@ export class BindingsService {
    * @param verify ask the node, too, what it sees
    * @throws DmsError NOT_FOUND; VALIDATION_FAILED where several hosts have such a binding and none is named
    */
-  async get(name: BindingName, verify: boolean): Promise<BindingStatusDto> {
-    const view = await this.#find(name);
+  async get(name: BindingName, scope: ProjectScope, verify: boolean): Promise<BindingStatusDto> {
+    const view = await this.#find(name, scope);
     if (!verify) return view.binding;
     return { ...view.binding, verified: await this.verification.verify(view) };
   }
@@ -53,8 +61,8 @@ export class BindingsService {
    *
    * @throws DmsError NOT_FOUND; VALIDATION_FAILED as {@link BindingsService.get}; CONFLICT where it is claimed or held
    */
-  async remove(name: BindingName): Promise<DeleteBindingResponseDto> {
-    const { host } = (await this.#find(name)).binding;
+  async remove(name: BindingName, scope: ProjectScope): Promise<DeleteBindingResponseDto> {
+    const { host } = (await this.#find(name, scope)).binding;
     const { jobid, backup_target_id } = name;
     await this.ledger.transaction({ host, targetId: backup_target_id }, async ({ bindings }) => {
       if ((await bindings.remove([jobid])) === 1) return;
@@ -72,8 +80,8 @@ export class BindingsService {
     };
   }
 
-  async #find(name: BindingName): Promise<BindingView> {
-    const found = await this.bindings.find(name, SEVERAL);
+  async #find(name: BindingName, { projectId }: ProjectScope): Promise<BindingView> {
+    const found = await this.bindings.find({ ...name, project_id: projectId ?? undefined }, SEVERAL);
     if (found.length === 0) throw notFound(name);
     if (found.length > 1) {
       const hosts = found.map(({ binding }) => binding.host).join(', ');

@@ -6,6 +6,7 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
 import { errorBody } from '../http/error.filter';
 import { MountsService } from '../mounts/mounts.service';
 import { BindingsRepository, type BindingView } from './bindings.repository';
@@ -23,16 +24,18 @@ export class JobReleaseService {
   ) {}
 
   /**
-   * Releases all that a job has claimed, holds, or has lost. What could not be released stands in the answer.
+   * Releases all that a job of the caller's projects has claimed, holds, or has lost. What could not be released stands in the answer.
    *
    * @throws DmsError LEDGER_UNAVAILABLE where the bindings cannot be read
    */
-  async releaseJob(jobid: number): Promise<ReleaseJobResponseDto> {
+  async releaseJob(jobid: number, scope: ProjectScope): Promise<ReleaseJobResponseDto> {
     const released: UnmountResponseDto[] = [];
     const failed: ErrorDto[] = [];
-    const views = (await this.#ofJob(jobid)).filter(({ binding }) => binding.state !== 'released');
+    const views = (await this.#ofJob(jobid, scope)).filter(({ binding }) => binding.state !== 'released');
     for (let at = 0; at < views.length; at += AT_ONCE) {
-      const outcomes = await Promise.all(views.slice(at, at + AT_ONCE).map((view) => this.release(view)));
+      const outcomes = await Promise.all(
+        views.slice(at, at + AT_ONCE).map((view) => this.release(view, scope)),
+      );
       for (const outcome of outcomes) {
         if (outcome.status === 'success') released.push(outcome);
         else failed.push(outcome);
@@ -51,7 +54,10 @@ export class JobReleaseService {
   }
 
   /** Ends the job's hold that the binding stands for. Never rejects: an error is the answer. */
-  async release({ binding, type, source }: BindingView): Promise<UnmountResponseDto | ErrorDto> {
+  async release(
+    { binding, type, source }: BindingView,
+    scope: ProjectScope,
+  ): Promise<UnmountResponseDto | ErrorDto> {
     const request: TargetRequestDto = {
       job: { jobid: binding.jobid },
       host: binding.host,
@@ -66,7 +72,7 @@ export class JobReleaseService {
       },
     };
     try {
-      return await this.mounts.unmount(request);
+      return await this.mounts.unmount(request, { scope });
     } catch (thrown) {
       const { jobid, backup_target_id, host } = binding;
       const error = errorBody(DmsError.from(thrown));
@@ -74,10 +80,11 @@ export class JobReleaseService {
     }
   }
 
-  async #ofJob(jobid: number): Promise<BindingView[]> {
+  async #ofJob(jobid: number, { projectId }: ProjectScope): Promise<BindingView[]> {
+    const filter = { jobid, project_id: projectId ?? undefined };
     const all: BindingView[] = [];
     for (;;) {
-      const page = await this.bindings.find({ jobid, afterId: all.at(-1)?.binding.id }, PAGE);
+      const page = await this.bindings.find({ ...filter, afterId: all.at(-1)?.binding.id }, PAGE);
       all.push(...page);
       if (page.length < PAGE) return all;
     }

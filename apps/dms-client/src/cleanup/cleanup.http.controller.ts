@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type CleanupResponseDto } from '@app/contracts';
+import { Access } from '../access/access.decorator';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { CleanupRequestDto } from './cleanup.dto';
 import { CleanupService } from './cleanup.service';
@@ -11,6 +12,7 @@ export class CleanupHttpController {
   constructor(private readonly cleanups: CleanupService) {}
 
   /** Removes bindings that were claimed, lost or released long ago; with `held`, also what is held. */
+  @Access('administer')
   @Post('cleanup')
   @HttpCode(200)
   cleanup(@Body(ParametersPipe) request: CleanupRequestDto): Promise<CleanupResponseDto> {

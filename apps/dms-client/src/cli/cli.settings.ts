@@ -1,4 +1,4 @@
-import { asHttpUrl, asSeconds, asSecret, readSettings, type SettingValues } from '@app/platform';
+import { asHttpUrl, asSeconds, asSecret, asText, readSettings, type SettingValues } from '@app/platform';
 import { clientConfigurationFiles } from '../settings/client.settings';
 
 /** Settings of the `dms` command alone, beside those of dms-client. */
@@ -13,7 +13,21 @@ export const CLI_SETTINGS = {
   apiToken: {
     env: 'DMS_API_TOKEN',
     file: 'api_token',
-    help: 'Bearer token for the HTTP facade.',
+    help: 'Bearer token for an HTTP facade with DMS_AUTH_MODE=token.',
+    default: null,
+    parse: asSecret,
+    secret: true,
+  },
+  apiTokenFile: {
+    env: 'DMS_API_TOKEN_FILE',
+    file: 'api_token_file',
+    help: 'File that holds the bearer token instead; read for each request.',
+    default: null,
+    parse: asText,
+  },
+  keystoneToken: {
+    env: 'KEYSTONE_TOKEN',
+    help: 'Keystone token: for reading the secret of an s3 target, and for an HTTP facade with DMS_AUTH_MODE=keystone, as X-Auth-Token where there is no bearer token. --token-file and --token win over it.',
     default: null,
     parse: asSecret,
     secret: true,

@@ -4,11 +4,14 @@ import {
   asStateEvent,
   EVENTS_EXCHANGE,
   NODE_EVENT_PATTERN,
+  type NodeEvent,
+  nodeEventRoutingKey,
   STATE_EVENT_PATTERN,
 } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from '../nodes/broker.provider';
+import { NodeTrustService } from '../nodes/node-trust.service';
 import { EventPublisher } from './event-publisher';
 import { EventsService } from './events.service';
 import { NodeEventsService } from './node-events.service';
@@ -26,6 +29,7 @@ export class EventExchangeListener implements OnModuleInit {
     private readonly publisher: EventPublisher,
     private readonly events: EventsService,
     private readonly nodeEvents: NodeEventsService,
+    private readonly trust: NodeTrustService,
   ) {}
 
   onModuleInit(): void {
@@ -56,10 +60,21 @@ export class EventExchangeListener implements OnModuleInit {
     const { routingKey } = message.fields;
     const body = parsed(message.content);
     const nodeEvent = asNodeEvent(body);
-    if (nodeEvent !== null) return this.nodeEvents.hear(nodeEvent);
+    if (nodeEvent !== null) return void this.#hearNode(nodeEvent, message);
     const stateEvent = asStateEvent(body);
     if (stateEvent !== null) return this.events.hear(stateEvent);
     this.#log.warn({ msg: 'Something that is no event was published', routing_key: routingKey });
+  }
+
+  /** What a node has not signed is dropped, or what cannot be verified now: reconciliation finds what is missed. */
+  async #hearNode(event: NodeEvent, message: ConsumeMessage): Promise<void> {
+    try {
+      const named = message.fields.routingKey === nodeEventRoutingKey(event.event, event.node);
+      if (named && (await this.trust.isSignedBy(event.node, message))) return this.nodeEvents.hear(event);
+      this.#log.warn({ msg: 'An event is dropped: its node has not signed it', host: event.node });
+    } catch (error) {
+      this.#log.warn({ msg: 'An event of a node cannot be verified', host: event.node, err: error });
+    }
   }
 }
 

@@ -1,11 +1,15 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DmsError, type StateEventDto } from '@app/contracts';
+import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
+import { EventAudienceService } from './event-audience.service';
 import { type EventsQueryDto, fits } from './events.dto';
-import { EventsService } from './events.service';
+import { type EventListener, EventsService } from './events.service';
 
 const MAX_STREAMS = 1_000;
 /** A subscriber that leaves more than this unread is cut off; it may come again. */
 const MAX_UNREAD_BYTES = 256 * 1024;
+/** Events of which it is not known yet whether a subscriber may see them. */
+const MAX_PENDING = 1_000;
 /** Proxies close a connection on which nothing comes for a minute or half of it. */
 const HEARTBEAT_MS = 10_000;
 /** Browsers wait this long before they connect again. */
@@ -27,7 +31,10 @@ export class EventStreamsService implements OnModuleDestroy {
   readonly #log = new Logger(EventStreamsService.name);
   readonly #sinks = new Set<EventSink>();
 
-  constructor(private readonly events: EventsService) {}
+  constructor(
+    private readonly events: EventsService,
+    private readonly audience: EventAudienceService,
+  ) {}
 
   /** @throws DmsError RATE_LIMITED where there are too many subscribers */
   requireRoom(): void {
@@ -38,12 +45,16 @@ export class EventStreamsService implements OnModuleDestroy {
     );
   }
 
-  /** Writes the events that fit the filter from now on, and comments between them, until the sink is closed. */
-  open(filter: EventsQueryDto, sink: EventSink): void {
+  /**
+   * Writes the events that fit the filter from now on, and comments between them, until the sink is closed. A
+   * subscriber of one project is told what concerns that project.
+   */
+  open(filter: EventsQueryDto, sink: EventSink, { projectId }: ProjectScope = ALL_PROJECTS): void {
     this.#sinks.add(sink);
-    const unsubscribe = this.events.subscribe((event) => {
+    const tell = (event: StateEventDto): void => {
       if (fits(filter, event)) this.#write(sink, frameOf(event));
-    });
+    };
+    const unsubscribe = this.events.subscribe(projectId === null ? tell : this.#sieve(projectId, sink, tell));
     const heartbeat = setInterval(() => this.#write(sink, ': heartbeat\n\n'), HEARTBEAT_MS);
     sink.once('close', () => {
       unsubscribe();
@@ -56,6 +67,27 @@ export class EventStreamsService implements OnModuleDestroy {
   /** The server does not close while a stream is open. */
   onModuleDestroy(): void {
     for (const sink of this.#sinks) sink.end();
+  }
+
+  /** Passes on, in their order, the events that a project may see. */
+  #sieve(projectId: string, sink: EventSink, tell: (event: StateEventDto) => void): EventListener {
+    let pending = 0;
+    let last = Promise.resolve();
+    const pass = async (event: StateEventDto): Promise<void> => {
+      try {
+        const seen = await this.audience.seenBy(projectId, event);
+        if (seen !== null && this.#sinks.has(sink)) tell(seen);
+      } catch (error) {
+        this.#log.warn({ msg: 'Whom an event concerns cannot be said: a subscriber is cut off', err: error });
+        sink.destroy();
+      }
+      pending -= 1;
+    };
+    return (event) => {
+      pending += 1;
+      if (pending > MAX_PENDING) sink.destroy();
+      else last = last.then(() => pass(event));
+    };
   }
 
   #write(sink: EventSink, text: string): void {

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type StateEventDto } from '@app/contracts';
 import { type CommittedChanges } from '../ledger/changes';
 import { type CommitListener, type TargetLedger } from '../ledger/target-ledger';
+import { type EventAudienceService } from './event-audience.service';
 import { type EventPublisher } from './event-publisher';
 import { type EventSink, EventStreamsService } from './event-streams.service';
 import { EventsService } from './events.service';
@@ -48,6 +49,7 @@ describe('streams of events', () => {
   let published: StateEventDto[];
   let events: EventsService;
   let streams: EventStreamsService;
+  let seenBy: (projectId: string, event: StateEventDto) => Promise<StateEventDto | null>;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -56,7 +58,8 @@ describe('streams of events', () => {
     const publisher = { publish: (event: StateEventDto) => published.push(event) };
     events = new EventsService(ledger as unknown as TargetLedger, publisher as unknown as EventPublisher);
     events.onModuleInit();
-    streams = new EventStreamsService(events);
+    const audience = { seenBy: (projectId: string, event: StateEventDto) => seenBy(projectId, event) };
+    streams = new EventStreamsService(events, audience as unknown as EventAudienceService);
   });
   afterEach(() => jest.useRealTimers());
 
@@ -64,6 +67,32 @@ describe('streams of events', () => {
     const changes: CommittedChanges['changes'] = [{ kind: 'lost', jobids, operation: null }];
     commit({ host, targetId }, { epoch: 4, mountPath: '/base/t', changes });
   }
+
+  it('tell a project what concerns it, in order', async () => {
+    const sink = new FakeSink();
+    const waits: (() => void)[] = [];
+    seenBy = (projectId, event) =>
+      new Promise((resolve) => waits.push(() => resolve(event.host === projectId ? event : null)));
+    streams.open({}, sink, { projectId: 'one', proven: true });
+    committed('one', 'first', [1]);
+    committed('two', 'other', [2]);
+    committed('one', 'second', [3]);
+    for (let turn = 0; turn < 3; turn += 1) {
+      await jest.advanceTimersByTimeAsync(0);
+      waits[turn]();
+    }
+    await jest.advanceTimersByTimeAsync(0);
+    expect(sink.events.map(({ backup_target_id }) => backup_target_id)).toEqual(['first', 'second']);
+  });
+
+  it('cut a project off that cannot be told what concerns it', async () => {
+    const sink = new FakeSink();
+    seenBy = () => Promise.reject(new Error('the ledger is away'));
+    streams.open({}, sink, { projectId: 'one', proven: true });
+    committed('h', 't', [1]);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(sink.destroyed).toBe(true);
+  });
 
   it('tell here, and publish, what was committed', () => {
     const sink = new FakeSink();

@@ -3,12 +3,12 @@ import { type MountState, type NodeEvent, type NodeEventKind } from '@app/contra
 import { DataSource } from 'typeorm';
 import { queryLedger } from '../queries/query-ledger';
 
-/** States of a row that an event of the kind contradicts; in all others somebody is about to ask the node anyway. */
+/** States of a row that an event of the kind contradicts; in all others somebody asks the node before long. */
 const CONTRADICTED: Readonly<Record<NodeEventKind, readonly MountState[]>> = {
   vanished: ['MOUNTED', 'BROKEN'],
   unmounted: ['MOUNTED', 'BROKEN'],
   broken: ['MOUNTED'],
-  mounted: ['BROKEN'],
+  mounted: ['BROKEN', 'UNCERTAIN', 'STUCK'],
 };
 
 /** Compares events of nodes with the ledger. */

@@ -1,7 +1,12 @@
-import { Controller, Get, Query, Res } from '@nestjs/common';
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { StateEventDto } from '@app/contracts';
-import { type Response } from 'express';
+import { type Request, type Response } from 'express';
+import { Access } from '../access/access.decorator';
+import { IdentityWatch } from '../access/identity-watch.service';
+import { type Identity } from '../access/identity';
+import { scopeOf } from '../access/policy';
+import { CallerIdentity } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { EventStreamsService } from './event-streams.service';
 import { EventsQueryDto } from './events.dto';
@@ -9,13 +14,23 @@ import { EventsQueryDto } from './events.dto';
 @ApiTags('events')
 @Controller('api/v1')
 export class EventsHttpController {
-  constructor(private readonly streams: EventStreamsService) {}
+  constructor(
+    private readonly streams: EventStreamsService,
+    private readonly identities: IdentityWatch,
+  ) {}
 
-  /** Server-sent events from now on: what happens to mounts and holds, and to operations. */
+  /** Server-sent events from now on: what happens to mounts and holds, and to operations. Ends with the credentials. */
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ type: StateEventDto, description: 'The data of each event.' })
+  @Access('read')
   @Get('events')
-  events(@Query(ParametersPipe) filter: EventsQueryDto, @Res() response: Response): void {
+  events(
+    @Query(ParametersPipe) filter: EventsQueryDto,
+    @CallerIdentity() identity: Identity,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): void {
+    if (response.closed) return;
     this.streams.requireRoom();
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -23,6 +38,10 @@ export class EventsHttpController {
       // nginx would hold events back.
       'x-accel-buffering': 'no',
     });
-    this.streams.open(filter, response);
+    this.streams.open(filter, response, scopeOf(identity));
+    response.once(
+      'close',
+      this.identities.watch(request, identity, () => response.end()),
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { MountsModule } from '../mounts/mounts.module';
 import { NodesModule } from '../nodes/nodes.module';
+import { EventAudienceService } from './event-audience.service';
 import { EventExchangeListener } from './event-exchange.listener';
 import { EventStreamsService } from './event-streams.service';
 import { EventTargetsRepository } from './event-targets.repository';
@@ -12,6 +13,12 @@ import { NodeEventsService } from './node-events.service';
 @Module({
   imports: [EventsModule, MountsModule, NodesModule],
   controllers: [EventsHttpController],
-  providers: [EventExchangeListener, EventStreamsService, EventTargetsRepository, NodeEventsService],
+  providers: [
+    EventAudienceService,
+    EventExchangeListener,
+    EventStreamsService,
+    EventTargetsRepository,
+    NodeEventsService,
+  ],
 })
 export class EventsHttpModule {}

@@ -6,11 +6,13 @@ import {
   HealthCheckService,
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
+import { Access } from '../access/access.decorator';
 import { BrokerHealthIndicator } from './broker.health';
 
 const DATABASE_TIMEOUT_MS = 2_000;
 
 @ApiTags('health')
+@Access('open')
 @Controller('health')
 export class HealthController {
   constructor(

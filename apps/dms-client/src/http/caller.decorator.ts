@@ -1,12 +1,12 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { type Request, type Response } from 'express';
+import { type Response } from 'express';
 
 /** A signal that is aborted when the caller hangs up before it was answered. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
-  const http = context.switchToHttp();
-  const response = http.getResponse<Response>();
+  const response = context.switchToHttp().getResponse<Response>();
   const controller = new AbortController();
-  if (http.getRequest<Request>().destroyed) controller.abort();
+  // The request says nothing: it is destroyed, too, once its body was read.
+  if (response.closed) controller.abort();
   response.once('close', () => {
     if (!response.writableFinished) controller.abort();
   });

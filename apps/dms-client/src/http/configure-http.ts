@@ -1,13 +1,18 @@
 import { type INestApplication } from '@nestjs/common';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { AccessMiddleware } from '../access/access.middleware';
 import { ErrorFilter } from './error.filter';
+import { securityHeaders } from './security-headers';
 
 const MAX_BODY = '1mb';
 
 /** What all requests of the HTTP facade go through, and the documentation of its calls at /docs and /docs/json. */
 export function configureHttp(application: NestExpressApplication, version: string): void {
   application.disable('x-powered-by');
+  application.disable('etag');
+  application.use(securityHeaders);
+  application.use(application.get(AccessMiddleware, { strict: false }).use);
   application.useBodyParser('json', { limit: MAX_BODY, strict: true, type: () => true });
   application.useGlobalFilters(new ErrorFilter());
   describe(application, version);
@@ -19,6 +24,10 @@ function describe(application: INestApplication, version: string): void {
     .setTitle('Dynamic Mount Service')
     .setDescription('Mounts backup targets on nodes for the jobs that need them.')
     .setVersion(version)
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'keystone')
+    .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'token')
+    .addSecurityRequirements('keystone')
+    .addSecurityRequirements('token')
     .build();
   SwaggerModule.setup('docs', application, () => SwaggerModule.createDocument(application, configuration), {
     jsonDocumentUrl: 'docs/json',

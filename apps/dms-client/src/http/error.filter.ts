@@ -14,9 +14,16 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code === 'INTERNAL') this.#log.error({ msg: error.message, err: thrown });
     const response = host.switchToHttp().getResponse<Response>();
     if (response.headersSent) return;
-    if (error.httpStatus === 503) response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+    const retryAfter = retryAfterOf(error);
+    if (retryAfter !== null) response.setHeader('Retry-After', String(retryAfter));
     response.status(error.httpStatus).json(errorBody(error));
   }
+}
+
+/** Seconds; null where trying again changes nothing, or nothing is known about when. */
+function retryAfterOf({ httpStatus, details }: DmsError): number | null {
+  if (httpStatus === 429) return Number(details?.retry_after_s ?? RETRY_AFTER_SECONDS);
+  return httpStatus === 503 ? RETRY_AFTER_SECONDS : null;
 }
 
 export function errorBody(error: DmsError): ErrorDto {

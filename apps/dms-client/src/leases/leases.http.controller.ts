@@ -1,6 +1,9 @@
 import { Body, Controller, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { type BindingDto } from '@app/contracts';
+import { Access } from '../access/access.decorator';
+import { type ProjectScope } from '../access/identity';
+import { CallerScope } from '../access/request-identity';
 import { BindingHostDto, BindingPathDto } from '../bindings/bindings.dto';
 import { ParametersPipe, parseParameters } from '../queries/parameters.pipe';
 import { RenewRequestDto } from './leases.dto';
@@ -13,14 +16,16 @@ export class LeasesHttpController {
 
   /** Makes the lease of a job's hold end later. */
   @ApiBody({ type: RenewRequestDto, required: false })
+  @Access('change')
   @Post('bindings/:jobid/:backup_target_id/renew')
   @HttpCode(200)
   async renew(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host }: BindingHostDto,
+    @CallerScope() scope: ProjectScope,
     @Body() body: unknown,
   ): Promise<BindingDto> {
     const { lease_s } = parseParameters(RenewRequestDto, body ?? {});
-    return this.leases.renew({ ...path, host }, lease_s ?? null);
+    return this.leases.renew({ ...path, host }, scope, lease_s ?? null);
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type BindingDto, DmsError } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
 import { type BindingName, BindingsService } from '../bindings/bindings.service';
 import { type OperationEnd } from '../ledger/operation-statements';
 import { TargetLedger } from '../ledger/target-ledger';
@@ -31,8 +32,8 @@ export class LeasesService {
    * @throws DmsError NOT_FOUND where the job does not hold the target; CONFLICT where it has lost it;
    *   VALIDATION_FAILED where several hosts have such a binding and none is named; LEDGER_UNAVAILABLE, LOCK_TIMEOUT
    */
-  async renew(name: BindingName, leaseS: number | null): Promise<BindingDto> {
-    const { host } = await this.bindings.get(name, false);
+  async renew(name: BindingName, scope: ProjectScope, leaseS: number | null): Promise<BindingDto> {
+    const { host } = await this.bindings.get(name, scope, false);
     const { jobid, backup_target_id: targetId } = name;
     await this.ledger.transaction({ host, targetId }, async ({ bindings }) => {
       const state = (await bindings.ofJobs([jobid])).get(jobid)?.state ?? 'released';
@@ -44,7 +45,7 @@ export class LeasesService {
       }
       await bindings.renew(jobid, leaseS);
     });
-    return this.bindings.get({ ...name, host }, false);
+    return this.bindings.get({ ...name, host }, scope, false);
   }
 
   /**
@@ -79,12 +80,13 @@ export class LeasesService {
   }
 }
 
-async function record({ operations, row }: TargetTransaction, jobid: number): Promise<void> {
+async function record({ bindings, operations, row }: TargetTransaction, jobid: number): Promise<void> {
+  const binding = (await bindings.ofJobs([jobid])).get(jobid);
   const opening = {
     id: randomUUID(),
     action: 'unmount' as const,
     jobid,
-    projectId: null,
+    projectId: binding?.projectId ?? null,
     mountPath: row.mountPath,
     requestData: null,
   };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { defaultMountPath, DmsError } from '@app/contracts';
+import { mayShare } from '../access/sharing';
 import { isDuplicate } from '../ledger/ledger-errors';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { LockService } from '../locks/lock.service';
@@ -11,7 +12,7 @@ import { conflictWith, pathTaken } from './compatibility';
 import { type Drive } from './drive';
 import { LeftoverOperations } from './leftover-operations';
 import { type Command, type Step } from './step';
-import { jobOf, sourceOfRequest, type WaitingRequest, wantsReadOnly } from './waiting-request';
+import { jobOf, projectOf, sourceOfRequest, type WaitingRequest, wantsReadOnly } from './waiting-request';
 
 /**
  * Decides what is next for a target, in a transaction that holds its row: grants what can be granted, or takes an
@@ -31,8 +32,10 @@ export class DecisionService {
   /** The lease is taken if the drive does not have it (any more). Writes everything that the step needs. */
   async decide(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
     if (drive.lease === null || !this.locks.holds(transaction, drive.lease)) {
-      drive.lease = await this.locks.tryAcquire(transaction);
-      if (drive.lease === null) return { kind: 'locked' };
+      const place = (drive.place ??= this.locks.place());
+      const acquisition = await this.locks.tryAcquire(transaction, place, drive.waits);
+      if (acquisition.kind === 'taken') return { kind: 'locked', next: acquisition.next };
+      drive.begin(acquisition.lease);
     }
     await this.#lookAgain(transaction, drive);
     if (drive.suspicious && drive.confirmedIncarnation === null)
@@ -72,6 +75,8 @@ export class DecisionService {
     await drive.refuse(transaction, gone, new DmsError('TIMEOUT', 'The caller hung up; nothing was mounted'));
     const [leader, ...others] = drive.mounts;
     if (leader === undefined) return this.#rest(transaction, drive);
+    // Whoever waits in another process comes first; the mounts of this one wait behind.
+    if (drive.hadItsTurn && (await this.locks.isWanted(transaction))) return this.#rest(transaction, drive);
     if (view.incarnation === null && !view.legacy) return this.#probe(transaction, drive, view);
     const followers = others.filter((waiting) => shares(leader, waiting));
     const operationId = leader.operationId;
@@ -86,8 +91,10 @@ export class DecisionService {
         source: sourceOfRequest(leader),
         type: leader.request.backup_target.type,
         readOnly: wantsReadOnly(leader),
+        projectId: projectOf(leader),
         mntId: null,
         device: null,
+        bootId: null,
         errorCode: null,
         errorMessage: null,
       });
@@ -211,6 +218,7 @@ function believed(row: TargetRow, drive: Drive, view: NodeView): boolean {
 /** True if both ask for the same mount, so that one command serves both. */
 function shares(leader: WaitingRequest, other: WaitingRequest): boolean {
   return (
+    mayShare(other.scope, projectOf(leader)) &&
     sourceOfRequest(leader) === sourceOfRequest(other) &&
     wantsReadOnly(leader) === wantsReadOnly(other) &&
     (other.mountPath === null || other.mountPath === leader.mountPath)

@@ -1,8 +1,15 @@
 import { type DmsError } from '@app/contracts';
-import { type Lease } from '../locks/lock.service';
+import { type Lease, type LeasePlace } from '../locks/lock.service';
 import { type TargetKey } from '../ledger/target-key';
-import { type TargetTransaction } from '../ledger/target-transaction';
-import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import {
+  errorEnd,
+  mountResponse,
+  NOT_FLUSHED,
+  successEnd,
+  type UnmountResult,
+  unmountResponse,
+} from './responses';
 import { type Answer } from './step';
 import { jobOf, subjectOf, type WaitingRequest } from './waiting-request';
 
@@ -12,6 +19,10 @@ import { jobOf, subjectOf, type WaitingRequest } from './waiting-request';
  */
 export class Drive {
   lease: Lease | null = null;
+  /** While it waits for the lease. */
+  place: LeasePlace | null = null;
+  /** A command was sent under the lease that it has. */
+  hadItsTurn = false;
   /** Nobody waits: time to end what processes that are gone left open. */
   readonly sweeps: boolean;
   /** The node said in this drive, for this incarnation, that the mount stands: no hello is needed to believe it. */
@@ -48,6 +59,13 @@ export class Drive {
     return this.mounts.length + this.unmounts.length > 0;
   }
 
+  /** The lease was got: a turn begins. */
+  begin(lease: Lease): void {
+    this.lease = lease;
+    this.place = null;
+    this.hadItsTurn = false;
+  }
+
   participated(requests: readonly WaitingRequest[]): void {
     for (const request of requests) this.#mounted.add(request);
   }
@@ -58,7 +76,7 @@ export class Drive {
     for (const waiting of mounts) {
       const response = mountResponse(waiting, transaction.row, !this.#mounted.has(waiting));
       await transaction.operations.end(successEnd(response), subjectOf(waiting));
-      this.#answers.push({ waiting, result: { response, decidedAt: performance.now() } });
+      this.#answers.push({ waiting, result: { response } });
     }
   }
 
@@ -90,10 +108,10 @@ export class Drive {
       const response = unmountResponse(waiting, transaction.row, {
         unmounted: this.unmounted && transaction.row.state === 'ABSENT',
         remaining: counts.claimed + counts.held,
-        problem: this.problem,
+        problem: this.problem ?? endedBadly(transaction.row) ?? waiting.problem,
       });
       await transaction.operations.end(successEnd(response), subjectOf(waiting));
-      this.#answers.push({ waiting, result: { response, decidedAt: performance.now() } });
+      this.#answers.push({ waiting, result: { response } });
     }
   }
 
@@ -101,7 +119,7 @@ export class Drive {
   deliver(): void {
     for (const { waiting, result } of this.#answers) {
       this.waiting.delete(waiting);
-      if ('response' in result) waiting.answer(result.response, result.decidedAt);
+      if ('response' in result) waiting.answer(result.response);
       else waiting.fail(result.error);
     }
     this.#answers = [];
@@ -124,4 +142,9 @@ export class Drive {
     const decided = new Set(this.#answers.map(({ waiting }) => waiting));
     return [...this.waiting].filter((w) => w.action === action && !w.answered && !decided.has(w));
   }
+}
+
+/** Another drive took the mount away after these jobs had let it go, and not cleanly. */
+function endedBadly({ state, errorCode }: TargetRow): UnmountResult['problem'] {
+  return state === 'ABSENT' && errorCode === 'UNMOUNTED_DIRTY' ? NOT_FLUSHED : null;
 }

@@ -1,3 +1,4 @@
+import { ALL_PROJECTS } from '../access/identity';
 import {
   type MountResponseDto,
   parseTargetRequest,
@@ -42,7 +43,9 @@ function serviceWith(known: Partial<KeyedOperation>): IdempotencyService {
 
 function again(action: TargetAction, known: Partial<KeyedOperation>): Promise<unknown> {
   const request: TargetRequestDto = parseTargetRequest(BODY, action);
-  return serviceWith(known).once('key', action, request, () => Promise.resolve(ANEW));
+  return serviceWith(known).once({ key: 'key', scope: ALL_PROJECTS }, action, request, () =>
+    Promise.resolve(ANEW),
+  );
 }
 
 describe('a repeated Idempotency-Key', () => {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, ERROR_CODES, type TargetAction, type TargetRequestDto } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { IdempotencyRepository, type KeyedOperation } from './idempotency.repository';
 import { type TargetResponse } from './waiting-request';
@@ -28,14 +29,15 @@ export class IdempotencyService {
    *   for a hold that has ended; the recorded error of the first request; whatever `execute` throws
    */
   async once(
-    key: string | undefined,
+    { key: given, scope }: { key: string | undefined; scope: ProjectScope },
     action: TargetAction,
     request: TargetRequestDto,
     execute: (operationId: string) => Promise<TargetResponse>,
   ): Promise<TargetResponse> {
     const operationId = randomUUID();
-    if (key === undefined) return execute(operationId);
-    checkKey(key);
+    if (given === undefined) return execute(operationId);
+    checkKey(given);
+    const key = keyWithin(scope, given);
     const hash = hashOf(action, request);
     if (await this.keys.insert(key, hash, operationId)) return execute(operationId);
     const known = await this.#finished(key);
@@ -104,6 +106,14 @@ function checkKey(key: string): void {
   throw DmsError.validation([
     { field: 'Idempotency-Key', problem: `must have 1 to ${MAX_KEY_CHARACTERS} characters` },
   ]);
+}
+
+/** Projects do not meet each other's keys. */
+function keyWithin({ projectId, proven }: ProjectScope, key: string): string {
+  if (!proven || projectId === null) return key;
+  return createHash('sha256')
+    .update(JSON.stringify([projectId, key]))
+    .digest('hex');
 }
 
 /** The token is left out: a retry may come with a new one. */

@@ -5,11 +5,9 @@ import { type TargetKey } from '../ledger/target-key';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { conflictWith } from './compatibility';
+import { answerStrangers } from './strangers';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
-
-/** Milliseconds within which a request is taken in; one that took longer may have been overtaken. */
-const PROMPT_MS = 200;
 
 /** The job wrote to a mount that broke or vanished under it: what it wrote last may be gone. */
 const MOUNT_WAS_LOST: UnmountResult['problem'] = {
@@ -19,7 +17,7 @@ const MOUNT_WAS_LOST: UnmountResult['problem'] = {
 
 /** What the intake of a request came to; `waits` is to be settled with the node. */
 export type IntakeResult =
-  | { readonly kind: 'answer'; readonly response: TargetResponse; readonly decidedAt: number }
+  | { readonly kind: 'answer'; readonly response: TargetResponse }
   | { readonly kind: 'error'; readonly error: DmsError }
   | { readonly kind: 'waits' };
 
@@ -45,10 +43,12 @@ export class IntakeService {
   ): Promise<Map<WaitingRequest, IntakeResult>> {
     const view = await this.views.view(key.host);
     return this.ledger.transaction(key, async (transaction) => {
-      const results = new Map<WaitingRequest, IntakeResult>();
+      const results: Map<WaitingRequest, IntakeResult> = await answerStrangers(transaction, requests);
+      const newer = await overtakenBy(transaction, requests);
       for (const waiting of requests) {
+        if (results.has(waiting)) continue;
         if (waiting.caller.aborted) results.set(waiting, hungUp());
-        else if (await isOvertaken(transaction, waiting)) results.set(waiting, overtaken());
+        else if (newer.has(waiting)) results.set(waiting, overtaken());
       }
       const current = requests.filter((waiting) => !results.has(waiting));
       const mounts = current.filter(({ action }) => action === 'mount');
@@ -76,13 +76,12 @@ export class IntakeService {
       }
     }
     if (row.state === 'MOUNTED' && view.up && view.incarnation === row.incarnation) {
-      const answers = fitting.map((waiting) => ({ waiting, response: mountResponse(waiting, row, true) }));
       await bindings.hold(fitting.map(bindingOf));
-      await operations.record(
-        answers.map(({ waiting, response }) => ({ opening: openingOf(waiting), end: successEnd(response) })),
+      await answerAll(
+        transaction,
+        fitting.map((waiting) => ({ waiting, response: mountResponse(waiting, row, true) })),
+        results,
       );
-      for (const { waiting, response } of answers)
-        results.set(waiting, { kind: 'answer', response, decidedAt: performance.now() });
     } else {
       await bindings.claim(fitting.map(bindingOf));
       await operations.begin(fitting.map(openingOf));
@@ -108,27 +107,58 @@ export class IntakeService {
     const counts = await bindings.count();
     const remaining = counts.claimed + counts.held;
     for (const waiting of unmounts) {
-      if (remaining === 0 && row.state !== 'ABSENT') {
-        await operations.begin([openingOf(waiting)]);
-        results.set(waiting, { kind: 'waits' });
-        continue;
-      }
-      const problem = before.get(jobOf(waiting))?.state === 'lost' ? MOUNT_WAS_LOST : null;
-      const result: UnmountResult = { unmounted: false, remaining, problem };
-      const response = unmountResponse(waiting, row, result);
-      await operations.record([{ opening: openingOf(waiting), end: successEnd(response) }]);
-      results.set(waiting, { kind: 'answer', response, decidedAt: performance.now() });
+      if (before.get(jobOf(waiting))?.state === 'lost') waiting.problem = MOUNT_WAS_LOST;
     }
+    if (remaining === 0 && row.state !== 'ABSENT') {
+      await operations.begin(unmounts.map(openingOf));
+      for (const waiting of unmounts) results.set(waiting, { kind: 'waits' });
+      return;
+    }
+    const answers = unmounts.map((waiting) => {
+      const result: UnmountResult = { unmounted: false, remaining, problem: waiting.problem };
+      return { waiting, response: unmountResponse(waiting, row, result) };
+    });
+    await answerAll(transaction, answers, results);
   }
 }
 
+/** Answers requests that need no node, and records their operations as begun and ended. */
+async function answerAll(
+  { operations }: TargetTransaction,
+  answers: readonly { waiting: WaitingRequest; response: TargetResponse }[],
+  results: Map<WaitingRequest, IntakeResult>,
+): Promise<void> {
+  await operations.record(
+    answers.map(({ waiting, response }) => ({ opening: openingOf(waiting), end: successEnd(response) })),
+  );
+  for (const { waiting, response } of answers) results.set(waiting, { kind: 'answer', response });
+}
+
 /**
- * A request that has waited here (this process was paused, or the database slow) while its job has asked for something
- * else since: a mount that was cut off must not claim after its unmount, nor an unmount release a newer hold.
+ * Requests whose job has asked for the opposite since they came in. They have waited here, for the row or because this
+ * process was stopped: a mount that was cut off must not claim after its unmount, nor an unmount release a newer hold.
+ * Named holds are things of their own.
  */
-async function isOvertaken({ operations }: TargetTransaction, waiting: WaitingRequest): Promise<boolean> {
-  const waitedMs = performance.now() - waiting.arrivedAt;
-  return waitedMs > PROMPT_MS && (await operations.hasNewer(jobOf(waiting), waitedMs));
+async function overtakenBy(
+  { operations, clock }: TargetTransaction,
+  requests: readonly WaitingRequest[],
+): Promise<Set<WaitingRequest>> {
+  const since = Math.min(...requests.map(({ arrivedAt }) => arrivedAt));
+  const others = await operations.ofJobsSince(requests.map(jobOf), since);
+  const isOvertaken = (waiting: WaitingRequest): boolean =>
+    others.some(
+      (other) =>
+        other.jobid === jobOf(waiting) &&
+        other.action !== waiting.action &&
+        other.ageMicroseconds < clock.microsecondsSince(waiting.arrivedAt) &&
+        concerns(other.holdId, waiting.request.hold_id ?? null),
+    );
+  return new Set(requests.filter(isOvertaken));
+}
+
+/** A request that names no hold is about all of them. */
+function concerns(one: string | null, other: string | null): boolean {
+  return one === null || other === null || one === other;
 }
 
 /** False where the request names a hold that the job does not have, or others of its holds remain. */

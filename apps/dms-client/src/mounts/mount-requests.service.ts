@@ -1,9 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type OperationDto, type TargetAction, type TargetRequestDto } from '@app/contracts';
+import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { OperationsService } from '../operations/operations.service';
 import { IdempotencyService } from './idempotency.service';
 import { MountsService, type SubmitOptions } from './mounts.service';
 import { type TargetResponse } from './waiting-request';
+
+/** Under which key a request comes, and for whom; without a key it is one of its own. */
+interface KeyedRequest {
+  readonly key: string | undefined;
+  readonly scope: ProjectScope;
+}
 
 /** A request as it comes over HTTP: once for each idempotency key, and answered at its end or at its beginning. */
 @Injectable()
@@ -20,10 +27,10 @@ export class MountRequestsService {
   async execute(
     action: TargetAction,
     request: TargetRequestDto,
-    { key, caller }: { key: string | undefined; caller: AbortSignal },
+    { key, caller, scope }: KeyedRequest & { caller: AbortSignal },
   ): Promise<TargetResponse> {
-    return this.idempotency.once(key, action, request, (operationId) =>
-      this.#run(action, request, { caller, operationId }),
+    return this.idempotency.once({ key, scope }, action, request, (operationId) =>
+      this.#run(action, request, { caller, scope, operationId }),
     );
   }
 
@@ -31,11 +38,11 @@ export class MountRequestsService {
   async begin(
     action: TargetAction,
     request: TargetRequestDto,
-    key: string | undefined,
+    { key, scope }: KeyedRequest,
   ): Promise<OperationDto> {
     const taken = new Promise<string>((resolve, reject) => {
-      const run = this.idempotency.once(key, action, request, (operationId) =>
-        this.#run(action, request, { operationId, onTaken: () => resolve(operationId) }),
+      const run = this.idempotency.once({ key, scope }, action, request, (operationId) =>
+        this.#run(action, request, { scope, operationId, onTaken: () => resolve(operationId) }),
       );
       run.then(
         (response) => resolve(response.operation_id),
@@ -45,7 +52,7 @@ export class MountRequestsService {
         },
       );
     });
-    return this.operations.get(await taken);
+    return this.operations.get(await taken, ALL_PROJECTS);
   }
 
   #run(action: TargetAction, request: TargetRequestDto, options: SubmitOptions): Promise<TargetResponse> {

@@ -7,18 +7,22 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { TargetCoordinator } from './target-coordinator.service';
 import { type TargetResponse, type WaitingRequest } from './waiting-request';
 
-/** Milliseconds within which a decision is told as it was made; after a longer pause it is looked at once more. */
+/** A look that took more milliseconds is too old to be answered by, and is repeated so often at most. */
 const PROMPT_MS = 50;
+const LOOKS = 3;
 
 export interface SubmitOptions {
   /** Aborted when the caller hangs up: a request that was not begun by then is not begun. */
   readonly caller?: AbortSignal;
+  /** Whose bindings it may change, and whose mount it may share; default: all, for what has no caller to be bounded. */
+  readonly scope?: ProjectScope;
   /** The id of the operation, where the caller must know it before the end. */
   readonly operationId?: string;
   /** Called when the request stands in the ledger and waits for its node. */
@@ -39,14 +43,14 @@ export class MountsService {
    * Mounts the target for the job, or lets the job join the mount that stands.
    *
    * @param request has passed `parseTargetRequest`
-   * @throws DmsError VALIDATION_FAILED, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
+   * @throws DmsError VALIDATION_FAILED, FORBIDDEN, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
    *   NODE_UNREACHABLE, LOCK_TIMEOUT, LEDGER_UNAVAILABLE, BROKER_UNAVAILABLE: nothing is held;
    *   TIMEOUT: the outcome is unknown and is being found out
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
     await this.#checkPath(request);
-    const { response, decidedAt } = await this.#submit('mount', request, options);
-    if (performance.now() - decidedAt > PROMPT_MS) await this.#lookAgain(request, response.operation_id);
+    const response = await this.#submit('mount', request, options);
+    await this.#lookAgain(request, response.operation_id);
     return response as MountResponseDto;
   }
 
@@ -57,7 +61,7 @@ export class MountsService {
    * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
    */
   async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
-    return (await this.#submit('unmount', request, options)).response as UnmountResponseDto;
+    return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
   }
 
   async #checkPath(request: TargetRequestDto): Promise<void> {
@@ -68,12 +72,22 @@ export class MountsService {
     throw DmsError.validation([{ field: 'backup_target.filesystem_export_mount_path', problem }]);
   }
 
-  /** Between the commit and the answer this process may have been paused, and the mount lost meanwhile. */
+  /** Success is answered only while the binding is held: since the commit the mount may have been lost. */
   async #lookAgain(request: TargetRequestDto, operationId: string): Promise<void> {
     const key = { host: request.host, targetId: request.backup_target.id };
-    if (await this.held.isHeld(key, request.job.jobid)) return;
-    const message = 'The mount was granted, and may have been lost before this answer; ask again';
-    throw new DmsError('TIMEOUT', message, { operationId });
+    for (let look = 1; look <= LOOKS; look += 1) {
+      const began = performance.now();
+      const held = await this.held.isHeld(key, request.job.jobid).catch((cause: unknown) => {
+        // It was granted: that is not unsaid by a ledger that is away now.
+        const message = 'The mount was granted, and whether it stands still cannot be looked at; ask again';
+        throw new DmsError('TIMEOUT', message, { operationId, cause });
+      });
+      if (!held) {
+        const message = 'The mount was granted, and may have been lost before this answer; ask again';
+        throw new DmsError('TIMEOUT', message, { operationId });
+      }
+      if (performance.now() - began <= PROMPT_MS) return;
+    }
   }
 
   #submit(
@@ -81,10 +95,11 @@ export class MountsService {
     request: TargetRequestDto,
     {
       caller = new AbortController().signal,
+      scope = ALL_PROJECTS,
       operationId = randomUUID(),
       onTaken = () => undefined,
     }: SubmitOptions,
-  ): Promise<{ response: TargetResponse; decidedAt: number }> {
+  ): Promise<TargetResponse> {
     const key = { host: request.host, targetId: request.backup_target.id };
     const deadlineMs = this.settings.requestTimeoutMs;
     const arrivedAt = performance.now();
@@ -104,13 +119,15 @@ export class MountsService {
         operationId,
         mountPath: request.backup_target.filesystem_export_mount_path ?? null,
         caller,
+        scope,
         arrivedAt,
         deadline: arrivedAt + deadlineMs,
         get answered() {
           return answered;
         },
+        problem: null,
         taken: onTaken,
-        answer: (response, decidedAt) => once(() => resolve({ response, decidedAt })),
+        answer: (response) => once(() => resolve(response)),
         fail,
       };
       this.coordinator.submit(key, waiting);

@@ -39,6 +39,12 @@ export interface UnmountResult {
   readonly problem: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
+/** The mount is gone, and what was written last may be gone with it. */
+export const NOT_FLUSHED: UnmountResult['problem'] = {
+  code: 'UNMOUNTED_DIRTY',
+  message: 'the daemon is not known to have flushed cleanly',
+};
+
 export function unmountResponse(
   waiting: WaitingRequest,
   row: TargetRow,

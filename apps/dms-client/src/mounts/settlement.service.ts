@@ -1,11 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError, type MountObservation, type NodeReply } from '@app/contracts';
-import { type RowChange, type TargetTransaction } from '../ledger/target-transaction';
+import { DmsError, type MountObservation, type MountState, type NodeReply } from '@app/contracts';
+import { type RowChange, type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { type CommandOutcome } from '../nodes/node-commands.service';
 import { type Drive } from './drive';
+import { NOT_FLUSHED } from './responses';
 import { type Command } from './step';
 
 const MAX_STALE_REPLIES = 5;
+const NO_PROBLEM: RowChange = { errorCode: null, errorMessage: null };
 
 /**
  * Writes what a command came to, in a transaction that holds the row and has checked that lease, epoch and operation
@@ -107,8 +109,7 @@ export class SettlementService {
       return transaction.change({
         state: 'MOUNTED',
         ...seen(reply, mount),
-        errorCode: null,
-        errorMessage: null,
+        ...NO_PROBLEM,
       });
     }
     const error = errorOf(reply, 'MOUNT_FAILED');
@@ -132,10 +133,7 @@ export class SettlementService {
     const { mount } = reply;
     if (reply.status === 'success' && mount?.state !== 'mounted' && mount?.state !== 'unknown') {
       if (reply.error_code === 'UNMOUNTED_DIRTY' || mount?.flush_verified === false) {
-        drive.problem = {
-          code: 'UNMOUNTED_DIRTY',
-          message: 'the daemon is not known to have flushed cleanly',
-        };
+        drive.problem = NOT_FLUSHED;
       }
       drive.unmounted = true;
       return transaction.change({
@@ -147,13 +145,7 @@ export class SettlementService {
     }
     const error = errorOf(reply, 'UNMOUNT_FAILED');
     drive.problem = { code: error.code, message: error.message };
-    const state =
-      mount?.state === 'mounted' && error.code === 'BUSY'
-        ? 'MOUNTED'
-        : mount?.state === 'broken'
-          ? 'BROKEN'
-          : 'UNCERTAIN';
-    await transaction.change({ state, ...problemOf(error) });
+    await transaction.change({ state: stateAfterFailedUnmount(reply, error), ...problemOf(error) });
   }
 
   /** The node's answer to a fence alone adopts or undoes. */
@@ -167,20 +159,19 @@ export class SettlementService {
     if (reply.status === 'error' || mount === null || mount.state === 'unknown') {
       const error = errorOf(reply, 'TIMEOUT');
       drive.problem = { code: 'TIMEOUT', message: error.message };
+      const state = (await isBeingUnmounted(transaction)) ? 'STUCK' : 'UNCERTAIN';
+      await transaction.change({ state, ...problemOf(error) });
       const message = `What stands on node "${transaction.key.host}" cannot be said yet: ${error.message}`;
       return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
     }
     const { row } = transaction;
-    const sameDevice = row.device === null || row.device === mount.device;
-    const sameMount =
-      mount.state === 'mounted' && (row.mntId === null || (row.mntId === mount.mnt_id && sameDevice));
-    if (!sameMount) await this.#lose(transaction);
+    if (mount.state !== 'mounted' || !isSameMount(row, reply, mount)) await this.#lose(transaction);
     drive.confirmedIncarnation = reply.incarnation;
     if (mount.state === 'mounted' || mount.state === 'broken') {
       const state = mount.state === 'mounted' ? 'MOUNTED' : 'BROKEN';
-      return transaction.change({ state, ...seen(reply, mount) });
+      return transaction.change({ state, ...seen(reply, mount), ...NO_PROBLEM });
     }
-    return transaction.change({ state: 'ABSENT', ...nothing(reply) });
+    return transaction.change({ state: 'ABSENT', ...nothing(reply), ...NO_PROBLEM });
   }
 
   async #legacy(
@@ -198,8 +189,7 @@ export class SettlementService {
         incarnation: null,
         mntId: null,
         device: null,
-        errorCode: null,
-        errorMessage: null,
+        ...NO_PROBLEM,
       });
     }
     const code = command.action === 'mount' ? 'MOUNT_FAILED' : 'UNMOUNT_FAILED';
@@ -244,6 +234,19 @@ function isFinal({ acted, mount, error_code }: NodeReply): boolean {
   return mount !== null && mount.state === 'absent' && !mount.mounted && mount.children_left === 0;
 }
 
+function stateAfterFailedUnmount({ mount }: NodeReply, error: DmsError): MountState {
+  if (mount?.state === 'mounted' && error.code === 'BUSY') return 'MOUNTED';
+  if (mount?.state === 'broken') return 'BROKEN';
+  return mount?.state === 'unknown' ? 'STUCK' : 'UNCERTAIN';
+}
+
+/** It stood, and nobody holds it or asks for it: what keeps it from going is that it gives no answer. */
+async function isBeingUnmounted({ row, bindings }: TargetTransaction): Promise<boolean> {
+  if (row.mntId === null) return false;
+  const { claimed, held } = await bindings.count();
+  return claimed + held === 0;
+}
+
 /** A credential error is that of the token, so of the leader alone; the others try with their own. */
 function sharersOf(error: DmsError, command: Command): Command['participants'] {
   const ofLeader =
@@ -270,6 +273,7 @@ function problemOf(error: DmsError): RowChange {
 function seen(reply: NodeReply, mount: MountObservation): RowChange {
   return {
     incarnation: reply.incarnation,
+    bootId: reply.boot_id,
     mntId: mount.mnt_id,
     device: mount.device,
     ...(mount.mount_path === null ? {} : { mountPath: mount.mount_path }),
@@ -279,6 +283,14 @@ function seen(reply: NodeReply, mount: MountObservation): RowChange {
   };
 }
 
+/** Mount ids and device numbers are used again, after a reboot from the beginning. */
+function isSameMount(row: TargetRow, { boot_id }: NodeReply, { mnt_id, device }: MountObservation): boolean {
+  if (row.mntId === null) return true; // a Python server's, of which nothing is known
+  const sameBoot = row.bootId === null || boot_id === null || row.bootId === boot_id;
+  const sameDevice = row.device === null || row.device === device;
+  return sameBoot && sameDevice && row.mntId === mnt_id;
+}
+
 function nothing(reply: NodeReply): RowChange {
-  return { incarnation: reply.incarnation, mntId: null, device: null };
+  return { incarnation: reply.incarnation, mntId: null, device: null, bootId: null };
 }

@@ -15,19 +15,18 @@ export interface Command {
 
 export interface Answer {
   readonly waiting: WaitingRequest;
-  readonly result:
-    { readonly response: TargetResponse; readonly decidedAt: number } | { readonly error: DmsError };
+  readonly result: { readonly response: TargetResponse } | { readonly error: DmsError };
 }
 
 /**
  * What a transaction decided.
- * - `locked`: another process has the lease;
+ * - `locked`: another process has the lease, or others have waited for it longer;
  * - `command`: to be sent under the lease;
  * - `again`: decide anew, after that many milliseconds;
  * - `rest`: nothing is left that this process can do now; the lease was given back.
  */
 export type Step =
-  | { readonly kind: 'locked' }
+  | { readonly kind: 'locked'; /** This process is the next to get it. */ readonly next: boolean }
   | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'again'; readonly afterMs: number }
   | { readonly kind: 'rest' };

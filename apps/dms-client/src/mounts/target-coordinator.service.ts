@@ -89,7 +89,7 @@ export class TargetCoordinator {
       const results = await this.hostLock.whileHeld(() => this.intake.take(work.key, batch));
       for (const [request, result] of results) {
         if (result.kind === 'waits') request.taken();
-        if (result.kind === 'answer') request.answer(result.response, result.decidedAt);
+        if (result.kind === 'answer') request.answer(result.response);
         else if (result.kind === 'error') request.fail(result.error);
         else if (!request.answered) work.waiting.add(request);
       }

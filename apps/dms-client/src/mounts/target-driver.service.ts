@@ -13,8 +13,8 @@ import { SettlementService } from './settlement.service';
 import { type Command, type Step } from './step';
 import { type WaitingRequest } from './waiting-request';
 
-/** A lease of another process is looked at again after 20 ms at first, then more and more seldom up to this. */
-const LONGEST_LOCK_POLL_MS = 200;
+/** How soon the next in line for a lease looks again, and how soon those behind it. */
+const LOCK_POLL_MS = { next: 20, others: 200 };
 
 /**
  * Works on one target, under its lease, until nothing is left to do: decide, send, settle, decide anew. No database
@@ -56,7 +56,6 @@ export class TargetDriver {
 
   async #untilRest(drive: Drive): Promise<void> {
     const started = performance.now();
-    let poll = 20;
     let step = await this.#decide(drive);
     for (;;) {
       drive.deliver();
@@ -69,8 +68,7 @@ export class TargetDriver {
       if (step.kind === 'locked') {
         if (!drive.waits) return;
         await this.#giveUpWaiting(drive, performance.now() - started);
-        await sleep(poll * (0.5 + Math.random() / 2));
-        poll = Math.min(poll * 1.5, LONGEST_LOCK_POLL_MS);
+        await sleep(step.next ? LOCK_POLL_MS.next : LOCK_POLL_MS.others);
       }
       step = await this.#decide(drive);
     }
@@ -88,6 +86,7 @@ export class TargetDriver {
   async #carryOut(drive: Drive, command: Command): Promise<Step> {
     const { lease, key } = drive;
     if (lease === null) throw new Error('A command was decided without a lease');
+    drive.hadItsTurn = true;
     const outcome = await this.locks.whileRenewed(lease, () =>
       this.nodes.send(key.host, command.body, command.deadlineMs),
     );
@@ -122,6 +121,7 @@ export class TargetDriver {
       drive.discard();
       await drive.refuse(transaction, drive.mounts, error);
       await drive.finishUnmounts(transaction);
+      if (drive.place !== null) await this.locks.leave(transaction, drive.place);
     });
     drive.deliver();
   }

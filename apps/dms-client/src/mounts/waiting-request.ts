@@ -6,8 +6,12 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
+import { claimedProject } from '../access/request-project';
 import { type NewBinding } from '../ledger/binding-statements';
 import { type NewOperation, type OperationSubject } from '../ledger/operation-statements';
+
+import { type UnmountResult } from './responses';
 
 export type TargetResponse = MountResponseDto | UnmountResponseDto;
 
@@ -20,15 +24,18 @@ export interface WaitingRequest {
   readonly mountPath: string | null;
   /** Aborted when the caller has hung up: then the request is not begun. */
   readonly caller: AbortSignal;
+  /** Whose bindings it may change, and whose mount it may share. */
+  readonly scope: ProjectScope;
   /** When it came in, by performance.now(). */
   readonly arrivedAt: number;
   /** By performance.now(); after it the caller was answered TIMEOUT and nobody waits any more. */
   readonly deadline: number;
   readonly answered: boolean;
+  /** What was wrong already with the mount that it ends. */
+  problem: UnmountResult['problem'];
   /** Its claim and operation stand in the ledger now. */
   taken(): void;
-  /** @param decidedAt when it was decided, before the commit, by performance.now() */
-  answer(response: TargetResponse, decidedAt: number): void;
+  answer(response: TargetResponse): void;
   fail(error: DmsError): void;
 }
 
@@ -53,7 +60,7 @@ export function bindingOf(waiting: WaitingRequest): NewBinding {
   return {
     jobid: jobOf(waiting),
     operationId: waiting.operationId,
-    projectId: projectOf(waiting.request),
+    projectId: projectOf(waiting),
     holdId: waiting.request.hold_id ?? null,
     leaseS: waiting.request.lease_s ?? null,
   };
@@ -66,12 +73,14 @@ export function openingOf(waiting: WaitingRequest): NewOperation {
     id: waiting.operationId,
     action: waiting.action,
     jobid: jobOf(waiting),
-    projectId: projectOf(request),
+    projectId: projectOf(waiting),
     mountPath: waiting.mountPath,
     requestData: { ...request, action: waiting.action, keystone_token: request.keystone_token ?? null },
+    arrivedAt: waiting.arrivedAt,
   };
 }
 
-function projectOf(request: TargetRequestDto): string | null {
-  return request.context?.project_id ?? request.context?.tenant_id ?? null;
+/** The project for which it is carried out; null: none is known. */
+export function projectOf({ request }: WaitingRequest): string | null {
+  return claimedProject(request.context);
 }

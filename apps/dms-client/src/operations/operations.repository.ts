@@ -17,6 +17,7 @@ export interface OperationFilter {
   readonly host?: string;
   readonly backup_target_id?: string;
   readonly jobid?: number;
+  readonly project_id?: string;
   /** Created at this time or later. */
   readonly since?: Date;
   /** Created before this time. */
@@ -64,6 +65,7 @@ export class OperationsRepository {
       .addIf('host = ?', filter.host)
       .addIf('backup_target_id = ?', filter.backup_target_id)
       .addIf('jobid = ?', filter.jobid)
+      .addIf('project_id = ?', filter.project_id)
       .addIf('created_at >= ?', filter.since)
       .addIf('created_at < ?', filter.until);
     if (filter.before !== undefined) {

@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type ReconcileResponseDto } from '@app/contracts';
+import { Access } from '../access/access.decorator';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { ReconcileRequestDto } from './reconcile.dto';
 import { ReconcilerService } from './reconciler.service';
@@ -11,6 +12,7 @@ export class ReconcileHttpController {
   constructor(private readonly reconciler: ReconcilerService) {}
 
   /** Compares the ledger with what the nodes see, repairs, and reports every difference. */
+  @Access('operate')
   @Post('reconcile')
   @HttpCode(200)
   reconcile(@Body(ParametersPipe) { host, dry_run }: ReconcileRequestDto): Promise<ReconcileResponseDto> {

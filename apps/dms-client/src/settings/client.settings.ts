@@ -14,6 +14,7 @@ import {
   readSettings,
   type SettingValues,
 } from '@app/platform';
+import { ACCESS_SETTINGS } from '../access/access.settings';
 
 /** Every setting of dms-client and of the `dms` command; docs/CONFIGURATION.md is made from this table. */
 export const CLIENT_SETTINGS = {
@@ -25,6 +26,20 @@ export const CLIENT_SETTINGS = {
     secret: true,
   },
   ...BROKER_SETTINGS,
+  plainTokens: {
+    env: 'DMS_PLAIN_TOKENS',
+    file: 'plain_tokens',
+    help: 'Who gets a Keystone token in clear: legacy (nodes that have never published a key) or never.',
+    default: 'legacy',
+    parse: asOneOf('legacy', 'never'),
+  },
+  signingKeyFile: {
+    env: 'DMS_SIGNING_KEY_FILE',
+    file: 'signing_key_file',
+    help: 'Ed25519 private key (PEM or JWK, mode 0600) with which commands are signed.',
+    default: null,
+    parse: asText,
+  },
   databasePool: {
     env: 'DMS_DB_POOL',
     file: 'db_pool',
@@ -123,13 +138,7 @@ export const CLIENT_SETTINGS = {
     default: '8090',
     parse: asPort,
   },
-  authMode: {
-    env: 'DMS_AUTH_MODE',
-    file: 'auth_mode',
-    help: 'Who may call the HTTP facade: none (loopback addresses only).',
-    default: 'none',
-    parse: asOneOf('none'),
-  },
+  ...ACCESS_SETTINGS,
   logLevel: {
     env: 'DMS_LOG_LEVEL',
     file: 'log_level',

@@ -21,8 +21,10 @@ export class ApiConnection implements OnApplicationShutdown {
 
 async function connect(): Promise<DmsApi> {
   const { loadCliSettings } = await import('../cli.settings.js');
-  const { apiUrl, apiToken, requestTimeoutMs } = loadCliSettings();
+  const settings = loadCliSettings();
+  const { apiUrl, requestTimeoutMs } = settings;
   if (apiUrl === null) return (await import('./local-api.js')).openLocalApi();
+  const { ApiCredentials } = await import('./api-credentials.js');
   const { HttpApi } = await import('./http-api.js');
-  return new HttpApi(apiUrl, apiToken, requestTimeoutMs);
+  return new HttpApi(apiUrl, new ApiCredentials(settings), requestTimeoutMs);
 }

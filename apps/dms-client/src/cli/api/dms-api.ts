@@ -45,6 +45,7 @@ export interface DmsApi {
   reconcile(request: { host: string | null; dry_run: boolean }): Promise<ReconcileResponseDto>;
   drain(host: string, draining: boolean): Promise<NodeDetailDto>;
   forget(host: string, fenced: boolean): Promise<NodeDetailDto>;
+  acceptKey(host: string, keyId: string | null): Promise<NodeDetailDto>;
   locks(): Promise<LockListDto>;
   releaseLock(host: string, backupTargetId: string): Promise<LockListDto>;
   /** Lets go of all connections. */

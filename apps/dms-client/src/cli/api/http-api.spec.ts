@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseTargetRequest, Secret } from '@app/contracts';
+import { ApiCredentials, type CredentialSources } from './api-credentials';
 import { HttpApi } from './http-api';
 
 const REQUEST = parseTargetRequest(
@@ -13,10 +17,13 @@ const REQUEST = parseTargetRequest(
   'mount',
 );
 
+const NONE: CredentialSources = { apiToken: null, apiTokenFile: null, keystoneToken: null };
+
 describe('HttpApi', () => {
   let server: Server;
   let api: HttpApi;
-  let seen: { method?: string; url?: string; authorization?: string; body: string };
+  let url: string;
+  let seen: { method?: string; url?: string; authorization?: string; token: unknown; body: string };
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
 
   beforeEach(async () => {
@@ -25,19 +32,24 @@ describe('HttpApi', () => {
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
       request.on('end', () => {
         const { method, url, headers } = request;
-        seen = { method, url, authorization: headers.authorization, body };
+        seen = { method, url, authorization: headers.authorization, token: headers['x-auth-token'], body };
         answer(request, response);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    api = new HttpApi(`http://127.0.0.1:${port}`, new Secret('bearer-1'), 100);
+    url = `http://127.0.0.1:${port}`;
+    api = apiWith({ apiToken: new Secret('bearer-1') });
   });
   afterEach(async () => {
     await api.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
+
+  function apiWith(sources: Partial<CredentialSources>): HttpApi {
+    return new HttpApi(url, new ApiCredentials({ ...NONE, ...sources }), 100);
+  }
 
   function answerWith(status: number, body: unknown): void {
     answer = (_, response) => response.writeHead(status).end(JSON.stringify(body));
@@ -48,6 +60,40 @@ describe('HttpApi', () => {
     expect(await api.mount(REQUEST)).toEqual({ status: 'success' });
     expect(seen).toMatchObject({ method: 'POST', url: '/api/v1/mount', authorization: 'Bearer bearer-1' });
     expect(JSON.parse(seen.body)).toMatchObject({ job: { jobid: 1 }, keystone_token: 'token-1' });
+  });
+
+  it('says who calls by a Keystone token where there is no bearer token', async () => {
+    answerWith(200, {});
+    const anonymous = apiWith({});
+    await anonymous.nodes();
+    expect(seen).toMatchObject({ authorization: undefined, token: undefined });
+    await anonymous.mount(REQUEST);
+    await anonymous.nodes();
+    expect(seen.token).toBe('token-1');
+    await anonymous.close();
+    const user = apiWith({ keystoneToken: new Secret('token-0') });
+    await user.nodes();
+    expect(seen).toMatchObject({ authorization: undefined, token: 'token-0' });
+    await user.close();
+  });
+
+  it('reads the bearer token of a file anew for each request', async () => {
+    answerWith(200, {});
+    const directory = await mkdtemp(join(tmpdir(), 'dms-token-'));
+    const apiTokenFile = join(directory, 'token');
+    const fromFile = apiWith({ apiTokenFile });
+    try {
+      for (const token of ['first', 'second']) {
+        await writeFile(apiTokenFile, `${token}\n`);
+        await fromFile.nodes();
+        expect(seen.authorization).toBe(`Bearer ${token}`);
+      }
+      await rm(apiTokenFile);
+      await expect(fromFile.nodes()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    } finally {
+      await fromFile.close();
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('escapes what stands in a path, and leaves out what is not given', async () => {
@@ -83,7 +129,7 @@ describe('HttpApi', () => {
   it('tells what was never sent from what has an unknown outcome', async () => {
     answer = (request) => request.socket.destroy();
     await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT' });
-    const nobody = new HttpApi('http://user:pass@127.0.0.1:9', null, 100);
+    const nobody = new HttpApi('http://user:pass@127.0.0.1:9', new ApiCredentials(NONE), 100);
     const refused: unknown = await nobody.mount(REQUEST).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'NODE_UNREACHABLE' });
     expect(String(refused)).not.toContain('pass');

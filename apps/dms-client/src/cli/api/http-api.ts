@@ -13,11 +13,11 @@ import {
   type OperationDto,
   type OperationListDto,
   type ReconcileResponseDto,
-  type Secret,
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
 import { Agent, request as send } from 'undici';
+import { type ApiCredentials } from './api-credentials';
 import { type BindingName, type DmsApi, type Parameters } from './dms-api';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -54,7 +54,7 @@ export class HttpApi implements DmsApi {
 
   constructor(
     private readonly url: string,
-    private readonly token: Secret | null,
+    private readonly credentials: ApiCredentials,
     private readonly requestTimeoutMs: number,
   ) {}
 
@@ -118,6 +118,11 @@ export class HttpApi implements DmsApi {
     return this.#ask({ method: 'POST', path, body: { fenced }, timeoutMs: ADMIN_TIMEOUT_MS });
   }
 
+  acceptKey(host: string, keyId: string | null): Promise<NodeDetailDto> {
+    const path = `nodes/${encodeURIComponent(host)}/accept-key`;
+    return this.#ask({ method: 'POST', path, body: { key_id: keyId }, timeoutMs: ADMIN_TIMEOUT_MS });
+  }
+
   locks(): Promise<LockListDto> {
     return this.#read('admin/locks');
   }
@@ -132,6 +137,7 @@ export class HttpApi implements DmsApi {
   }
 
   #targetCall(action: 'mount' | 'unmount', request: TargetRequestDto, signal?: AbortSignal): Call {
+    this.credentials.use(request.keystone_token);
     const body = { ...request, keystone_token: request.keystone_token?.reveal() ?? null };
     return { method: 'POST', path: action, body, timeoutMs: this.requestTimeoutMs + MARGIN_MS, signal };
   }
@@ -152,7 +158,7 @@ export class HttpApi implements DmsApi {
         dispatcher: this.#agent,
         headers: {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(this.token === null ? {} : { authorization: `Bearer ${this.token.reveal()}` }),
+          ...(await this.credentials.headers()),
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal === undefined ? timer : AbortSignal.any([timer, signal]),

@@ -15,6 +15,7 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { ALL_PROJECTS } from '../../access/identity';
 import { BindingPathDto, BindingQueryDto, BindingsQueryDto } from '../../bindings/bindings.dto';
 import { BindingsService } from '../../bindings/bindings.service';
 import { CleanupRequestDto } from '../../cleanup/cleanup.dto';
@@ -24,7 +25,7 @@ import { LocksService } from '../../locks/locks.service';
 import { LeasesService } from '../../leases/leases.service';
 import { MountsService } from '../../mounts/mounts.service';
 import { NodeAdministrationService } from '../../nodes/node-administration.service';
-import { NodePathDto } from '../../nodes/nodes.dto';
+import { AcceptKeyRequestDto, NodePathDto } from '../../nodes/nodes.dto';
 import { NodesService } from '../../nodes/nodes.service';
 import {
   HistoryQueryDto,
@@ -65,31 +66,35 @@ class LocalApi implements DmsApi {
   }
 
   async renew(name: BindingName, host: string, leaseS: number): Promise<BindingDto> {
-    return this.#service(LeasesService).renew({ ...parse(BindingPathDto, { ...name }), host }, leaseS);
+    return this.#service(LeasesService).renew(
+      { ...parse(BindingPathDto, { ...name }), host },
+      ALL_PROJECTS,
+      leaseS,
+    );
   }
 
   async status(name: BindingName, parameters: Parameters): Promise<BindingStatusDto> {
     const path = parse(BindingPathDto, { ...name });
     const { host, verify } = parse(BindingQueryDto, parameters);
-    return this.#service(BindingsService).get({ ...path, host }, verify ?? false);
+    return this.#service(BindingsService).get({ ...path, host }, ALL_PROJECTS, verify ?? false);
   }
 
   async listBindings(parameters: Parameters): Promise<BindingListDto> {
-    return this.#service(BindingsService).list(parse(BindingsQueryDto, parameters));
+    return this.#service(BindingsService).list(parse(BindingsQueryDto, parameters), ALL_PROJECTS);
   }
 
   async history(backupTargetId: string, parameters: Parameters): Promise<HistoryDto> {
     const { backup_target_id } = parse(TargetPathDto, { backup_target_id: backupTargetId });
     const { limit } = parse(HistoryQueryDto, parameters);
-    return this.#service(OperationsService).history(backup_target_id, limit);
+    return this.#service(OperationsService).history(backup_target_id, ALL_PROJECTS, limit);
   }
 
   async operations(parameters: Parameters): Promise<OperationListDto> {
-    return this.#service(OperationsService).list(parse(OperationsQueryDto, parameters));
+    return this.#service(OperationsService).list(parse(OperationsQueryDto, parameters), ALL_PROJECTS);
   }
 
   async operation(id: string): Promise<OperationDto> {
-    return this.#service(OperationsService).get(parse(OperationPathDto, { id }).id);
+    return this.#service(OperationsService).get(parse(OperationPathDto, { id }).id, ALL_PROJECTS);
   }
 
   nodes(): Promise<NodeListDto> {
@@ -115,6 +120,11 @@ class LocalApi implements DmsApi {
 
   async forget(host: string, fenced: boolean): Promise<NodeDetailDto> {
     return this.#service(NodeAdministrationService).forget(parse(NodePathDto, { host }).host, fenced);
+  }
+
+  async acceptKey(host: string, keyId: string | null): Promise<NodeDetailDto> {
+    if (keyId !== null) parse(AcceptKeyRequestDto, { key_id: keyId });
+    return this.#service(NodeAdministrationService).acceptKey(parse(NodePathDto, { host }).host, keyId);
   }
 
   locks(): Promise<LockListDto> {

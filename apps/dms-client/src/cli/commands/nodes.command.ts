@@ -1,3 +1,4 @@
+import { type NodeDetailDto } from '@app/contracts';
 import { Command, Option } from 'nest-commander';
 import { ApiConnection } from '../api/api-connection';
 import { type DmsApi } from '../api/dms-api';
@@ -11,13 +12,14 @@ interface NodesOptions extends CommonOptions {
   readonly undrain?: boolean;
   readonly forget?: boolean;
   readonly fenced?: boolean;
+  readonly acceptKey?: string;
 }
 
 @Command({
   name: 'nodes',
   arguments: '[host]',
   argsDescription: { host: 'show this node, and what it sees now' },
-  description: 'List the known nodes, show one, drain or forget it.',
+  description: 'List the known nodes, show one, drain or forget it, or say which key is its own.',
 })
 export class NodesCommand extends DmsCommand {
   constructor(
@@ -29,17 +31,17 @@ export class NodesCommand extends DmsCommand {
 
   async run([host]: string[], options: NodesOptions): Promise<void> {
     const api = await this.output.during('connecting', () => this.connection.open());
-    const { drain = false, undrain = false, forget = false, format } = options;
-    if (drain || undrain || forget) return this.#administer(api, host, options);
+    const { drain = false, undrain = false, forget = false, acceptKey, format } = options;
+    if (drain || undrain || forget || acceptKey !== undefined) return this.#administer(api, host, options);
     if (host === undefined) await this.output.print(format, await api.nodes(), nodesView);
     else await this.output.print(format, await this.output.during('asking', () => api.node(host)), nodeView);
   }
 
   async #administer(api: DmsApi, host: string | undefined, options: NodesOptions): Promise<void> {
-    if (host === undefined) throw new UsageError('--drain, --undrain and --forget need the name of a node');
-    const { undrain = false, forget = false, fenced = false, format } = options;
-    const body = forget ? await api.forget(host, fenced) : await api.drain(host, !undrain);
-    await this.output.print(format, body, nodeView);
+    if (host === undefined) {
+      throw new UsageError('--drain, --undrain, --forget and --accept-key need the name of a node');
+    }
+    await this.output.print(options.format, await decided(api, host, options), nodeView);
   }
 
   @Option({ flags: '--drain', description: 'let no new holds onto the node' })
@@ -58,10 +60,25 @@ export class NodesCommand extends DmsCommand {
   }
 
   @Option({
+    flags: '--accept-key <key-id>',
+    description:
+      "the node's key is the one with this id, which its dms-server has logged; none: it has no key",
+  })
+  acceptKey(text: string): string {
+    return text;
+  }
+
+  @Option({
     flags: '--fenced',
     description: 'I made sure that the node is off and cannot come back with its mounts',
   })
   fenced(): boolean {
     return true;
   }
+}
+
+function decided(api: DmsApi, host: string, options: NodesOptions): Promise<NodeDetailDto> {
+  const { undrain = false, forget = false, fenced = false, acceptKey } = options;
+  if (acceptKey !== undefined) return api.acceptKey(host, acceptKey === 'none' ? null : acceptKey);
+  return forget ? api.forget(host, fenced) : api.drain(host, !undrain);
 }

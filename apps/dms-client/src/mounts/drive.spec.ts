@@ -1,0 +1,46 @@
+import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { Drive } from './drive';
+import { NOT_FLUSHED, type UnmountResult } from './responses';
+import { type TargetResponse, type WaitingRequest } from './waiting-request';
+
+const KEY = { host: 'compute-01', targetId: 'nightly' };
+
+/** The answer to an unmount that is ended by a drive which did nothing itself. */
+async function answerOf(row: Partial<TargetRow>, problem: UnmountResult['problem']): Promise<TargetResponse> {
+  const answers: TargetResponse[] = [];
+  const waiting = {
+    action: 'unmount',
+    operationId: 'an-operation',
+    request: { host: KEY.host, job: { jobid: 1 }, backup_target: { id: KEY.targetId, type: 's3' } },
+    answered: false,
+    problem,
+    answer: (response: TargetResponse) => answers.push(response),
+  } as unknown as WaitingRequest;
+  const transaction = {
+    key: KEY,
+    row: { state: 'ABSENT', epoch: 3, mountPath: '/base/nightly', errorCode: null, ...row },
+    bindings: { count: () => Promise.resolve({ claimed: 0, held: 0 }) },
+    operations: { end: () => Promise.resolve() },
+  } as unknown as TargetTransaction;
+  const drive = new Drive(KEY, new Set([waiting]));
+  await drive.finishUnmounts(transaction);
+  drive.deliver();
+  return answers[0];
+}
+
+describe('an unmount whose mount somebody else took away meanwhile', () => {
+  it('is told that it did not go cleanly', async () => {
+    expect(await answerOf({ errorCode: 'UNMOUNTED_DIRTY' }, null)).toMatchObject({
+      physically_mounted: false,
+      error_code: 'UNMOUNTED_DIRTY',
+    });
+  });
+
+  it('is told that the job had lost it before', async () => {
+    expect(await answerOf({}, NOT_FLUSHED)).toMatchObject({ error_code: 'UNMOUNTED_DIRTY' });
+  });
+
+  it('is told nothing where all was well', async () => {
+    expect(await answerOf({}, null)).toMatchObject({ physically_mounted: false, error_code: null });
+  });
+});
