@@ -1,10 +1,12 @@
-import { type Answer } from '../fleet/api';
 import { type Fleet } from '../fleet/fleet';
 import { type S3Target } from '../fleet/targets';
+import { LoadGenerator } from './load-generator';
 import { Samples } from './samples';
 
 const JOBS = 100;
-const ROUNDS = 10;
+const ROUNDS = 20;
+/** Rounds before them, so that code is compiled and connections are open. */
+const WARM_UP_ROUNDS = 5;
 
 /** What 100 jobs at once came to. */
 export interface CrowdFigure {
@@ -26,22 +28,27 @@ export async function crowd(fleet: Fleet, name: string, targets: readonly S3Targ
     job: { jobid },
     backup_target: { ...(template.backup_target as object), id: target.id, secret_ref: target.secretRef },
   });
-  const send = async (action: string, jobid: number): Promise<Answer> => {
-    const { api } = fleet.clients[jobid % fleet.clients.length];
-    return api.post(`/api/v1/${action}`, requestOf(jobid, targets[jobid % targets.length]));
-  };
-  for (const target of targets) await fleet.api.post('/api/v1/mount', requestOf(1_000_000, target));
-  const samples = new Samples();
   const jobs = Array.from({ length: JOBS }, (_, index) => index + 1);
-  const began = performance.now();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const action of ['mount', 'unmount']) {
-      const answers = await Promise.all(jobs.map((job) => samples.time(() => send(action, job))));
-      const failed = answers.find(({ status }) => status !== 200);
-      if (failed !== undefined) throw new Error(`A ${action} failed: ${String(failed.body.error_msg)}`);
+  const bodies = new Map(
+    jobs.map((job) => [job, JSON.stringify(requestOf(job, targets[job % targets.length]))]),
+  );
+  const generator = new LoadGenerator(fleet, Math.ceil(JOBS / fleet.clients.length));
+  for (const target of targets) await fleet.api.post('/api/v1/mount', requestOf(1_000_000, target));
+  const rounds = async (count: number, samples: Samples): Promise<void> => {
+    for (let round = 0; round < count; round += 1) {
+      for (const action of ['mount', 'unmount']) {
+        const send = (job: number): Promise<void> =>
+          generator.post(job, `/api/v1/${action}`, bodies.get(job) ?? '');
+        await Promise.all(jobs.map((job) => samples.time(() => send(job))));
+      }
     }
-  }
+  };
+  await rounds(WARM_UP_ROUNDS, new Samples());
+  const samples = new Samples();
+  const began = performance.now();
+  await rounds(ROUNDS, samples);
   const seconds = (performance.now() - began) / 1000;
+  await generator.close();
   for (const target of targets) await fleet.api.post('/api/v1/unmount', requestOf(1_000_000, target));
   return { name, requestsPerSecond: samples.count / seconds, samples };
 }

@@ -13,8 +13,8 @@ const ATTACHES = 400;
 /** Caches are warm after it, and the service of this process has heard the node's hello. */
 const WARM_UP_MS = 4_000;
 const MOUNTS = 15;
-/** As many s3fs processes run at once: more would measure the memory of the machine. */
-const DISTINCT_TARGETS = 50;
+/** As many s3fs processes run at once. */
+const DISTINCT_TARGETS = 100;
 
 async function bench(rig: Rig): Promise<Figure[]> {
   const fleet = await Fleet.start(rig.addresses, {
