@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { filesWith } from '../fleet/files-with';
 import { Fleet } from '../fleet/fleet';
 import { FuseProgram } from '../fleet/fuse-program';
 import { Jobs } from '../fleet/jobs';
@@ -167,14 +166,3 @@ describeOnRig('faults of the Python system, with a broker to break', () => {
     expect(layersOf(target)).toBe(0);
   }, 150_000);
 });
-
-/** The files below a directory that hold a text. */
-async function filesWith(text: string, directory: string): Promise<string[]> {
-  const found = await promisify(execFile)('grep', ['-rlaF', '-e', text, directory]).catch(
-    (error: { code?: number }) => {
-      if (error.code === 1) return { stdout: '' };
-      throw error;
-    },
-  );
-  return found.stdout.split('\n').filter((line) => line !== '');
-}

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DeafNfsServer } from '../fleet/deaf-nfs-server';
 import { Fleet } from '../fleet/fleet';
 import { FuseProgram } from '../fleet/fuse-program';
 import { Jobs } from '../fleet/jobs';
@@ -281,8 +282,16 @@ describeOnRig('faults of the Python system', (rig) => {
       const hold = join(directory, 'hold-export');
       await writeFile(hold, '');
       const target = { id: `export-${randomUUID().slice(0, 8)}`, secretRef: '' };
-      const nfs = { type: 'nfs', filesystem_export: '127.0.0.1:/export', secret_ref: null };
-      const { status, body } = await jobs.mount(1, target, { host: node.host, target: nfs });
+      const server = await DeafNfsServer.start();
+      const nfs = {
+        type: 'nfs',
+        filesystem_export: '127.0.0.1:/export',
+        nfs_mount_opts: `port=${server.port}`,
+        secret_ref: null,
+      };
+      const { status, body } = await jobs
+        .mount(1, target, { host: node.host, target: nfs })
+        .finally(() => server.stop());
       expect({ status, code: body.error_code }).toEqual({ status: 502, code: 'MOUNT_FAILED' });
       const grandchild = Number(await readFile(join(directory, 'grandchild'), 'utf8'));
       expect(alive(grandchild)).toBe(false);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asHello, type Hello, parseReply } from '@app/contracts';
+import { DeafNfsServer } from '../fleet/deaf-nfs-server';
 import { NodeProcess } from '../fleet/node-process';
 import { WireClient } from '../fleet/wire-client';
 import { Rig, waitFor } from '../rig';
@@ -65,7 +66,9 @@ describeOnRig('dms-server and its broker', () => {
 
   it('says hello, and keeps its incarnation across restarts', async () => {
     const hello = await nextHello();
-    expect(hello).toMatchObject({ node: HOST, protocol: 1, bases: [node.base], public_key: null });
+    expect(hello).toMatchObject({ node: HOST, protocol: 1, bases: [node.base] });
+    expect(hello.public_key).toMatchObject({ kty: 'OKP', crv: 'X25519' });
+    expect(hello.signing_key).toMatchObject({ kty: 'OKP', crv: 'Ed25519' });
     await node.stop();
     await node.start();
     expect((await nextHello()).incarnation).toBe(hello.incarnation);
@@ -142,8 +145,11 @@ describeOnRig('dms-server and its broker', () => {
     const host = 'slow-node';
     let slow: NodeProcess;
     let sender: WireClient;
+    /** Answers the node's question whether it lives, which comes before the mount. */
+    let server: DeafNfsServer;
 
     beforeEach(async () => {
+      server = await DeafNfsServer.start();
       const directory = await rig.subdirectory('slow');
       const program = join(directory, 'slow');
       await writeFile(program, `#!/bin/sh\nif [ "$1" = mount ]; then sleep 3; fi\nexit 32\n`, {
@@ -156,6 +162,7 @@ describeOnRig('dms-server and its broker', () => {
     });
 
     afterEach(async () => {
+      await server?.stop();
       await sender.close();
       await slow.stop();
     });
@@ -168,7 +175,10 @@ describeOnRig('dms-server and its broker', () => {
         action: 'mount',
         host,
         job: { jobid: 1 },
-        backup_target: { id, type: 'nfs', filesystem_export: '127.0.0.1:/export' },
+        backup_target: {
+          ...{ id, type: 'nfs', filesystem_export: '127.0.0.1:/export' },
+          nfs_mount_opts: `port=${server.port}`,
+        },
         dms: { ...look('fence', incarnation, seen.epoch + 1).dms, deadline_ms: 20_000 },
       };
     };
