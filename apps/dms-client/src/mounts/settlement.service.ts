@@ -1,13 +1,22 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError, type MountObservation, type MountState, type NodeReply } from '@app/contracts';
-import { type RowChange, type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { DmsError, type NodeReply } from '@app/contracts';
+import { type TargetTransaction } from '../ledger/target-transaction';
 import { type CommandOutcome } from '../nodes/node-commands.service';
 import { type Drive } from './drive';
+import {
+  errorOf,
+  isFinal,
+  isSameMount,
+  NO_PROBLEM,
+  nothing,
+  problemOf,
+  seen,
+  stateAfterFailedUnmount,
+} from './node-replies';
 import { NOT_FLUSHED } from './responses';
 import { type Command } from './step';
 
 const MAX_STALE_REPLIES = 5;
-const NO_PROBLEM: RowChange = { errorCode: null, errorMessage: null };
 
 /**
  * Writes what a command came to, in a transaction that holds the row and has checked that lease, epoch and operation
@@ -226,20 +235,6 @@ async function probeReply(
   else drive.suspicious = true;
 }
 
-/** Refused before anything was done, or failed with nothing mounted and no child left that could still mount. */
-function isFinal({ acted, mount, error_code }: NodeReply): boolean {
-  if (!acted) return true;
-  // The node does not know what it did, and only looked: that settles a fence, never a mount.
-  if (error_code === 'TIMEOUT') return false;
-  return mount !== null && mount.state === 'absent' && !mount.mounted && mount.children_left === 0;
-}
-
-function stateAfterFailedUnmount({ mount }: NodeReply, error: DmsError): MountState {
-  if (mount?.state === 'mounted' && error.code === 'BUSY') return 'MOUNTED';
-  if (mount?.state === 'broken') return 'BROKEN';
-  return mount?.state === 'unknown' ? 'STUCK' : 'UNCERTAIN';
-}
-
 /** It stood, and nobody holds it or asks for it: what keeps it from going is that it gives no answer. */
 async function isBeingUnmounted({ row, bindings }: TargetTransaction): Promise<boolean> {
   if (row.mntId === null) return false;
@@ -257,40 +252,4 @@ function sharersOf(error: DmsError, command: Command): Command['participants'] {
 /** Participants that still wait for an answer. */
 function open({ participants }: Command): Command['participants'] {
   return participants.filter(({ answered }) => !answered);
-}
-
-function errorOf(reply: NodeReply, otherwise: DmsError['code']): DmsError {
-  const users = reply.mount?.users ?? [];
-  return new DmsError(reply.error_code ?? otherwise, reply.error_msg ?? 'the node gave no reason', {
-    ...(users.length > 0 ? { details: { users } } : {}),
-  });
-}
-
-function problemOf(error: DmsError): RowChange {
-  return { errorCode: error.code, errorMessage: error.message };
-}
-
-function seen(reply: NodeReply, mount: MountObservation): RowChange {
-  return {
-    incarnation: reply.incarnation,
-    bootId: reply.boot_id,
-    mntId: mount.mnt_id,
-    device: mount.device,
-    ...(mount.mount_path === null ? {} : { mountPath: mount.mount_path }),
-    ...(mount.source === null ? {} : { source: mount.source }),
-    ...(mount.type === null ? {} : { type: mount.type }),
-    ...(mount.read_only === null ? {} : { readOnly: mount.read_only }),
-  };
-}
-
-/** Mount ids and device numbers are used again, after a reboot from the beginning. */
-function isSameMount(row: TargetRow, { boot_id }: NodeReply, { mnt_id, device }: MountObservation): boolean {
-  if (row.mntId === null) return true; // a Python server's, of which nothing is known
-  const sameBoot = row.bootId === null || boot_id === null || row.bootId === boot_id;
-  const sameDevice = row.device === null || row.device === device;
-  return sameBoot && sameDevice && row.mntId === mnt_id;
-}
-
-function nothing(reply: NodeReply): RowChange {
-  return { incarnation: reply.incarnation, mntId: null, device: null, bootId: null };
 }
