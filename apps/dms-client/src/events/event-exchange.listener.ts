@@ -2,22 +2,19 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import {
   asNodeEvent,
   asStateEvent,
-  EVENTS_EXCHANGE,
   NODE_EVENT_PATTERN,
   type NodeEvent,
   nodeEventRoutingKey,
   STATE_EVENT_PATTERN,
 } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
-import { type Channel, type ConsumeMessage } from 'amqplib';
+import { type ConsumeMessage } from 'amqplib';
 import { BROKER } from '../nodes/broker.provider';
+import { subscribe } from '../nodes/exchange-subscription';
 import { NodeTrustService } from '../nodes/node-trust.service';
 import { EventPublisher } from './event-publisher';
 import { EventsService } from './events.service';
 import { NodeEventsService } from './node-events.service';
-
-/** Events that wait here at most; then the oldest goes. */
-const MAX_WAITING = 10_000;
 
 /** Hears what nodes see and what other dms-clients have done, on a queue of this process's own. */
 @Injectable()
@@ -33,32 +30,17 @@ export class EventExchangeListener implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const heard = this.broker.createChannel({
+    subscribe(this.broker, {
       name: 'heard events',
-      setup: (channel: Channel) => this.#listen(channel),
+      patterns: [NODE_EVENT_PATTERN, STATE_EVENT_PATTERN],
+      hear: (body, message) => this.#hear(body, message),
+      failed: (error) => this.#log.warn({ msg: 'Events cannot be heard at the moment', err: error }),
     });
-    heard.on('error', (error: unknown) =>
-      this.#log.warn({ msg: 'Events cannot be heard at the moment', err: error }),
-    );
   }
 
-  async #listen(channel: Channel): Promise<void> {
-    await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
-    const { queue } = await channel.assertQueue('', {
-      exclusive: true,
-      autoDelete: true,
-      durable: false,
-      maxLength: MAX_WAITING,
-    });
-    await channel.bindQueue(queue, EVENTS_EXCHANGE, NODE_EVENT_PATTERN);
-    await channel.bindQueue(queue, EVENTS_EXCHANGE, STATE_EVENT_PATTERN);
-    await channel.consume(queue, (message) => this.#hear(message), { noAck: true });
-  }
-
-  #hear(message: ConsumeMessage | null): void {
-    if (message === null || message.properties.appId === this.publisher.origin) return;
+  #hear(body: unknown, message: ConsumeMessage): void {
+    if (message.properties.appId === this.publisher.origin) return;
     const { routingKey } = message.fields;
-    const body = parsed(message.content);
     const nodeEvent = asNodeEvent(body);
     if (nodeEvent !== null) return void this.#hearNode(nodeEvent, message);
     const stateEvent = asStateEvent(body);
@@ -75,13 +57,5 @@ export class EventExchangeListener implements OnModuleInit {
     } catch (error) {
       this.#log.warn({ msg: 'An event of a node cannot be verified', host: event.node, err: error });
     }
-  }
-}
-
-function parsed(content: Buffer): unknown {
-  try {
-    return JSON.parse(content.toString('utf8'));
-  } catch {
-    return null;
   }
 }

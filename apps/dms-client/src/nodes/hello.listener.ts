@@ -1,13 +1,11 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { asHello, EVENTS_EXCHANGE, type Hello, HELLO_PATTERN } from '@app/contracts';
+import { asHello, type Hello, HELLO_PATTERN } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
-import { type Channel, type ConsumeMessage } from 'amqplib';
+import { type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
+import { subscribe } from './exchange-subscription';
 import { NodeTrustService } from './node-trust.service';
 import { NodeViewsService } from './node-views.service';
-
-/** Hellos that wait here at most; a newer one makes an older one worthless. */
-const MAX_WAITING = 10_000;
 
 interface Heard {
   readonly hello: Hello;
@@ -31,42 +29,19 @@ export class HelloListener implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const hellos = this.broker.createChannel({
+    subscribe(this.broker, {
       name: 'hellos',
-      setup: (channel: Channel) => this.#listen(channel),
+      patterns: [HELLO_PATTERN],
+      hear: (body, message) => this.#hear(body, message),
+      failed: (error) => this.#log.warn({ msg: 'Hellos cannot be heard at the moment', err: error }),
     });
-    // The connection was lost, or closed, while the channel was set up; the next one sets it up anew.
-    hellos.on('error', (error: unknown) =>
-      this.#log.warn({ msg: 'Hellos cannot be heard at the moment', err: error }),
-    );
   }
 
-  async #listen(channel: Channel): Promise<void> {
-    await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
-    const { queue } = await channel.assertQueue('', {
-      exclusive: true,
-      autoDelete: true,
-      durable: false,
-      maxLength: MAX_WAITING,
-    });
-    await channel.bindQueue(queue, EVENTS_EXCHANGE, HELLO_PATTERN);
-    await channel.consume(queue, (message) => this.#hear(message), { noAck: true });
-  }
-
-  #hear(message: ConsumeMessage | null): void {
-    if (message === null) return;
-    let body: unknown;
-    try {
-      body = JSON.parse(message.content.toString('utf8'));
-    } catch {
-      body = null;
-    }
+  #hear(body: unknown, message: ConsumeMessage): void {
     const hello = asHello(body);
     if (hello === null) {
-      this.#log.warn({
-        msg: 'Something that is no hello was published',
-        routing_key: message.fields.routingKey,
-      });
+      const { routingKey } = message.fields;
+      this.#log.warn({ msg: 'Something that is no hello was published', routing_key: routingKey });
       return;
     }
     this.#waiting.set(hello.node, { hello, message });
