@@ -81,8 +81,6 @@ export class FakeNode {
   #server = 1;
   #incarnations = 0;
   #boots = 1;
-  /** Mount ids begin anew with each boot. */
-  #mountsOfEarlierBoots = 0;
   #mounts = 0;
   #childUntil = 0;
   #acting: Deed | null = null;
@@ -117,17 +115,15 @@ export class FakeNode {
     if (this.mount !== null) this.mount.broken = true;
   }
 
-  /** Somebody past the service mounts the target at its path. */
-  mountByHand(): void {
-    this.#mounts += 1;
-    this.mount = { id: this.#mounts, broken: false };
+  /** Somebody past the service mounts the target at its path; the kernel may give an id that was given before. */
+  mountByHand(id: number): void {
+    this.mount = { id, broken: false };
   }
 
   reboot(): void {
     this.mount = null;
     this.#childUntil = 0;
     this.#boots += 1;
-    this.#mountsOfEarlierBoots = this.#mounts;
     this.loseMemory();
   }
 
@@ -332,7 +328,7 @@ export class FakeNode {
       source: stands ? 'server:/export' : null,
       type: stands ? 'nfs' : null,
       fstype: stands ? 'nfs4' : null,
-      mnt_id: this.mount === null ? null : this.mount.id - this.#mountsOfEarlierBoots,
+      mnt_id: this.mount?.id ?? null,
       device: stands ? '0:50' : null,
       read_only: stands ? false : null,
       layers: stands ? 1 : 0,

@@ -22,8 +22,9 @@ export const SCENARIOS = {
   },
   'a node reboots, somebody mounts the target by hand, and a job asks for it': async (stage) => {
     await settled(stage, stage.ask('mount', 1, 'A'));
+    const { id = 0 } = stage.node.mount ?? {};
     stage.node.reboot();
-    stage.node.mountByHand();
+    stage.node.mountByHand(id);
     await stage.hello();
     await settled(stage, stage.ask('mount', 2, 'A'));
     const { state } = stage.database.stored.bindings.get(1) ?? {};
