@@ -26,7 +26,7 @@ async function demo(keep: boolean): Promise<void> {
     say(`node "${fleet.node.host}", HTTP facade at ${fleet.api.url}`);
     await Promise.race([runMainJob(fleet), interrupted]);
     if (keep) {
-      tellHowToTry(fleet);
+      await tellHowToTry(fleet);
       await interrupted.catch(() => undefined);
     }
   } finally {
@@ -37,14 +37,23 @@ async function demo(keep: boolean): Promise<void> {
   }
 }
 
-function tellHowToTry(fleet: Fleet): void {
-  step('Everything stays up until ctrl-C. In another terminal:');
-  for (const [name, value] of Object.entries(fleet.clients[0].environment)) {
-    if (name.startsWith('DMS_')) say(`export ${name}='${value}'`);
-  }
-  say(`node dist/apps/dms-client/src/cli/main.js nodes`);
-  say(`curl ${fleet.api.url}/api/v1/bindings`);
-  say(`OpenAPI: ${fleet.api.url}/docs`);
+async function tellHowToTry(fleet: Fleet): Promise<void> {
+  const { node, targets, api } = fleet;
+  const target = await targets.s3('try');
+  const dms = 'node dist/apps/dms-client/src/cli/main.js';
+  const what = `--target-id ${target.id} --target-type s3 --host ${node.host} --secret-ref ${target.secretRef}`;
+  step(`Everything stays up until ctrl-C, or "kill ${process.pid}". In another terminal:`);
+  say(`export DMS_API_URL=${api.url}`);
+  say(`export KEYSTONE_TOKEN=${await targets.cloud.token('owner')}`);
+  say(`${dms} mount --job-id 1 ${what}`);
+  say(`${dms} list-mounts`);
+  say(`${dms} run --job-id 2 ${what} -- sh -c 'date >"$DMS_MOUNT_PATH"/now; ls -l "$DMS_MOUNT_PATH"'`);
+  say(`${dms} unmount --job-id 1 ${what}`);
+  say(`${dms} nodes ${node.host}`);
+  say(`DMS_RUN_DIR=${node.runDirectory} DMS_PID_DIR=${node.pidDirectory} \\`);
+  say(`  node dist/apps/dms-server/src/main.js processes`);
+  say(`curl ${api.url}/api/v1/operations`);
+  say(`OpenAPI: ${api.url}/docs`);
 }
 
 demo(process.argv.includes('--keep')).catch((error: unknown) => {

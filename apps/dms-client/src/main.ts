@@ -10,6 +10,14 @@ import { configureHttp } from './http/configure-http';
 import { MigrateService } from './ledger/migrate.service';
 import { type ClientSettings, loadClientSettings } from './settings/client.settings';
 
+const HELP = `Usage: dms-client [--help | --version]
+
+Keeps the ledger of mounts, sends the commands to the nodes, and serves the HTTP facade.
+Settings come from the environment (DMS_DB_URL, DMS_RABBITMQ_URL, DMS_HTTP_PORT, ...)
+and from /etc/trilio-dms/client.conf. People use the command dms.
+`;
+const WRONG_USE = 2;
+
 async function start(settings: ClientSettings): Promise<void> {
   const application = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
     logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
@@ -25,14 +33,25 @@ async function start(settings: ClientSettings): Promise<void> {
   new Logger('main').log({ msg: 'dms-client is ready', address, port, version });
 }
 
-try {
-  start(loadClientSettings()).catch((error: unknown) => fail(error));
-} catch (error) {
-  fail(error);
+const [argument] = process.argv.slice(2);
+if (argument === undefined) run();
+else if (argument === '--help' || argument === '-h') process.stdout.write(HELP);
+else if (argument === '--version') process.stdout.write(`${programVersion()}\n`);
+else {
+  process.stderr.write(`dms-client: unknown argument "${argument}"\n${HELP}`);
+  process.exitCode = WRONG_USE;
+}
+
+function run(): void {
+  try {
+    start(loadClientSettings()).catch((error: unknown) => fail(error));
+  } catch (error) {
+    fail(error);
+  }
 }
 
 function fail(error: unknown): never {
   const wrongUse = error instanceof SettingsError;
   process.stderr.write(`dms-client: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(wrongUse ? 2 : 1);
+  process.exit(wrongUse ? WRONG_USE : 1);
 }

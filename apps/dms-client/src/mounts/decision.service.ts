@@ -128,10 +128,11 @@ export class DecisionService {
     }
     const counts = await transaction.bindings.count();
     if (counts.claimed + counts.held > 0) {
-      this.#log.log({
-        msg: `Multiple active mounts (${counts.claimed + counts.held}) detected. Skipping physical unmount`,
-        ...transaction.key,
-      });
+      if (drive.unmounts.length > 0)
+        this.#log.log({
+          msg: `Multiple active mounts (${counts.claimed + counts.held}) detected. Skipping physical unmount`,
+          ...transaction.key,
+        });
       return this.#rest(transaction, drive);
     }
     // BUSY a moment ago: the unmounts are answered, and it is tried again later.

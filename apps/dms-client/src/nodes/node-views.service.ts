@@ -32,6 +32,7 @@ export class NodeViewsService {
   readonly #learned = new Map<string, { incarnation: string | null; legacy: boolean }>();
 
   readonly #changes = new EventEmitter();
+  readonly #since = performance.now();
 
   constructor(private readonly nodes: NodesRepository) {}
 
@@ -63,6 +64,11 @@ export class NodeViewsService {
     return new Set(
       [...this.#heard].filter(([, { at }]) => now - at < HELLO_TIMEOUT_MS).map(([host]) => host),
     );
+  }
+
+  /** This process has listened for long enough to have heard every node that is up. */
+  get hasListened(): boolean {
+    return performance.now() - this.#since >= HELLO_TIMEOUT_MS;
   }
 
   /** A hello came; what is new in it is written to the ledger. */

@@ -8,6 +8,7 @@ function serviceWith(
   facts: Partial<NodeFacts>,
   upHosts: string[] = [],
   inventory: () => Promise<unknown> = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent')),
+  hasListened = false,
 ): NodesService {
   const known = {
     host: 'n1',
@@ -27,7 +28,7 @@ function serviceWith(
   };
   return new NodesService(
     repository as unknown as NodeFactsRepository,
-    { upHosts: () => new Set(upHosts) } as unknown as NodeViewsService,
+    { upHosts: () => new Set(upHosts), hasListened } as unknown as NodeViewsService,
     { inventory } as unknown as NodeLooksService,
   );
 }
@@ -43,6 +44,12 @@ describe('NodesService', () => {
   ])('shows a node with %j, heard %j, as %s', async (facts, upHosts, state) => {
     const { nodes } = await serviceWith(facts, upHosts).list();
     expect(nodes.map((node) => node.state)).toEqual([state]);
+  });
+
+  it('goes by what it has heard itself once it has listened for long enough', async () => {
+    const silent = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent'));
+    const { nodes } = await serviceWith({ fresh: 1 }, [], silent, true).list();
+    expect(nodes.map(({ state }) => state)).toEqual(['silent']);
   });
 
   it('shows what is known of a node that does not answer, and why', async () => {

@@ -14,6 +14,13 @@ import { NodeFactsRepository, type NodeFacts } from './node-facts.repository';
 import { NodeLooksService } from './node-looks.service';
 import { NodeViewsService } from './node-views.service';
 
+/** What this process has heard itself. */
+interface Heard {
+  readonly hosts: ReadonlySet<string>;
+  /** Nodes that it has not heard are not up. */
+  readonly all: boolean;
+}
+
 /** Shows the nodes: what is known of them, and what they see. */
 @Injectable()
 export class NodesService {
@@ -25,8 +32,8 @@ export class NodesService {
 
   /** @throws DmsError LEDGER_UNAVAILABLE */
   async list(): Promise<NodeListDto> {
-    const up = this.views.upHosts();
-    return { nodes: (await this.facts.nodes()).map((facts) => nodeOf(facts, up)) };
+    const heard = this.#heard();
+    return { nodes: (await this.facts.nodes()).map((facts) => nodeOf(facts, heard)) };
   }
 
   /**
@@ -41,7 +48,7 @@ export class NodesService {
     try {
       const looked = await this.looks.inventory(host);
       return {
-        ...nodeOf(facts, this.views.upHosts()),
+        ...nodeOf(facts, this.#heard()),
         inventory: inventoryOf(looked.seen),
         differences: differencesOf(before, await this.facts.mounts(host), looked),
         error_code: null,
@@ -52,19 +59,23 @@ export class NodesService {
       if (error.code === 'INTERNAL' || error.code === 'LEDGER_UNAVAILABLE') throw thrown;
       const silent = { inventory: null, differences: null };
       return {
-        ...nodeOf(facts, this.views.upHosts()),
+        ...nodeOf(facts, this.#heard()),
         ...silent,
         error_code: error.code,
         error_msg: error.message,
       };
     }
   }
+
+  #heard(): Heard {
+    return { hosts: this.views.upHosts(), all: this.views.hasListened };
+  }
 }
 
-function nodeOf(facts: NodeFacts, upHosts: ReadonlySet<string>): NodeDto {
+function nodeOf(facts: NodeFacts, heard: Heard): NodeDto {
   return {
     host: facts.host,
-    state: stateOf(facts, upHosts.has(facts.host)),
+    state: stateOf(facts, heard),
     incarnation: facts.incarnation,
     boot_id: facts.boot_id,
     protocol: facts.protocol,
@@ -76,10 +87,10 @@ function nodeOf(facts: NodeFacts, upHosts: ReadonlySet<string>): NodeDto {
   };
 }
 
-/** A process that has not heard a node itself, such as a command that has just begun, goes by the ledger. */
-function stateOf(facts: NodeFacts, heard: boolean): NodeState {
+/** A process that has not listened for long, such as a command that has just begun, goes by the ledger. */
+function stateOf(facts: NodeFacts, heard: Heard): NodeState {
   if (facts.state !== 'up' && facts.state !== 'silent') return facts.state;
-  return heard || Boolean(facts.fresh) ? 'up' : 'silent';
+  return heard.hosts.has(facts.host) || (!heard.all && Boolean(facts.fresh)) ? 'up' : 'silent';
 }
 
 function inventoryOf({ mounts, foreign, processes }: Inventory): InventoryDto {

@@ -1,4 +1,4 @@
-import { type INestApplicationContext, type Type } from '@nestjs/common';
+import { Logger, type INestApplicationContext, type Type } from '@nestjs/common';
 import {
   type BindingDto,
   type BindingListDto,
@@ -137,6 +137,8 @@ class LocalApi implements DmsApi {
   }
 
   close(): Promise<void> {
+    // Channels that were still being opened fail now, which is of no interest to anybody.
+    Logger.overrideLogger(false);
     return this.context.close();
   }
 
