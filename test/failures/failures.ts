@@ -142,7 +142,9 @@ export const FAILURES: readonly Failure[] = [
     failure: 'An export is removed under its mounts (ESTALE)',
     seen: 'The mount is `BROKEN`, its holders `lost`; a new one waits until the last user of the old layer has gone (`BUSY` with PIDs).',
     takes: 'seen within seconds',
-    shownBy: [e2e('nfs-outages', 'makes a mount BROKEN whose export was removed')],
+    shownBy: [
+      { file: 'test/long/nfs-outages.e2e.ts', test: 'makes a mount BROKEN whose export was removed' },
+    ],
   },
   {
     failure: 'A mount is in use when its last job unmounts',

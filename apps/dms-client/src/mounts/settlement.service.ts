@@ -180,7 +180,9 @@ export class SettlementService {
       const state = mount.state === 'mounted' ? 'MOUNTED' : 'BROKEN';
       return transaction.change({ state, ...seen(reply, mount), ...NO_PROBLEM });
     }
-    return transaction.change({ state: 'ABSENT', ...nothing(reply), ...NO_PROBLEM });
+    // How the last unmount went stays: the job that asked for it may not have been told yet.
+    const problem = row.errorCode === 'UNMOUNTED_DIRTY' ? {} : NO_PROBLEM;
+    return transaction.change({ state: 'ABSENT', ...nothing(reply), ...problem });
   }
 
   async #legacy(

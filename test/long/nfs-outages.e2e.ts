@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nfsNodeKind } from '../fleet/nfs-client-kernel';
 import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
-import { describeOnNfsRig } from './on-rig';
-import { timed } from './timed';
+import { describeOnNfsRig } from '../e2e/on-rig';
+import { timed } from '../e2e/timed';
 
 /** Longer than the hellos of a node may stay away, and than the lease that the NFS server grants. */
 const OUTAGE_MS = 12_000;
