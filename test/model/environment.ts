@@ -266,7 +266,11 @@ function orphan({ node, queue }: State): void {
 }
 
 function forgetAll(next: State): void {
-  if (next.life > 0) Object.assign(next, { settledEpoch: next.row.epoch, actedEpoch: next.row.epoch });
+  if (next.life > 0) {
+    // Of epochs that a restored ledger has not come to again nobody knows any more.
+    next.settledEpoch = Math.min(next.settledEpoch, next.row.epoch);
+    next.actedEpoch = Math.min(next.actedEpoch, next.row.epoch);
+  }
   next.queue = [];
   Object.assign(next.node, {
     up: true,
