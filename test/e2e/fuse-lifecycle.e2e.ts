@@ -15,6 +15,8 @@ import { describeOnRig } from './on-rig';
 const CRASH_SEEN_MS = 3 * 2_000;
 const HANG_SEEN_MS = 3 * 15_000;
 const CLEANED_MS = 60_000;
+/** All that a test waits for. */
+const PROMISES_MS = HANG_SEEN_MS + 3 * CLEANED_MS;
 
 /** A program of a job, with all that it said. */
 interface Reader {
@@ -104,78 +106,97 @@ describeOnRig('the FUSE daemon of a mount', (rig) => {
     expect((await jobs.unmount(2, target, { host })).body).toMatchObject({ unmounted: true });
   };
 
-  it('that is killed gives errors to running jobs, is told at once, and a new job waits for the old layer', async () => {
-    const { target, path } = await mounted('killed');
-    // It works in the mount, so that the dead layer cannot go before it has.
-    const reader = run('cd "$1" && echo there && read -r go; cat file; read -r go', path);
-    await waitFor(() => reader.words().includes('there'), { timeoutMs: 10_000, what: 'a job in the mount' });
-    const layer = mountIdAt(path);
-    const daemon = daemonOf(target);
-    process.kill(daemon, 'SIGKILL');
-    await told(target, CRASH_SEEN_MS);
-    reader.process.stdin?.write('go\n');
-    await waitFor(() => reader.words().includes('Transport endpoint is not connected'), {
-      timeoutMs: 10_000,
-      what: 'an error for the job',
-    });
-    const { status, body } = await jobs.mount(2, target);
-    expect({ status, ...body }).toMatchObject({ status: 'error', error_code: 'BUSY' });
-    expect(String(body.error_msg)).toContain(`(${reader.process.pid}, ${path})`);
-    expect(mountIdAt(path)).toEqual(layer);
-    reader.process.stdin?.end('go\n');
-    await reader.ended;
-    await mountedAnew(target, path, daemon);
-  });
+  it(
+    'that is killed gives errors to running jobs, is told at once, and a new job waits for the old layer',
+    async () => {
+      const { target, path } = await mounted('killed');
+      // It works in the mount, so that the dead layer cannot go before it has.
+      const reader = run('cd "$1" && echo there && read -r go; cat file; read -r go', path);
+      await waitFor(() => reader.words().includes('there'), {
+        timeoutMs: 10_000,
+        what: 'a job in the mount',
+      });
+      const layer = mountIdAt(path);
+      const daemon = daemonOf(target);
+      process.kill(daemon, 'SIGKILL');
+      await told(target, CRASH_SEEN_MS);
+      reader.process.stdin?.write('go\n');
+      await waitFor(() => reader.words().includes('Transport endpoint is not connected'), {
+        timeoutMs: 10_000,
+        what: 'an error for the job',
+      });
+      const { status, body } = await jobs.mount(2, target);
+      expect({ status, ...body }).toMatchObject({ status: 'error', error_code: 'BUSY' });
+      expect(String(body.error_msg)).toContain(`(${reader.process.pid}, ${path})`);
+      expect(mountIdAt(path)).toEqual(layer);
+      reader.process.stdin?.end('go\n');
+      await reader.ended;
+      await mountedAnew(target, path, daemon);
+    },
+    PROMISES_MS,
+  );
 
-  it('that hangs is told, and nothing is cut where nobody said so', async () => {
-    const { target, path } = await mounted('hangs');
-    const daemon = daemonOf(target);
-    stopped.add(daemon);
-    process.kill(daemon, 'SIGSTOP');
-    const reader = run('cat "$1/file"', path);
-    await told(target, HANG_SEEN_MS);
-    expect({ daemon: processState(daemon)?.state, words: reader.words() }).toEqual({
-      daemon: 'T',
-      words: '',
-    });
-    expect(reader.process.exitCode).toBeNull();
-    expect(mountIdAt(path)).toHaveLength(1);
-    expect((await jobs.mount(2, target)).body).toMatchObject({ error_code: 'BUSY' });
+  it(
+    'that hangs is told, and nothing is cut where nobody said so',
+    async () => {
+      const { target, path } = await mounted('hangs');
+      const daemon = daemonOf(target);
+      stopped.add(daemon);
+      process.kill(daemon, 'SIGSTOP');
+      const reader = run('cat "$1/file"', path);
+      await told(target, HANG_SEEN_MS);
+      expect({ daemon: processState(daemon)?.state, words: reader.words() }).toEqual({
+        daemon: 'T',
+        words: '',
+      });
+      expect(reader.process.exitCode).toBeNull();
+      expect(mountIdAt(path)).toHaveLength(1);
+      expect((await jobs.mount(2, target)).body).toMatchObject({ error_code: 'BUSY' });
 
-    process.kill(daemon, 'SIGCONT');
-    await reader.ended;
-    expect(reader.words()).toBe('what a job reads');
-    await mountedAnew(target, path, daemon);
-  });
+      process.kill(daemon, 'SIGCONT');
+      await reader.ended;
+      expect(reader.words()).toBe('what a job reads');
+      await mountedAnew(target, path, daemon);
+    },
+    PROMISES_MS,
+  );
 
-  it('that hangs and that nobody uses is taken away by itself, and a new job gets a clean mount', async () => {
-    const { target, path } = await mounted('idle');
-    const daemon = daemonOf(target);
-    stopped.add(daemon);
-    process.kill(daemon, 'SIGSTOP');
-    await told(target, HANG_SEEN_MS);
-    await waitFor(async () => (await jobs.target(target.id))?.state === 'ABSENT', {
-      timeoutMs: CLEANED_MS,
-      what: 'the hung mount to be gone',
-    });
-    expect(processState(daemon)).toBeUndefined();
-    await mountedAnew(target, path, daemon);
-  });
+  it(
+    'that hangs and that nobody uses is taken away by itself, and a new job gets a clean mount',
+    async () => {
+      const { target, path } = await mounted('idle');
+      const daemon = daemonOf(target);
+      stopped.add(daemon);
+      process.kill(daemon, 'SIGSTOP');
+      await told(target, HANG_SEEN_MS);
+      await waitFor(async () => (await jobs.target(target.id))?.state === 'ABSENT', {
+        timeoutMs: CLEANED_MS,
+        what: 'the hung mount to be gone',
+      });
+      expect(processState(daemon)).toBeUndefined();
+      await mountedAnew(target, path, daemon);
+    },
+    PROMISES_MS,
+  );
 
-  it('that hangs is cut off where the node is told so: who waits gets an error, and new jobs a clean mount', async () => {
-    const { target, path } = await mounted('cut', cutting.host);
-    const daemon = daemonOf(target);
-    stopped.add(daemon);
-    process.kill(daemon, 'SIGSTOP');
-    const waiting = ['cat "$1/file"', 'ls "$1"', 'echo lost > "$1/new"'].map((script) => run(script, path));
-    await told(target, HANG_SEEN_MS);
-    await Promise.all(waiting.map(({ ended }) => ended));
-    for (const { process: reader, words } of waiting) {
-      expect(reader.exitCode).not.toBe(0);
-      expect(words()).toMatch(/connection abort|not connected/i);
-    }
-    await mountedAnew(target, path, daemon, cutting.host);
-    expect(processState(daemon)).toBeUndefined();
-    expect(s3fsProcesses(target.bucket)).toEqual([]);
-  });
+  it(
+    'that hangs is cut off where the node is told so: who waits gets an error, and new jobs a clean mount',
+    async () => {
+      const { target, path } = await mounted('cut', cutting.host);
+      const daemon = daemonOf(target);
+      stopped.add(daemon);
+      process.kill(daemon, 'SIGSTOP');
+      const waiting = ['cat "$1/file"', 'ls "$1"', 'echo lost > "$1/new"'].map((script) => run(script, path));
+      await told(target, HANG_SEEN_MS);
+      await Promise.all(waiting.map(({ ended }) => ended));
+      for (const { process: reader, words } of waiting) {
+        expect(reader.exitCode).not.toBe(0);
+        expect(words()).toMatch(/connection abort|not connected/i);
+      }
+      await mountedAnew(target, path, daemon, cutting.host);
+      expect(processState(daemon)).toBeUndefined();
+      expect(s3fsProcesses(target.bucket)).toEqual([]);
+    },
+    PROMISES_MS,
+  );
 });
