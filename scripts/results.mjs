@@ -7,6 +7,13 @@ export function countsOf(report) {
   };
 }
 
+/** Counts of several runs together. */
+export function sumOf(counts) {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const one of counts) for (const key of Object.keys(sum)) sum[key] += one[key];
+  return sum;
+}
+
 /** Names of the tests that did not run. */
 export function skippedOf(report) {
   return report.testResults.flatMap(({ assertionResults }) =>

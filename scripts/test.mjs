@@ -10,33 +10,41 @@ const { unavailable } = await ensureDebianPackages({
 });
 const { ensureBuilt, ROOT } = await import('./build.mjs');
 const { run } = await import('./run.mjs');
-const { countsOf, skippedOf, summaryLine } = await import('./results.mjs');
+const { countsOf, skippedOf, sumOf, summaryLine } = await import('./results.mjs');
 ensureBuilt();
 
 const long = process.argv.includes('--long');
-const projects = long ? ['long'] : ['unit', 'e2e'];
-const results = join(ROOT, 'dist/test-results');
-const report = join(results, `${long ? 'long' : 'test'}.json`);
-mkdirSync(results, { recursive: true });
-rmSync(report, { force: true });
-
 const rest = process.argv.slice(2).filter((argument) => argument !== '--long');
-const status = await run(
-  process.execPath,
-  ['node_modules/jest/bin/jest.js', '--selectProjects', ...projects, '--runInBand', '--passWithNoTests']
-    .concat(['--json', '--outputFile', report])
-    .concat(rest),
-  { DMS_TEST_UNAVAILABLE: JSON.stringify(unavailable) },
-);
+const results = join(ROOT, 'dist/test-results');
+mkdirSync(results, { recursive: true });
 
-const outcome = JSON.parse(readFileSync(report, 'utf8'));
-const skipped = skippedOf(outcome);
+/** Runs the tests of one Jest project, and resolves with its exit status and its report. */
+async function runProject(project, ...options) {
+  const report = join(results, `${project}.json`);
+  rmSync(report, { force: true });
+  const status = await run(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', '--selectProjects', project, '--passWithNoTests']
+      .concat(options)
+      .concat(['--json', '--outputFile', report])
+      .concat(rest),
+    { DMS_TEST_UNAVAILABLE: JSON.stringify(unavailable) },
+  );
+  return { status, outcome: JSON.parse(readFileSync(report, 'utf8')) };
+}
+
+// Tests on real services share the machine's mounts and ports of one rig: one file at a time, in one process.
+const runs = long
+  ? [await runProject('long', '--runInBand')]
+  : [await runProject('unit'), await runProject('e2e', '--runInBand')];
+
+const skipped = runs.flatMap(({ outcome }) => skippedOf(outcome));
 if (skipped.length > 0) {
   console.log('\nSkipped:');
   for (const name of skipped) console.log(`  - ${name}`);
   for (const { feature, reason } of unavailable) console.log(`    (${feature}: ${reason})`);
 }
-const counts = countsOf(outcome);
+const counts = sumOf(runs.map(({ outcome }) => countsOf(outcome)));
 writeFileSync(join(results, `${long ? 'long' : 'test'}.counts.json`), JSON.stringify(counts));
 console.log(`\n${summaryLine(counts)}`);
-process.exitCode = status === 0 && counts.failed === 0 ? 0 : 1;
+process.exitCode = runs.every(({ status }) => status === 0) && counts.failed === 0 ? 0 : 1;
