@@ -27,7 +27,7 @@ const rig = {
 };
 
 module.exports = {
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   projects: [
     {
       ...shared,
