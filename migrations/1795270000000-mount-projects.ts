@@ -5,7 +5,7 @@ export class MountProjects1795270000000 implements MigrationInterface {
   name = 'MountProjects1795270000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    if (!(await hasProjectColumn(runner))) {
+    if (!(await runner.hasColumn('target_mounts', 'project_id'))) {
       await runner.query('ALTER TABLE target_mounts ADD COLUMN project_id VARCHAR(255) NULL AFTER read_only');
     }
     // Of mounts that stand it is known where all that hold them are of one project.
@@ -23,12 +23,4 @@ export class MountProjects1795270000000 implements MigrationInterface {
       new Error('The ledger is not taken back; restore a backup of the database instead.'),
     );
   }
-}
-
-async function hasProjectColumn(runner: QueryRunner): Promise<boolean> {
-  const rows = (await runner.query(
-    `SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
-       AND TABLE_NAME = 'target_mounts' AND COLUMN_NAME = 'project_id'`,
-  )) as unknown[];
-  return rows.length > 0;
 }

@@ -57,8 +57,9 @@ const COLUMNS: Record<keyof RowChange, string> = {
   errorMessage: 'error_msg',
 };
 
-const SELECT_ROW = `SELECT CAST(NOW(6) AS CHAR) AS now, state, epoch, incarnation, mount_path AS mountPath, source, type, read_only AS readOnly,
-    project_id AS projectId,    mnt_id AS mntId, device, boot_id AS bootId, operation_id AS operationId, error_code AS errorCode, lease_token AS leaseToken,
+const SELECT_ROW = `SELECT CAST(NOW(6) AS CHAR) AS now, state, epoch, incarnation, mount_path AS mountPath, source, type,
+    read_only AS readOnly, project_id AS projectId, mnt_id AS mntId, device, boot_id AS bootId,
+    operation_id AS operationId, error_code AS errorCode, lease_token AS leaseToken,
     COALESCE(lease_expires_at > NOW(6), FALSE) AS leased,
     EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining
   FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE`;
