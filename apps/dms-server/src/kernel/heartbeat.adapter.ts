@@ -6,9 +6,35 @@ import { type Heartbeat, type HeartbeatAnswer } from './heartbeat.interface';
 /** Asks with statfs(2), which every FUSE daemon is asked for and s3fs answers without a word to its server. */
 @Injectable()
 export class StatfsHeartbeat implements Heartbeat {
+  /** Questions that wait for their answers. */
+  readonly #questions = new Map<string, { abort: AbortController; ended: Promise<unknown> }>();
+
   constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
 
   async ask(targetId: string, mountPath: string, deadlineMs: number): Promise<HeartbeatAnswer> {
+    const abort = new AbortController();
+    const answer = this.#ask(targetId, mountPath, deadlineMs, abort.signal);
+    const question = { abort, ended: answer.catch(() => undefined) };
+    this.#questions.set(targetId, question);
+    try {
+      return await answer;
+    } finally {
+      if (this.#questions.get(targetId) === question) this.#questions.delete(targetId);
+    }
+  }
+
+  async withdraw(targetId: string): Promise<void> {
+    const question = this.#questions.get(targetId);
+    question?.abort.abort();
+    await question?.ended;
+  }
+
+  async #ask(
+    targetId: string,
+    mountPath: string,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<HeartbeatAnswer> {
     // A question changes nothing: one that hangs must not keep the target's commands from being settled. No id of a
     // target holds a slash.
     const owner = `heartbeat/${targetId}`;
@@ -18,8 +44,9 @@ export class StatfsHeartbeat implements Heartbeat {
       program: 'stat',
       args: ['--file-system', '--format=%i', '--', mountPath],
       deadlineMs,
+      signal,
     });
-    if (outcome.kind === 'deadline') return 'silent';
+    if (outcome.kind === 'deadline') return signal.aborted ? 'withdrawn' : 'silent';
     if (outcome.kind === 'not-started') {
       throw new DmsError('INTERNAL', `The node cannot ask FUSE daemons: ${outcome.reason}`);
     }

@@ -1,9 +1,10 @@
 /**
  * - `answers`: the daemon answered;
  * - `dead`: the kernel did so in its stead: the connection is cut (ENOTCONN, …);
- * - `silent`: nothing came within the deadline, or an earlier question hangs still.
+ * - `silent`: nothing came within the deadline, or an earlier question hangs still;
+ * - `withdrawn`: the question was taken back before an answer came.
  */
-export type HeartbeatAnswer = 'answers' | 'dead' | 'silent';
+export type HeartbeatAnswer = 'answers' | 'dead' | 'silent' | 'withdrawn';
 
 /**
  * Asks whether the daemon of a FUSE mount still turns, always in a child process with a deadline. Nothing is read of the
@@ -12,6 +13,11 @@ export type HeartbeatAnswer = 'answers' | 'dead' | 'silent';
 export interface Heartbeat {
   /** @param targetId whose mount it is: at most one question that hangs is left behind for a target */
   ask(targetId: string, mountPath: string, deadlineMs: number): Promise<HeartbeatAnswer>;
+  /**
+   * Takes back what is being asked of a target, and resolves when who asked has let go of the mount, as far as it does:
+   * a question that waits for its answer keeps the mount busy. Never rejects.
+   */
+  withdraw(targetId: string): Promise<void>;
 }
 
 export const HEARTBEAT = Symbol('Heartbeat');

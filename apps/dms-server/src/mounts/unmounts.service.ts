@@ -8,6 +8,7 @@ import { type Deadline, type UnmountPlan, type UnmountResult } from '../provider
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
+import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
 
@@ -19,6 +20,7 @@ export class UnmountsService {
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(MOUNT_USERS) private readonly users: MountUsers,
+    @Inject(HEARTBEAT) private readonly heartbeat: Heartbeat,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly absence: AbsenceService,
@@ -66,6 +68,8 @@ export class UnmountsService {
   }
 
   async #take(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+    // The watch asks no more as long as this command lasts, but what it asked before would keep the mount busy.
+    await this.heartbeat.withdraw(plan.targetId);
     try {
       return await this.observations.providerOf(plan.mountedAs.type).unmount(plan, deadline);
     } catch (error) {

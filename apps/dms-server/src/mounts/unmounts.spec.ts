@@ -55,6 +55,13 @@ describe('unmount', () => {
     expect(node.kernel.layers).toHaveLength(2);
   });
 
+  it('first takes back what the watch asks of the mount', async () => {
+    await mount(1);
+    await unmount(2);
+    const steps = node.kernel.log.filter((line) => ['withdraw t1', 'unmount t1'].includes(line));
+    expect(steps).toEqual(['withdraw t1', 'unmount t1']);
+  });
+
   it('names who keeps it busy, and what stands', async () => {
     await mount(1);
     node.nfs.takeAway = false;

@@ -67,6 +67,17 @@ describe('ChildRunnerAdapter', () => {
     });
   });
 
+  it('kills it earlier when its signal says so', async () => {
+    const abort = new AbortController();
+    const run = runner.run(shell('exec sleep 30', { deadlineMs: 30_000, signal: abort.signal }));
+    abort.abort();
+    await expect(run).resolves.toMatchObject({ kind: 'deadline', gone: true });
+    await expect(runner.run(shell('true', { signal: abort.signal }))).resolves.toMatchObject({
+      kind: 'deadline',
+      gone: true,
+    });
+  });
+
   it('kills the whole group at the deadline', async () => {
     const began = performance.now();
     const outcome = await runner.run(shell('sleep 30 & echo $!; wait', { deadlineMs: 200 }));

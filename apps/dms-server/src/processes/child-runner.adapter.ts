@@ -35,7 +35,8 @@ export class ChildRunnerAdapter implements ChildRunner {
   }
 
   async run(command: ChildCommand): Promise<ChildOutcome> {
-    if (command.deadlineMs <= 0) return { kind: 'deadline', gone: true, output: '' };
+    if (command.deadlineMs <= 0 || command.signal?.aborted)
+      return { kind: 'deadline', gone: true, output: '' };
     let record: string;
     try {
       record = await this.#records.create(command.targetId);
@@ -77,7 +78,7 @@ export class ChildRunnerAdapter implements ChildRunner {
     });
     child.stdout.on('data', (chunk: Buffer) => output.add(chunk));
     child.stderr.on('data', (chunk: Buffer) => output.add(chunk));
-    const ended = await endOf(child, command.deadlineMs);
+    const ended = await endOf(child, command);
     if (ended?.kind === 'not-started') {
       await this.#records.remove(record);
       return { kind: 'not-started', reason: `${command.program}: ${ended.reason}` };
@@ -127,14 +128,21 @@ type End =
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: 'not-started'; readonly code: null; readonly reason: string };
 
-/** Waits until the child has ended, at most `deadlineMs`: null if it has not. */
-async function endOf(child: ChildProcess, deadlineMs: number): Promise<End | null> {
+/** Waits until the child has ended, at most until its deadline or its signal: null if it has not. */
+async function endOf(
+  child: ChildProcess,
+  { deadlineMs, signal }: Pick<ChildCommand, 'deadlineMs' | 'signal'>,
+): Promise<End | null> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(null), deadlineMs);
-    const settle = (end: End): void => {
+    const settle = (end: End | null): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
       resolve(end);
     };
+    const giveUp = (): void => settle(null);
+    const timer = setTimeout(giveUp, deadlineMs);
+    if (signal?.aborted) giveUp();
+    else signal?.addEventListener('abort', giveUp);
     child.once('error', (error) => settle({ kind: 'not-started', code: null, reason: error.message }));
     child.once('exit', (code, signal) => settle({ kind: 'exited', code, signal }));
   });

@@ -7,6 +7,8 @@ export interface ChildCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** After this long its process group is killed and reaped in bounded time. */
   readonly deadlineMs: number;
+  /** Ends it before its deadline, in the same manner. */
+  readonly signal?: AbortSignal;
 }
 
 export type ChildOutcome =
@@ -16,7 +18,7 @@ export type ChildOutcome =
       readonly signal: string | null;
       readonly output: string;
     }
-  /** Killed at its deadline. `gone` is false if it is in D state and may still act: it is counted until it ends. */
+  /** Killed at its deadline, or when its signal said so. `gone` is false if it is in D state and may still act: it is counted until it ends. */
   | { readonly kind: 'deadline'; readonly gone: boolean; readonly output: string }
   /** The program could not be started at all, e.g. it is not installed. */
   | { readonly kind: 'not-started'; readonly reason: string };

@@ -80,12 +80,19 @@ export class TestNode {
       usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
       otherNamespaces: () => Promise.resolve([]),
     };
+    const heartbeat = {
+      ask: () => Promise.resolve('answers' as const),
+      withdraw: (targetId: string) => {
+        kernel.log.push(`withdraw ${targetId}`);
+        return Promise.resolve();
+      },
+    };
     const { observations } = this;
     const absence = new AbsenceService(kernel, observations, fences);
     this.looks = new LooksService(observations, fences, queues, absence);
     this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
     const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues, absence);
-    const unmounts = new UnmountsService(settings, users, observations, fences, absence);
+    const unmounts = new UnmountsService(settings, users, heartbeat, observations, fences, absence);
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
   }
 

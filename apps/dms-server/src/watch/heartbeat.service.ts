@@ -107,10 +107,12 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
       }
       // Two questions have to go unanswered.
       const limitMs = this.settings.hangTimeoutMs / 2;
+      // A command that came meanwhile must not find the mount in use by a question.
+      if (this.queues.isBusy(targetId)) return;
       const answer = await this.heartbeat.ask(targetId, mountedAs.mountPath, limitMs);
       // A command that came meanwhile may have taken the mount away: the answer was of another one then.
       const stillServes = (await this.daemons.identityOf(targetId))?.pid === daemon.pid;
-      if (!stillServes || this.queues.isBusy(targetId)) return;
+      if (answer === 'withdrawn' || !stillServes || this.queues.isBusy(targetId)) return;
       if (answer === 'answers') this.#well(targetId, pulse, asked);
       else await this.#notWell(record, pulse, answer, asked, daemon);
     } catch (error) {
@@ -131,7 +133,7 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
   async #notWell(
     record: TargetRecord,
     pulse: Pulse,
-    answer: Exclude<HeartbeatAnswer, 'answers'>,
+    answer: Exclude<HeartbeatAnswer, 'answers' | 'withdrawn'>,
     asked: number,
     daemon: ProcessIdentity,
   ): Promise<void> {

@@ -26,6 +26,7 @@ describe('the heartbeat', () => {
         asked.push(targetId);
         return answer === 'never' ? new Promise(() => undefined) : Promise.resolve(answer);
       },
+      withdraw: () => Promise.resolve(),
     };
     const connections = {
       abort: (_targetId: string, device: string): Promise<void> => {
@@ -86,6 +87,14 @@ describe('the heartbeat', () => {
     await rounds(3);
     answer = 'answers';
     await rounds(1);
+    expect(node.hung.has('t1', pid)).toBe(false);
+  });
+
+  it('learns nothing from a question that was taken back', async () => {
+    begin();
+    answer = 'withdrawn';
+    await rounds(3);
+    expect(asked).toEqual(['t1', 't1', 't1']);
     expect(node.hung.has('t1', pid)).toBe(false);
   });
 

@@ -113,7 +113,7 @@ export class NfsWatch implements OnApplicationBootstrap, OnApplicationShutdown {
         continue;
       const answer = await this.heartbeat.ask(targetId, mountPath, this.settings.nfsSilenceMs);
       // A command that came meanwhile may have changed everything.
-      if (this.fences.recordOf(targetId).mountedAs?.mntId !== mntId) continue;
+      if (answer === 'withdrawn' || this.fences.recordOf(targetId).mountedAs?.mntId !== mntId) continue;
       if (answer === 'silent') {
         this.breaker.noteSilence(server);
         for (const other of mounts) this.#doubt(other);

@@ -26,6 +26,7 @@ describe('the watch of NFS servers', () => {
         asked.push(targetId);
         return Promise.resolve(answers[targetId] ?? 'answers');
       },
+      withdraw: () => Promise.resolve(),
     };
     watch = new NfsWatch(settings, heartbeat, kernel, breaker, doubts, fences, queues);
   });
