@@ -1,16 +1,18 @@
 import { lstat, mkdir, opendir, realpath } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname } from 'node:path';
 import { DmsError, isUnderBase, mountPathProblem } from '@app/contracts';
 import { type MountEntry } from './mount-table.interface';
 
 const FIELD = 'backup_target.filesystem_export_mount_path';
 const DIRECTORY_MODE = 0o755;
 const WRITABLE_BY_OTHERS = 0o022;
+/** In such a directory nobody but their owners may rename or remove what others have made. */
+const STICKY = 0o1000;
 
 /**
  * The base that `path` lies below, the longest if there are several.
  *
- * @throws DmsError VALIDATION_FAILED if it lies below none, or is no path for a mountpoint
+ * @throws DmsError VALIDATION_FAILED if it lies below none, is one or lies above one, or is no path for a mountpoint
  */
 export function baseOf(path: string, bases: readonly string[]): string {
   const problem = mountPathProblem(path);
@@ -20,43 +22,72 @@ export function baseOf(path: string, bases: readonly string[]): string {
     .toSorted((a, b) => b.length - a.length)
     .at(0);
   if (base === undefined) throw refused(`must lie below one of this node's bases: ${bases.join(', ')}`);
+  const inner = bases.find((candidate) => candidate === path || isUnderBase(candidate, [path]));
+  if (inner !== undefined) throw refused(`would hide the base ${inner} of this node: name another path`);
   return base;
 }
 
 /**
  * Makes the base and the directories between it and `path`, owned by root and writable by it alone; `path` itself is
- * neither made nor looked at. Nobody but root can then exchange a part of the way for a symbolic link.
+ * neither made nor looked at. Each directory from the root on is looked at before the next one in it: once nobody but
+ * root can change one, what lies in it stays what it is, and so the mount lands where it was looked at.
  *
  * @param mounts the mount table: a directory in which something is mounted is not looked at
  * @returns those below the base that it made
  * @throws DmsError VALIDATION_FAILED if a symbolic link, a file or a mount is in the way
- * @throws DmsError MOUNT_FAILED if a directory belongs to others
+ * @throws DmsError MOUNT_FAILED if a directory can be changed by others
  */
 export async function prepareWay(
   path: string,
   base: string,
   mounts: readonly MountEntry[],
 ): Promise<string[]> {
-  await mkdir(base, { recursive: true, mode: DIRECTORY_MODE });
-  // The mount table names mountpoints by their real paths: below a symbolic link none would be found there.
-  const real = await realpath(base);
-  if (real !== base)
-    throw refused(
-      `lies below the base ${base}, which is reached by a symbolic link; its real path is ${real}`,
-    );
-  await checkDirectory(base);
+  await prepareBase(base);
   const made: string[] = [];
-  let directory = base;
-  for (const name of relative(base, dirname(path))
-    .split('/')
-    .filter((part) => part !== '')) {
-    directory = join(directory, name);
+  for (const directory of directoriesAbove(path).filter((above) => isUnderBase(above, [base]))) {
     if (mounts.some((mount) => mount.mountPath === directory))
       throw refused(`lies inside the mount ${directory}`);
     if (await makeDirectory(directory)) made.push(directory);
     await checkDirectory(directory);
   }
   return made;
+}
+
+/**
+ * Makes a base and what is missing above it, as {@link prepareWay} does.
+ *
+ * @throws DmsError as {@link prepareWay}
+ */
+export async function prepareBase(base: string): Promise<void> {
+  for (const directory of directoriesAbove(base)) {
+    await makeDirectory(directory);
+    await checkDirectory(directory, { base, mayBeSticky: true });
+  }
+  await makeDirectory(base);
+  await checkDirectory(base, { base });
+}
+
+/**
+ * Looks whether nobody but root can lead `path` elsewhere, for what is to be done to a mountpoint that was made before.
+ * The last component is not looked at.
+ *
+ * @returns false if a directory on the way is gone
+ * @throws DmsError as {@link prepareWay}
+ */
+export async function checkWay(path: string): Promise<boolean> {
+  try {
+    for (const directory of directoriesAbove(path)) await checkDirectory(directory, { mayBeSticky: true });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** From the root on. */
+function directoriesAbove(path: string): string[] {
+  const above = dirname(path);
+  return above === path ? [] : [...directoriesAbove(above), above];
 }
 
 /** @returns false if it was there */
@@ -91,16 +122,39 @@ export async function isEmptyDirectory(path: string): Promise<boolean | null> {
   }
 }
 
-async function checkDirectory(path: string): Promise<void> {
+interface DirectoryRules {
+  /** The base above or at which it lies. */
+  readonly base?: string;
+  /** Others may make something in it, beside what is looked at next. */
+  readonly mayBeSticky?: boolean;
+}
+
+async function checkDirectory(
+  path: string,
+  { base, mayBeSticky = false }: DirectoryRules = {},
+): Promise<void> {
   const found = await lstat(path);
-  if (found.isSymbolicLink()) throw refused(`has a symbolic link on its way: ${path}`);
+  if (found.isSymbolicLink()) {
+    // The mount table names mountpoints by their real paths: below a symbolic link none would be found there.
+    throw refused(
+      base === undefined
+        ? `has a symbolic link on its way: ${path}`
+        : `lies below the base ${base}, which is reached by a symbolic link (${path}); its real path is ${await realPathOf(base)}`,
+    );
+  }
   if (!found.isDirectory()) throw refused(`has something on its way that is not a directory: ${path}`);
-  if (found.uid !== process.geteuid?.() || (found.mode & WRITABLE_BY_OTHERS) !== 0) {
+  const isRoots = found.uid === 0 || found.uid === process.geteuid?.();
+  const isWritable = (found.mode & WRITABLE_BY_OTHERS) !== 0 && !(mayBeSticky && (found.mode & STICKY) !== 0);
+  if (!isRoots || isWritable) {
     throw new DmsError(
       'MOUNT_FAILED',
       `${path} can be changed by others than root: "chown root:root" and "chmod 755" it, so that nobody can exchange what lies in it.`,
     );
   }
+}
+
+async function realPathOf(path: string): Promise<string> {
+  return await realpath(path).catch(() => 'not there');
 }
 
 function refused(problem: string): DmsError {

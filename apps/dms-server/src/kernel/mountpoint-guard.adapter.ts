@@ -1,10 +1,10 @@
-import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { type ServerSettings, SETTINGS } from '../settings/server.settings';
 import { BareDirectory } from './bare-directory';
-import { baseOf, isEmptyDirectory, prepareWay } from './guarded-path';
+import { baseOf, checkWay, isEmptyDirectory, prepareWay } from './guarded-path';
 import { MadeDirectories } from './made-directories.repository';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from './mount-table.interface';
 import { type MountpointGuard } from './mountpoint-guard.interface';
@@ -42,7 +42,10 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     this.#cancel(path);
     const later = (delayMs: number, work: () => Promise<void>): NodeJS.Timeout =>
       setTimeout(() => {
-        this.#oneAtATime(path, work).catch((error: unknown) => this.#log.error(error));
+        this.#oneAtATime(path, work).catch((error: unknown) => {
+          if (error instanceof DmsError) this.#log.warn(`${path} is left as it is: ${error.message}`);
+          else this.#log.error(error);
+        });
       }, delayMs).unref();
     this.#timers.set(path, [
       later(MARK_MS, () => this.#mark(path)),
@@ -68,15 +71,14 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     }
     if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
-    if (isEmpty === false) {
-      throw new DmsError(
-        'MOUNT_FAILED',
-        `${path} is not empty: a mount would hide what lies there. Move it away, or mount on another path.`,
-      );
-    }
+    if (isEmpty === false) throw notEmpty(path);
     if (isEmpty === null) await this.#make(path, base, mounts);
     else await this.#close(path);
     await this.bare.lock(path);
+    // Whoever it belonged to may have been quicker.
+    if ((await isEmptyDirectory(path)) === true) return;
+    await this.bare.unlock(path);
+    throw notEmpty(path);
   }
 
   /** The way may have been removed with another mountpoint since it was made. */
@@ -88,15 +90,20 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     });
   }
 
-  /** Takes the permissions of a directory that was there before; an immutable one was closed by us. */
+  /** Takes owner and permissions of a directory that was there before; an immutable one was closed by us. */
   async #close(path: string): Promise<void> {
-    await chmod(path, 0).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPERM' && error.code !== 'EROFS') throw error;
-    });
+    try {
+      await lchown(path, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
+      await chmod(path, 0);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EPERM' && code !== 'EROFS') throw error;
+    }
   }
 
   /** Only a mountpoint: in what lies above it others are to be made. */
   async #mark(path: string): Promise<void> {
+    if (!(await checkWay(path))) return;
     if ((await this.table.layersAt(path)).length > 0 || (await isEmptyDirectory(path)) !== true) return;
     if (((await lstat(path)).mode & PERMISSIONS) === 0) await this.bare.mark(path);
   }
@@ -104,6 +111,8 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
   async #remove(path: string): Promise<void> {
     const base = baseOf(path, this.settings.mountBases);
     if ((await this.table.layersAt(path)).length > 0) return;
+    // What is gone with its way is still to be forgotten.
+    await checkWay(path);
     if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
     if (isEmpty === false) {
@@ -167,4 +176,11 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
       if (this.#underWay.get(path) === mine) this.#underWay.delete(path);
     }
   }
+}
+
+function notEmpty(path: string): DmsError {
+  return new DmsError(
+    'MOUNT_FAILED',
+    `${path} is not empty: a mount would hide what lies there. Move it away, or mount on another path.`,
+  );
 }

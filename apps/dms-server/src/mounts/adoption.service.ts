@@ -1,8 +1,10 @@
-import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
 import { type TargetRecord } from '../fence/target-record';
+import { prepareBase } from '../kernel/guarded-path';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
@@ -10,7 +12,6 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { ObservationService } from './observation.service';
 
-const WORLD_WRITABLE = 0o002;
 const PERMISSIONS = 0o777;
 
 /** What is done before the first hello: the node finds again what an earlier dms-server left. */
@@ -30,19 +31,28 @@ export class AdoptionService {
 
   /** Ends left-over children, then takes up the mounts that stand and forgets those that are gone. */
   async adopt(): Promise<void> {
-    for (const base of this.settings.mountBases) await this.#prepareBase(base);
+    const bases = await this.#usableBases();
     await this.children.endLeftOver();
     let adopted = 0;
     for (const record of this.fences.records()) if (await this.#adopt(record)) adopted += 1;
-    for (const base of this.settings.mountBases) await this.#sweep(base);
+    for (const base of bases) await this.#sweep(base);
     await this.#sweepMade();
     this.#logger.log({ msg: `${adopted} mount(s) adopted`, incarnation: this.fences.incarnation });
   }
 
-  async #prepareBase(base: string): Promise<void> {
-    await mkdir(base, { recursive: true, mode: 0o755 });
-    if (((await stat(base)).mode & WORLD_WRITABLE) === 0) return;
-    this.#logger.warn(`Everybody may write to the mount base ${base}: data may get beside a mount unnoticed`);
+  /** Below the others nothing can be mounted, which each mount says, too: what stands there is taken up all the same. */
+  async #usableBases(): Promise<string[]> {
+    const usable: string[] = [];
+    for (const base of this.settings.mountBases) {
+      try {
+        await prepareBase(base);
+        usable.push(base);
+      } catch (error) {
+        if (!(error instanceof DmsError)) throw error;
+        this.#logger.warn(`Nothing can be mounted below the base ${base}: ${error.message}`);
+      }
+    }
+    return usable;
   }
 
   /** Does not look into mounts: a hung one must not hold up the start. */

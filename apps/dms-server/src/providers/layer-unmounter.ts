@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DmsError } from '@app/contracts';
+import { checkWay } from '../kernel/guarded-path';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
 import { waitUntil } from '../processes/delay';
@@ -50,6 +52,8 @@ export class LayerUnmounter {
       const top = layers.at(-1);
       if (top === undefined || !layers.some(layer.isOurs)) return { kind: 'out' };
       if (!layer.isOurs(top)) return { kind: 'failed', reason: 'another mount lies over it' };
+      const danger = await dangerOnWay(layer.mountPath);
+      if (danger !== null) return { kind: 'failed', reason: danger };
       const outcome = await this.#umount(layer, deadline);
       if (outcome.kind === 'exited' && outcome.code === 0) continue;
       const left = await this.table.layersAt(layer.mountPath);
@@ -90,6 +94,17 @@ export class LayerUnmounter {
       args: words.slice(1),
       deadlineMs: deadline.remainingMs(),
     });
+  }
+}
+
+/** Why umount(8) could be led to another mount than was looked at, null where it cannot: it knows paths only. */
+async function dangerOnWay(path: string): Promise<string | null> {
+  try {
+    await checkWay(path);
+    return null;
+  } catch (error) {
+    if (error instanceof DmsError) return error.message;
+    throw error;
   }
 }
 

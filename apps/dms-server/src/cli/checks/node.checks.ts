@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { DmsError } from '@app/contracts';
+import { checkWay } from '../../kernel/guarded-path';
 import { chooseFuseProgram } from '../../providers/s3/fuse-program';
 import { launcherFor, ScopeLauncher } from '../../processes/supervisor-launcher.adapter';
 import { type ServerSettings } from '../../settings/server.settings';
@@ -59,7 +61,7 @@ export function kernelChecks(): Promise<Finding>[] {
 
 export function directoryChecks(settings: ServerSettings): Promise<Finding>[] {
   return [
-    ...settings.mountBases.map((base) => directoryCheck('mount base', base)),
+    ...settings.mountBases.map((base) => baseCheck(base)),
     runDirectoryCheck(settings.runDir),
     directoryCheck('PID directory', settings.pidDir),
   ];
@@ -112,6 +114,22 @@ async function directoryCheck(kind: string, path: string): Promise<Finding> {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') return { name, result: 'failed', detail: codeOf(error) };
     return { name, ...(await canBeMade(path)) };
+  }
+}
+
+/** A mount is refused where others could exchange what lies above it. */
+async function baseCheck(base: string): Promise<Finding> {
+  const finding = await directoryCheck('mount base', base);
+  if (finding.result !== 'ok') return finding;
+  try {
+    await checkWay(base);
+    return finding;
+  } catch (error) {
+    return {
+      ...finding,
+      result: 'failed',
+      detail: error instanceof DmsError ? error.message : codeOf(error),
+    };
   }
 }
 
