@@ -3,9 +3,9 @@
 #
 #   fuse-supervisor.sh RECORD_DIRECTORY PID_FILE PROGRAM [ARGUMENT...]
 #
-# Standard input brings the daemon's environment, a line NAME=VALUE for each variable and then a line ".". It holds
-# keys: it is read by the process that becomes the daemon and by no other, so that neither the arguments nor the
-# environment of another process shows them.
+# Standard input brings the daemon's environment, a line NAME=VALUE for each variable, *NAME=VALUE for one that is secret,
+# and then a line ".". It is read by the process that becomes the daemon, and what is secret goes by a pipe to the one that
+# writes the log, which puts *** in its place: neither arguments nor environment of another process show it, and no file.
 #
 # RECORD_DIRECTORY/daemon   pid, start time (field 22 of /proc/PID/stat) and boot id, written before the daemon runs
 # RECORD_DIRECTORY/log      what it says, and log.1 what it said before; cut: a marker that still older words are lost
@@ -32,15 +32,45 @@ become_daemon() { # PROGRAM [ARGUMENT...]
   write_identity ${stat##*")" } || exit 125
   # Without noclobber a symbolic link in the place of the file would be followed.
   (set -C && printf '%s\n' "$pid" >"$pid_file") || echo "The PID file $pid_file could not be written."
+  # A core file would hold the keys.
+  ulimit -c 0
   while IFS= read -r variable; do
-    if [ "$variable" = . ]; then
-      # A group of its own: what it starts can be ended with it, and the supervisor is not.
-      exec setsid "$@" </dev/null
-    fi
+    case $variable in
+      .)
+        echo .
+        # A group of its own: what it starts can be ended with it, and the supervisor is not.
+        exec setsid "$@" </dev/null
+        ;;
+      '*'*)
+        variable=${variable#?}
+        printf '*%s\n' "${variable#*=}"
+        ;;
+    esac
     export "${variable?}"
   done
   echo 'The environment did not arrive whole, nothing was started.'
   exit 125
+}
+
+# Puts *** in the place of each secret in what the daemon says. They come before that, a line "*SECRET" for each, up to the
+# line ".": this shell reads no further than it asks for. Only pipes carry them.
+without_secrets() {
+  secrets=
+  while IFS= read -r line; do
+    case $line in
+      .) break ;;
+      # What is shorter could be a part of any word, also of one that tells of an error.
+      '*'????????*) secrets="$secrets${line#?}
+" ;;
+      '*'*) ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done
+  {
+    printf '%s' "$secrets" | LC_ALL=C sed 's/[]\/$*.^[]/\\&/g; s/.*/s\/&\/***\/g/' | {
+      LC_ALL=C sed -u -f /dev/fd/3 3<&0 <&4 || cat <&4 >/dev/null
+    }
+  } 4<&0
 }
 
 # Reads whatever comes: a daemon whose output nobody reads stops at the next line that it writes. It is read on also
@@ -64,5 +94,5 @@ drain() {
   if read -r pid rest <"$record/daemon" && read -r named <"$pid_file" && [ "$named" = "$pid" ]; then
     rm -f "$pid_file"
   fi
-} 2>&1 | drain
+} 2>&1 | without_secrets | drain
 : >"$record/drained"

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Secret } from '@app/contracts';
 import { loadServerSettings } from '../settings/server.settings';
+import { type DaemonEnvironment } from './fuse-supervisor';
 import { FuseProcessesService } from './fuse-processes.service';
 import { waitUntil } from './delay';
 import { SessionLauncher } from './supervisor-launcher.adapter';
@@ -49,7 +51,7 @@ describe('FuseProcessesService', () => {
     return new FuseProcessesService(settings, new SessionLauncher());
   }
 
-  function start(script: string, variables: Record<string, string> = {}): Promise<number> {
+  function start(script: string, variables: DaemonEnvironment = {}): Promise<number> {
     return processes.spawn({
       targetId: ID,
       mountPath: MOUNT_PATH,
@@ -74,6 +76,24 @@ describe('FuseProcessesService', () => {
     expect((await stat(join(directory, 'fuse'))).mode & 0o077).toBe(0);
     const supervisor = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(' ')[3];
     expect(await readFile(`/proc/${supervisor}/environ`, 'utf8')).not.toContain('secret');
+  });
+
+  it('keeps the daemon’s secrets out of its log, however it says them, and out of core files', async () => {
+    const secrets = {
+      SHORTER: new Secret('0123-secret'),
+      LONGER: new Secret('0123-secret-and-more'),
+      ODD: new Secret('a/b&c\\1[d]*.^$"\'`e'),
+      PLAIN: 'word',
+    };
+    const says = [
+      'printf "%s" "[ERR] $SHORTER" >&2; sleep 0.1; printf "%s\\n" " and $LONGER$ODD$ODD, $PLAIN"',
+      'printf "%.9s" "$LONGER"; sleep 0.1; echo "$LONGER" | cut -c 10-; ulimit -c; printf "%s" "$LONGER"',
+    ];
+    await start(says.join('; '), secrets);
+    expect(await processes.waitForExit(ID, MOUNT_PATH, 5_000)).toMatchObject({
+      errorLines: ['[ERR] *** and *********, word'],
+    });
+    expect(await processes.logTail(ID)).toBe('[ERR] *** and *********, word\n***\n0\n***');
   });
 
   it('finds a daemon again after a restart, and describes it', async () => {

@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
+import { Secret } from '@app/contracts';
 import { scriptPath } from './scripts';
 import { type SupervisorLauncher } from './supervisor-launcher.interface';
 
 const SEARCH_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Variables by their names; the values that are secrets are kept out of the daemon's log. */
+export type DaemonEnvironment = Readonly<Record<string, string | Secret>>;
 
 /** What a FUSE daemon is started with. */
 export interface FuseDaemonPlan {
@@ -16,7 +20,7 @@ export interface FuseDaemonPlan {
    * All of its environment but PATH. It may hold keys: only the daemon gets to see it. The supervisor starts while the
    * keys are still being read, and waits for them.
    */
-  readonly environment: Promise<Readonly<Record<string, string>>>;
+  readonly environment: Promise<DaemonEnvironment>;
 }
 
 /**
@@ -64,12 +68,17 @@ export async function startSupervised(
   }
 }
 
-/** One line for each variable, and the line that says that all have come. */
-function environmentLines(environment: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(environment).map(([name, value]) => {
+/**
+ * One line for each variable, a secret's with a "*" before it, and the line that says that all have come. Longer values
+ * come first: a secret may be a part of another one.
+ */
+function environmentLines(environment: DaemonEnvironment): string {
+  const variables = Object.entries(environment).map(([name, value]) => {
+    const text = value instanceof Secret ? value.reveal() : value;
     if (!VARIABLE.test(name)) throw new Error(`"${name}" is not the name of an environment variable`);
-    if (/[\n\0]/.test(value)) throw new Error(`the value of ${name} holds a line break or a NUL`);
-    return `${name}=${value}\n`;
+    if (/[\n\0]/.test(text)) throw new Error(`the value of ${name} holds a line break or a NUL`);
+    return { line: `${value instanceof Secret ? '*' : ''}${name}=${text}\n`, length: text.length };
   });
+  const lines = variables.toSorted((a, b) => b.length - a.length).map(({ line }) => line);
   return `${lines.join('')}.\n`;
 }

@@ -106,8 +106,8 @@ describe('s3Environment', () => {
       vault_data_directory: '/base/xxx',
       log_config_append: '/etc/triliovault-object-store/object_store_logging.conf',
       helper_command: 'sudo /usr/bin/workloadmgr-rootwrap /etc/triliovault-wlm/rootwrap.conf privsep-helper',
-      AWS_ACCESS_KEY_ID: 'AK',
-      AWS_SECRET_ACCESS_KEY: 'SK',
+      AWS_ACCESS_KEY_ID: new Secret('AK'),
+      AWS_SECRET_ACCESS_KEY: new Secret('SK'),
     });
   });
 });

@@ -59,7 +59,7 @@ export class S3Daemon {
       if (!plan.readOnly || layer.options.includes('ro')) return layer;
       return await this.#makeReadOnly(plan, deadline);
     } catch (error) {
-      const failure = await this.#withWords(error, plan, await ready);
+      const failure = await this.#withWords(error, plan);
       await this.#takeBack(plan);
       throw failure;
     }
@@ -126,14 +126,11 @@ export class S3Daemon {
     return (await this.table.layersAt(mountPath)).findLast(isFuse) ?? null;
   }
 
-  /** `error` with what the daemon said, without its keys. */
-  async #withWords(error: unknown, plan: MountPlan, credentials: S3Credentials): Promise<unknown> {
+  /** `error` with what the daemon said. */
+  async #withWords(error: unknown, plan: MountPlan): Promise<unknown> {
     if (!(error instanceof DmsError)) return error;
     await this.processes.waitForExit(plan.targetId, plan.mountPath, LAST_WORDS_MS);
-    const words = [credentials.secretAccessKey, credentials.accessKeyId].reduce(
-      (text, secret) => text.replaceAll(secret.reveal(), '***'),
-      lastWordsOf(await this.processes.logTail(plan.targetId)),
-    );
+    const words = lastWordsOf(await this.processes.logTail(plan.targetId));
     return words === '' ? error : new DmsError(error.code, `${error.message} It said: ${words}`);
   }
 

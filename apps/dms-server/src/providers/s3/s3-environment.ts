@@ -1,3 +1,4 @@
+import { type DaemonEnvironment } from '../../processes/fuse-supervisor';
 import { type ServerSettings } from '../../settings/server.settings';
 import { type S3Credentials } from './s3-credentials';
 
@@ -8,13 +9,13 @@ type VaultSettings = Pick<
 
 /**
  * The environment that s3vaultfuse.py is started with: its options by their own names, those without a value left
- * out. It holds the keys in clear and must go to the daemon alone.
+ * out.
  */
 export function s3Environment(
   credentials: S3Credentials,
   mount: { readonly mountPath: string; readonly readOnly: boolean },
   settings: VaultSettings,
-): Record<string, string> {
+): DaemonEnvironment {
   const variables = {
     LANG: 'C.UTF-8',
     vault_s3_bucket: credentials.bucket,
@@ -35,8 +36,8 @@ export function s3Environment(
     helper_command: settings.vaultHelperCommand,
     // Not an option of s3vaultfuse.py: our own launcher of s3fs takes it.
     dms_read_only: mount.readOnly ? 'true' : '',
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId.reveal(),
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey.reveal(),
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   };
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
 }
