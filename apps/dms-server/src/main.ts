@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { PinoLogger, programVersion, SettingsError } from '@app/platform';
 import { startServer } from './server';
+import { requireRunDirectory } from './settings/private-directory';
 import { loadServerSettings } from './settings/server.settings';
 
 const HELP = `Usage: dms-server [processes | check] [--help | --version]
@@ -42,6 +43,7 @@ async function serve(): Promise<number> {
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
+  await requireRunDirectory(settings.runDir);
   const server = await startServer(settings, logger);
   try {
     const signal = await Promise.race([signalled, server.failed]);

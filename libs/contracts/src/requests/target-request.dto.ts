@@ -58,7 +58,7 @@ export class JobDto {
 
 /** What is to be mounted. */
 export class BackupTargetDto {
-  /** 1 to 255 characters; no `/`, no control character, no leading `.` or `-`. */
+  /** 1 to 255 characters; no `/`, no control character, no leading `.` or `-`, no space at the end. */
   @Satisfies(identifierProblem)
   id: string;
 

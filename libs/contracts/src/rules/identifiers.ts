@@ -11,7 +11,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 
 /**
  * What is wrong with an identifier (target, host, hold), or null. An identifier becomes part of file names, queue
- * names and log lines, hence: 1 to 255 characters, no `/`, no control character, no leading `.` or `-`.
+ * names and log lines, hence: 1 to 255 characters, no `/`, no control character, no leading `.` or `-`. A database
+ * compares texts without the spaces at their ends: with them two targets would be one.
  */
 export function identifierProblem(value: unknown): string | null {
   if (typeof value !== 'string') return `must be a string, not ${typeName(value)}`;
@@ -21,6 +22,7 @@ export function identifierProblem(value: unknown): string | null {
   if (value.includes('/')) return 'must not contain "/"';
   if (CONTROL.test(value)) return 'must not contain control characters';
   if (value.startsWith('.') || value.startsWith('-')) return 'must not begin with "." or "-"';
+  if (value.endsWith(' ')) return 'must not end with a space';
   return null;
 }
 

@@ -11,7 +11,7 @@ export function exportProblem(value: unknown): string | null {
   if (typeof value !== 'string')
     return `is required for an nfs target as "server:/path", not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
-  return EXPORT.test(value) && !value.split('/').includes('..')
+  return value.isWellFormed() && EXPORT.test(value) && !value.split('/').includes('..')
     ? null
     : 'must be "server:/path", without spaces, commas and ".."';
 }

@@ -56,9 +56,10 @@ export function asDirectories(text: string): string[] {
 }
 
 export function asHttpUrl(text: string): string {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new Error('must be an http or https URL');
-  }
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('must be an http or https URL');
+  // It is printed, and sent on; tokens have settings of their own.
+  if (url.username !== '' || url.password !== '') throw new Error('must not carry a user or password');
   return text.replace(/\/+$/, '');
 }
 

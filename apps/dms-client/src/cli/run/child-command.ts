@@ -14,16 +14,16 @@ export interface CommandEnd {
 /**
  * Runs a command with this process's standard streams until it ends; signals that come meanwhile go to it.
  *
- * @param environment added to that of this process
+ * @param env all of its environment
  * @returns its status, 128 + n where signal n ended it; 127 where it was not found, 126 where it could not be executed
  */
 export function runCommand(
   [program, ...args]: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
   signals: SignalCatcher,
 ): Promise<CommandEnd> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
+    const child = spawn(program, args, { stdio: 'inherit', env });
     // A terminal sends ctrl-C and ctrl-\ to the command itself, too; twice would be taken for impatience.
     const fromTerminal = process.stdin.isTTY;
     signals.listen((signal) => {

@@ -9,6 +9,7 @@ import { type Output } from '../output';
 import { targetRequest } from '../target-request';
 import { unmountProblem } from '../unmount-problem';
 import { runCommand } from './child-command';
+import { jobEnvironment } from './job-environment';
 import { LeaseRenewal } from './lease-renewal';
 import { SignalCatcher, statusOfSignal } from './signals';
 
@@ -68,7 +69,7 @@ export class MountedRun {
     const renewal = new LeaseRenewal(api, this.request, leaseS, (message) => this.output.warn(message));
     const end =
       signals.missed === null
-        ? await runCommand(command, { DMS_MOUNT_PATH: path }, signals)
+        ? await runCommand(command, jobEnvironment(process.env, path), signals)
         : { status: statusOfSignal(signals.missed), problem: null };
     await renewal.stop();
     if (end.problem !== null) process.stderr.write(`dms: ${end.problem}\n`);

@@ -22,7 +22,7 @@ export interface NfsServer {
  * @param options those of mount(8), or those that the kernel shows for the file system
  */
 export function serverOf(source: string, options: readonly string[]): NfsServer {
-  const address = source.slice(0, source.lastIndexOf(':/')).toLowerCase();
+  const address = source.slice(0, source.indexOf(':/')).toLowerCase();
   // The kernel shows port=0 where it was found out from the server itself.
   const port = Number(valueOf('port', options) ?? '0') || DEFAULT_PORT;
   return { address, port, name: `${address}:${port}` };

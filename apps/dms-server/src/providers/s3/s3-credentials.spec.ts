@@ -69,6 +69,29 @@ describe('parseS3Credentials', () => {
     ['a key with a NUL', { ...PLAIN, aws_access_key_id: 'S3CRET\0' }, '"access_key_id"'],
     ['a key that is a number', { ...PLAIN, aws_access_key_id: 5 }, '"access_key_id" is not a string'],
     ['further options in the endpoint', { ...PLAIN, endpoint_url: 'http://a,uid=0' }, '"endpoint_url"'],
+    [
+      'an escaped comma in the endpoint',
+      { ...PLAIN, endpoint_url: String.raw`http://a\054uid=0` },
+      '"endpoint_url"',
+    ],
+    ['an empty query in the endpoint', { ...PLAIN, endpoint_url: 'http://a/?' }, '"endpoint_url"'],
+    ['a user in the endpoint', { ...PLAIN, endpoint_url: 'http://S3CRET@a' }, '"endpoint_url"'],
+    ['a shell in the endpoint', { ...PLAIN, endpoint_url: 'http://a/$(id)' }, '"endpoint_url"'],
+    ['a control character in the endpoint', { ...PLAIN, endpoint_url: 'http://a/\u001bx' }, '"endpoint_url"'],
+    ['a line break in the endpoint', { ...PLAIN, endpoint_url: 'http://a/\nLD_PRELOAD=x' }, '"endpoint_url"'],
+    ['an escaped comma in the region', { ...PLAIN, region: String.raw`a\054uid=0` }, '"region"'],
+    ['a bucket with a path', { ...PLAIN, bucket: 'a:/../b' }, '"bucket"'],
+    ['a bucket that climbs', { ...PLAIN, bucket: '../b' }, '"bucket"'],
+    ['a bucket with a space', { ...PLAIN, bucket: 'a -o uid=0' }, '"bucket"'],
+    ['a bucket with a shell', { ...PLAIN, bucket: '$(id)' }, '"bucket"'],
+    ['further options in the certificate', { ...PLAIN, vault_s3_ssl_cert: '/a,uid=0' }, '"ssl_cert"'],
+    ['a certificate with a line break', { ...PLAIN, vault_s3_ssl_cert: '/a\nx=1' }, '"ssl_cert"'],
+    [
+      'a version with a line break',
+      { ...PLAIN, vault_s3_signature_version: 's3v4\nx' },
+      '"signature_version"',
+    ],
+    ['an export with a line break', { ...PLAIN, VAULT_STORAGE_S3_EXPORT: 'h/b\nx' }, '"storage_s3_export"'],
     ['another protocol', { ...PLAIN, endpoint_url: 'file:///etc' }, '"endpoint_url"'],
     ['further options in the region', { ...PLAIN, region: 'a,uid=0' }, '"region"'],
     ['a flag that is none', { ...PLAIN, vault_s3_ssl: 'maybe' }, '"ssl"'],
@@ -87,6 +110,19 @@ describe('parseS3Credentials', () => {
 });
 
 describe('s3Environment', () => {
+  it('takes no variable from a secret that it does not know', () => {
+    const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
+    const mount = { mountPath: '/base/xxx', readOnly: false };
+    const hostile = {
+      LD_PRELOAD: '/tmp/x.so', PATH: '/tmp', 'A=B': 'c', 'X\nLD_PRELOAD': 'y', BASH_ENV: 'x', CURL_CA_BUNDLE: 'x',
+      vault_data_directory: '/etc', helper_command: 'sh', dms_read_only: 'false', AWS_SESSION_TOKEN: 'x', __proto__: 'x',
+      metadata: { LD_PRELOAD: 'x' },
+    }; // prettier-ignore
+    expect(s3Environment(parse({ ...PLAIN, ...hostile }), mount, settings)).toEqual(
+      s3Environment(parse(PLAIN), mount, settings),
+    );
+  });
+
   it('is the whole environment of s3vaultfuse.py, without what is empty', () => {
     const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
     const mount = { mountPath: '/base/xxx', readOnly: false };

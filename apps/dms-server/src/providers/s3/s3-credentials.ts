@@ -26,6 +26,8 @@ const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const FILE = /^\/[^\s,]{1,1023}$/;
 const EXPORT = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,511}$/;
+/** Host, port and path in plain letters: what programs and shells take for more than that is not among them. */
+const PLAIN_URL = /^https?:\/\/[A-Za-z0-9._[\]:%-]+(\/[A-Za-z0-9._~%/-]*)?$/i;
 
 /**
  * Reads the payload of a secret. Its keys have been spelled in many ways: `aws_access_key_id`, `access_key_id`,
@@ -96,10 +98,8 @@ function endpointOf(value: string | null, ssl: boolean): string | null {
   if (value === null) return null;
   const text = /^[a-z]+:\/\//i.test(value) ? value : `${ssl ? 'https' : 'http'}://${value}`;
   const url = URL.canParse(text) ? new URL(text) : null;
-  const isPlain =
-    url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
-  if (!isPlain || /[\s,]/.test(text) || url.search !== '' || url.hash !== '') {
-    throw unusable('"endpoint_url" is not an http or https URL without user, query and commas');
+  if (url === null || !PLAIN_URL.test(text) || url.username !== '' || url.password !== '') {
+    throw unusable('"endpoint_url" is not a plain http or https URL: no user, query, commas or backslashes');
   }
   return text.replace(/\/+$/, '');
 }

@@ -1,0 +1,96 @@
+import { hostProblem, identifierProblem } from './identifiers';
+import { defaultMountPath, mountPathProblem } from './mount-path';
+import { nfsOptionsFor, nfsOptionsProblem } from './nfs-options';
+import { exportProblem, secretRefProblem } from './source';
+
+/** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
+describe('hostile values', () => {
+  it.each([
+    'rw,suid', 'rw,dev', 'exec', 'user', 'users', 'owner', 'remount', 'bind', 'rbind', 'move', 'loop', 'defaults',
+    'context=system_u:object_r:etc_t:s0', 'fscontext=x', 'x-systemd.automount', 'comment=x', 'bg', 'addr=10.0.0.1',
+    'clientaddr=10.0.0.1', 'mountaddr=10.0.0.1', 'mounthost=evil', 'fsc=x', 'migration', 'xprtsec=none', 'nfsvers=2',
+    'rw\nsuid', 'rw\rsuid', 'rw\tsuid', 'rw suid', ' suid', 'rw\0suid', String.raw`rw\054suid`, 'rw;suid', 'rw\u2028suid',
+    'rw，suid', 'ｓuid', 'SUID', 'ro=1', 'rw=', '=', 'timeo=1,suid=1', 'timeo=-1', 'timeo=1e9', 'timeo=0x10', 'timeo=1\n',
+    'timeo=', 'port=1 2', 'vers=4.3', 'sec=sys:none', 'ro,rw', '$(id)', '`id`', '-o suid', '--bind',
+    '__proto__', '__proto__=1', 'constructor=1', 'toString',
+  ])('the NFS options %j are refused', (options) => {
+    expect(nfsOptionsProblem(options)).toEqual(expect.any(String));
+    // What is said of them holds nothing that could steer a terminal or a log.
+    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+    expect(nfsOptionsProblem(options)).not.toMatch(/[\u0000-\u001f\u007f]/);
+  }); // prettier-ignore
+
+  it.each(['timeo=1,timeo=2', 'hard,soft', 'vers=3,vers=4', 'nosuid,nosuid', 'noexec', 'vers=4,,rw,'])(
+    'the NFS options %j lift nothing: nosuid and nodev come last',
+    (options) => {
+      expect(nfsOptionsProblem(options)).toBeNull();
+      expect(nfsOptionsFor(options, true)).toMatch(/(^|,)ro,nosuid,nodev$/);
+      expect(nfsOptionsFor(options, true).split(',')).not.toContain('');
+    },
+  );
+
+  it.each([
+    '-o:/x', '--bind:/x', '-:/x', ':/x', '/x', 'server', 'server:', 'server:x', 'server:..', 'server:/..', 'server:/a/../b',
+    'server:/a/..', 'server:/a b', 'server:/a\tb', 'server:/a\nb', 'server:/a\0b', 'server:/a,suid', 'ser ver:/x',
+    'server -o suid:/x', 'server,suid:/x', 'server\n:/x', 'server/x:/y', '$(id):/x', '`id`:/x', 'a;b:/x', 'user@server:/x',
+    '[::1:/x', '[::1%eth0,vers=3]:/x', '[$(id)]:/x', 'server:/x\u2028', 'server:/\ud800', '\u0441erver:/x', 'server.:/x',
+    `server:/${'x'.repeat(1024)}`,
+  ])('the export %j is refused', (source) => {
+    expect(exportProblem(source)).toEqual(expect.any(String));
+  }); // prettier-ignore
+
+  it.each([
+    'server:/$(id)',
+    'server:/`id`',
+    "server:/a'b",
+    'server:/a;b|c&d',
+    'server:/-o',
+    'server:/a\\054suid',
+  ])(
+    'the export %j is a name as any other: no shell sees it, and mount(8) gets it as one word behind "--"',
+    (source) => expect(exportProblem(source)).toBeNull(),
+  );
+
+  it.each([
+    '../x', 'a/b', '/', '.', '..', '.pid', '-rf', '--', 'a\nb', 'a\0b', 'a\u007fb', 'a\u0085b', 'a\u001b[2Jb', '', '\ud800',
+    'x'.repeat(256), 'a ', ' ',
+  ])('the id %j is refused', (id) => {
+    expect(identifierProblem(id)).toEqual(expect.any(String));
+    expect(hostProblem(id)).toEqual(expect.any(String));
+  }); // prettier-ignore
+
+  it('ids that look alike are not alike: each has a directory of its own', () => {
+    const alike = [
+      'café',
+      'cafe\u0301',
+      'CAFÉ',
+      'саfé',
+      'caf\u00e9\u200b',
+      ' café',
+      'café.pid',
+      'café.tmp',
+      'café.json',
+    ];
+    const long = 'é'.repeat(101);
+    const all = [...alike, long, `${long.slice(0, -1)}e`];
+    expect(all.map(identifierProblem)).toEqual(all.map(() => null));
+    expect(new Set(all.map((id) => defaultMountPath('/base', id))).size).toBe(all.length);
+  });
+
+  it.each([
+    '/base/../etc', '/base/./x', '/base//x', '/base/x/', '/', '/base/a\nb', '/base/a\0b', '/base/\u007f', '/base/\ud800', 'base/x',
+    `/base/${'x'.repeat(256)}`, `/${'x/'.repeat(600)}x`, '/base/..', '', 7, ['/base/x'], { toString: () => '/base/x' },
+  ])('the path %j is refused', (path) => {
+    expect(mountPathProblem(path)).toEqual(expect.any(String));
+  }); // prettier-ignore
+
+  const ID = '0b54ae6b-91b5-4c3c-a3f1-24f4a8a0c9d5';
+  it.each([
+    `http://user:password@barbican/v1/secrets/${ID}`, `file:///v1/secrets/${ID}`, `http://barbican/v1/secrets/${ID}?x=1`,
+    `http://barbican/v1/secrets/${ID}#x`, `http://barbican/v1/secrets/../${ID}`, `http://barbican/v1/secrets/${ID}/payload`,
+    'http://barbican/v1/secrets/x', `javascript:/v1/secrets/${ID}`,
+  ])('the secret %j is refused', (reference) => {
+    expect(secretRefProblem(reference)).toEqual(expect.any(String));
+    expect(secretRefProblem(reference)).not.toContain('password@');
+  }); // prettier-ignore
+});
