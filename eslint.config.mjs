@@ -5,12 +5,14 @@ import tseslint from 'typescript-eslint';
 const layers = [
   { files: ['libs/contracts/**'], forbidden: ['@app/platform', '**/apps/**'] },
   { files: ['libs/platform/**'], forbidden: ['**/apps/**'] },
+  // What other people install: it needs no package, and of the contract only what does not either.
+  { files: ['libs/client/src/**'], forbidden: ['@*/**', '**/apps/**', '**/contracts/src/!(plain)'] },
   { files: ['apps/dms-server/**'], forbidden: ['**/dms-client/**', '**/libs/**', 'typeorm', 'mysql2'] },
   { files: ['apps/dms-client/**'], forbidden: ['**/dms-server/**', '**/libs/**'] },
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'libs/client/dist/', 'coverage/', 'node_modules/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -17,6 +17,7 @@ const shared = {
   transformIgnorePatterns: ['/node_modules/(?!(@nestjs|jose)/)'],
   moduleNameMapper: {
     '^@app/(contracts|platform)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@dynamic-mount-service/(client)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

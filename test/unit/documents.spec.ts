@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CLIENT_README, clientReadme } from '../docs/client-readme';
 import { configurationDocument } from '../docs/configuration';
 import { failuresDocument } from '../docs/failures';
 import { protocolDocument } from '../docs/protocol';
@@ -16,5 +17,13 @@ describe('documents that are made from the code', () => {
 
   it('docs/FAILURES.md is fresh (npm run docs makes it)', () => {
     expect(readFileSync(join(ROOT, 'docs/FAILURES.md'), 'utf8')).toBe(failuresDocument());
+  });
+
+  it('the README of the client package shows its examples as they are run (npm run docs makes it)', () => {
+    const text = readFileSync(CLIENT_README, 'utf8');
+    expect(text).toBe(clientReadme());
+    for (const name of readdirSync(join(ROOT, 'libs/client/examples'))) {
+      expect(text).toContain(`<!-- examples/${name} -->`);
+    }
   });
 });

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 
 export * from './errors/dms-error';
 export * from './errors/error-codes';
+export * from './errors/error-remedies';
 export * from './requests/target-request.dto';
 export * from './requests/target-request.parser';
 export * from './requests/satisfies.decorator';

@@ -1,4 +1,5 @@
 import { type ErrorCode, ERROR_CODES } from './error-codes';
+import { ERROR_REMEDIES } from './error-remedies';
 
 /** One thing that is wrong with one field. */
 export interface FieldProblem {
@@ -37,6 +38,11 @@ export class DmsError extends Error {
 
   get exitCode(): number {
     return ERROR_CODES[this.code].exit;
+  }
+
+  /** What the caller can do about it. */
+  get remedy(): string {
+    return ERROR_REMEDIES[this.code];
   }
 
   /** The same error as the end of one operation: an error that many requests share belongs to none of them. */

@@ -1,0 +1,141 @@
+import { isErrorCode, type Secret } from '../../../contracts/src/plain';
+import { errorOf, type ServiceError, ServiceUnreachableError } from '../errors';
+import { type Credentials } from './credentials';
+import { ConnectionFailure, type HttpAnswer, type HttpCall, type HttpConnection } from './http-connection';
+import { retrying } from './retrying';
+
+export type Parameters = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface ServiceCall {
+  readonly method: HttpCall['method'];
+  /** Below `/api/v1/`. */
+  readonly path: string;
+  readonly query?: Parameters;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A token in the body, which may say who asks. */
+  readonly requestToken?: Secret | null;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  readonly retries: number;
+  /** Doing it twice is as doing it once. */
+  readonly repeatable: boolean;
+}
+
+/** Exit code of errors after which one is to try again: the table's word for "passing". */
+const TEMPORARY = 75;
+
+/** The API of a dms-client: JSON, errors as classes, and repetitions where they can do no harm. */
+export class Service {
+  constructor(
+    readonly connection: HttpConnection,
+    readonly credentials: Credentials,
+  ) {}
+
+  /** @throws ServiceError; the reason of `signal` */
+  async ask<T>(call: ServiceCall): Promise<T> {
+    const deadline = performance.now() + call.timeoutMs;
+    return retrying(() => this.#once<T>(call, deadline), {
+      retries: call.retries,
+      deadline,
+      signal: call.signal,
+      worthwhile: call.repeatable ? mayPass : wasNotBegun,
+    });
+  }
+
+  /** Whether an address outside of the API answers with success; false also where nothing answers. */
+  async answers(
+    path: string,
+    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<boolean> {
+    try {
+      const answer = await this.connection.send({ method: 'GET', path, headers: {}, timeoutMs, signal });
+      return answer.status < 300;
+    } catch (error) {
+      if (error instanceof ConnectionFailure) return false;
+      throw error;
+    }
+  }
+
+  async #once<T>({ requestToken, ...call }: ServiceCall, deadline: number): Promise<T> {
+    const headers = {
+      ...call.headers,
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(await this.credentials.headers(requestToken ?? null)),
+    };
+    try {
+      const answer = await this.connection.send({
+        method: call.method,
+        path: pathOf(call.path, call.query),
+        headers,
+        body: call.body === undefined ? undefined : JSON.stringify(call.body),
+        timeoutMs: deadline - performance.now(),
+        signal: call.signal,
+      });
+      return this.read<T>(answer);
+    } catch (error) {
+      throw error instanceof ConnectionFailure ? this.unanswered(error) : error;
+    }
+  }
+
+  /** @throws ServiceError what the service answered, with its code */
+  read<T>({ status, headers, text }: HttpAnswer): T {
+    const body = jsonOf(text);
+    if (status < 400 && body !== null) return body as T;
+    const retryAfter = Number(headers['retry-after']);
+    const retryAfterS = headers['retry-after'] !== undefined && retryAfter >= 0 ? retryAfter : undefined;
+    if (!isErrorCode(body?.error_code)) throw this.#stranger(status, retryAfterS);
+    const { error_code: code, error_msg, operation_id, details, released, failed } = body;
+    throw errorOf(code, String(error_msg), {
+      // A release of all that a job holds tells what became of each.
+      details: (details ?? (failed === undefined ? undefined : { released, failed })) as
+        Record<string, unknown> | undefined,
+      operationId: typeof operation_id === 'string' ? operation_id : undefined,
+      retryAfterS,
+    });
+  }
+
+  /** The error of a request without an answer. */
+  unanswered({ sent, reason, cause }: ConnectionFailure): ServiceError {
+    const { address } = this.connection;
+    if (sent) {
+      const message = `dms-client at ${address} did not answer (${reason}): the outcome is unknown`;
+      return errorOf('TIMEOUT', message, { cause });
+    }
+    const message = `dms-client at ${address} cannot be reached (${reason}); nothing was asked for`;
+    return new ServiceUnreachableError('NODE_UNREACHABLE', message, { cause });
+  }
+
+  /** What a proxy says while the service is away tells nothing of the request. */
+  #stranger(status: number, retryAfterS: number | undefined): ServiceError {
+    const what = `${this.connection.address} answered with status ${status}, not as a dms-client does`;
+    if (status === 502 || status === 503 || status === 504)
+      return errorOf('TIMEOUT', `${what}: the outcome is unknown`, { retryAfterS });
+    return errorOf('INTERNAL', what);
+  }
+}
+
+/** The address of a call, without what is undefined. */
+export function pathOf(path: string, query: Parameters = {}): string {
+  const text = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) text.set(name, String(value));
+  return `/api/v1/${path}${text.size === 0 ? '' : `?${text.toString()}`}`;
+}
+
+function jsonOf(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A request that goes on at the service is not repeated: its operation tells what becomes of it. */
+function mayPass({ code, exitCode, operationId }: ServiceError): boolean {
+  return exitCode === TEMPORARY && !(code === 'TIMEOUT' && operationId !== undefined);
+}
+
+function wasNotBegun(error: ServiceError): boolean {
+  return error instanceof ServiceUnreachableError || error.code === 'RATE_LIMITED';
+}

@@ -1,0 +1,26 @@
+import { type ErrorCode } from './error-codes';
+
+/** What the caller can do about each error, in one sentence. */
+export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
+  VALIDATION_FAILED: 'Correct the fields that the message names.',
+  UNAUTHENTICATED: 'Send credentials that the service knows.',
+  AUTH_EXPIRED: 'Get a new Keystone token.',
+  FORBIDDEN: 'Ask with a token of the project that the target belongs to, or of an administrator.',
+  NOT_FOUND: 'Look at the ids and the host that were asked for.',
+  CONFLICT: 'Ask for the target as it is mounted, or wait until nobody holds it.',
+  BUSY: 'Wait until those that the message names have ended, and ask again.',
+  TOO_LARGE: 'Send less in one request.',
+  RATE_LIMITED: 'Ask again after the time in Retry-After.',
+  INTERNAL: 'Look into the log of dms-client, and report it.',
+  MOUNT_FAILED: 'Look at what the message says of the bucket or the export.',
+  UNMOUNT_FAILED: 'Look at the node; the service goes on trying.',
+  SECRET_UNAVAILABLE: 'Look whether the token may read the secret, and whether the key manager runs.',
+  NODE_UNREACHABLE: 'Look whether dms-server runs on the host, and ask again.',
+  AUTH_UNAVAILABLE: 'Look whether Keystone can be reached, and ask again.',
+  LOCK_TIMEOUT: 'Ask again; "dms locks" shows who works on the target.',
+  LEDGER_UNAVAILABLE: 'Look whether the database can be reached, and ask again.',
+  BROKER_UNAVAILABLE: 'Look whether the message broker can be reached, and ask again.',
+  TIMEOUT: 'Ask again: that is safe, and tells what became of it.',
+  UNMOUNTED_DIRTY: 'Take what was written last for lost, and write it again.',
+  STALE_EPOCH: 'Ask again.',
+};
