@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Command } from 'commander';
 import { InjectCommander } from 'nest-commander';
+import { Output, type Progress } from './output';
 
 /** `--version` was given. */
 export class VersionAsked extends Error {}
@@ -8,7 +9,10 @@ export class VersionAsked extends Error {}
 /** The program as commander knows it. */
 @Injectable()
 export class Commander {
-  constructor(@InjectCommander() private readonly root: Command) {}
+  constructor(
+    @InjectCommander() private readonly root: Command,
+    private readonly output: Output,
+  ) {}
 
   /** Lets errors come to our runner, instead of an exit of commander's own, and the text of an error be printed once. */
   prepare(): void {
@@ -19,7 +23,10 @@ export class Commander {
       .on('option:version', () => {
         throw new VersionAsked();
       })
-      .addHelpText('after', FOOTER);
+      .addHelpText('after', FOOTER)
+      .hook('preAction', (_, command) => {
+        this.output.progress = command.opts<{ progress?: Progress }>().progress ?? 'auto';
+      });
     for (const command of [this.root, ...this.root.commands]) {
       command.exitOverride().configureOutput({ outputError: () => undefined });
     }

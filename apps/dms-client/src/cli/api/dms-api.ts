@@ -30,6 +30,8 @@ export interface BindingName {
 export interface DmsApi {
   /** Seconds of the lease of `dms run` where it is not told another; null: none, for nothing runs that lets it expire. */
   readonly defaultLeaseS: number | null;
+  /** Milliseconds after which a mount or an unmount is answered in any case. */
+  readonly requestTimeoutMs: number;
   /** @param signal aborted: a request that was not begun is not begun; what became of another is unknown */
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto>;
   unmount(request: TargetRequestDto): Promise<UnmountResponseDto>;

@@ -55,7 +55,7 @@ export class HttpApi implements DmsApi {
   constructor(
     private readonly url: string,
     private readonly credentials: ApiCredentials,
-    private readonly requestTimeoutMs: number,
+    readonly requestTimeoutMs: number,
   ) {}
 
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {

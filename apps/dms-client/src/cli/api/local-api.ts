@@ -49,13 +49,16 @@ import { LocalModule } from './local.module';
  */
 export async function openLocalApi(): Promise<DmsApi> {
   const settings = loadClientSettings();
-  return new LocalApi(await openContext(LocalModule.forRoot(settings), settings));
+  return new LocalApi(await openContext(LocalModule.forRoot(settings), settings), settings.requestTimeoutMs);
 }
 
 class LocalApi implements DmsApi {
   readonly defaultLeaseS = null;
 
-  constructor(private readonly context: INestApplicationContext) {}
+  constructor(
+    private readonly context: INestApplicationContext,
+    readonly requestTimeoutMs: number,
+  ) {}
 
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
     return this.#service(MountsService).mount(request, { caller: signal });

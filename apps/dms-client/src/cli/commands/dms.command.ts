@@ -1,5 +1,5 @@
 import { CommandRunner, Option } from 'nest-commander';
-import { type Format, FORMATS } from '../output';
+import { type Format, FORMATS, type Progress, PROGRESS } from '../output';
 import { oneOf, UsageError } from '../usage-error';
 
 export interface CommonOptions {
@@ -16,6 +16,16 @@ export abstract class DmsCommand extends CommandRunner {
   })
   format(value: string): Format {
     return oneOf('--format', value, FORMATS);
+  }
+
+  @Option({
+    flags: '--progress <when>',
+    description: 'auto shows on a terminal that long work goes on',
+    choices: [...PROGRESS],
+    defaultValue: 'auto',
+  })
+  progress(value: string): Progress {
+    return oneOf('--progress', value, PROGRESS);
   }
 }
 

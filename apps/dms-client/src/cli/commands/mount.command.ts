@@ -16,9 +16,11 @@ export class MountCommand extends TargetCommand {
   async run(_: string[], options: TargetOptions): Promise<void> {
     const { targetRequest } = await import('../target-request.js');
     const request = await targetRequest('mount', options, (message) => this.output.warn(message));
+    const api = await this.output.during('connecting', () => this.connection.open());
     const body = await this.output.during(
       `mounting ${request.backup_target.id} on ${request.host}`,
-      async () => (await this.connection.open()).mount(request),
+      () => api.mount(request),
+      api.requestTimeoutMs,
     );
     await this.output.print(options.format, body, mountView);
   }

@@ -2,13 +2,18 @@ import { Command, Option } from 'nest-commander';
 import { ApiConnection } from '../api/api-connection';
 import { ExitStatus } from '../exit-status';
 import { Output } from '../output';
-import { UsageError } from '../usage-error';
+import { type ReportOptions } from '../run/run-report';
+import { oneOf, UsageError } from '../usage-error';
 import { TargetCommand, type TargetOptions } from './target.command';
 
-export interface RunOptions extends TargetOptions {
+export interface RunOptions extends TargetOptions, ReportOptions {
   /** 0: none. */
   readonly lease?: number;
+  /** What the command is sent when the mount breaks; `warn`: nothing, a warning is all. */
+  readonly onBroken?: 'warn' | NodeJS.Signals;
 }
+
+const BROKEN_SIGNALS = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KILL'] as const;
 
 @Command({
   name: 'run',
@@ -34,6 +39,35 @@ export class RunCommand extends TargetCommand {
     if (!/^\d{1,6}$/.test(value))
       throw new UsageError('--lease (lease_s): must be a whole number of seconds');
     return Number(value);
+  }
+
+  @Option({
+    flags: '--on-broken <what>',
+    description: 'what the command is told when the mount breaks while it runs',
+    choices: ['warn', ...BROKEN_SIGNALS],
+    defaultValue: 'warn',
+  })
+  onBroken(value: string): 'warn' | NodeJS.Signals {
+    const word = oneOf('--on-broken', value, ['warn', ...BROKEN_SIGNALS]);
+    return word === 'warn' ? word : `SIG${word}`;
+  }
+
+  @Option({ flags: '--quiet', description: 'say nothing but warnings and errors' })
+  quiet(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--json', description: 'tell each step as a JSON object on a line of standard error' })
+  json(): boolean {
+    return true;
+  }
+
+  @Option({
+    flags: '--json-to <descriptor or file>',
+    description: 'tell them there instead: to an open descriptor, by its number, or at the end of a file',
+  })
+  jsonTo(value: string): string {
+    return value;
   }
 
   async run(command: string[], options: RunOptions): Promise<void> {

@@ -19,9 +19,11 @@ export class UnmountCommand extends TargetCommand {
   async run(_: string[], options: TargetOptions): Promise<void> {
     const { targetRequest } = await import('../target-request.js');
     const request = await targetRequest('unmount', options, (message) => this.output.warn(message));
+    const api = await this.output.during('connecting', () => this.connection.open());
     const body = await this.output.during(
       `unmounting ${request.backup_target.id} on ${request.host}`,
-      async () => (await this.connection.open()).unmount(request),
+      () => api.unmount(request),
+      api.requestTimeoutMs,
     );
     await this.output.print(options.format, body, unmountView);
     const problem = unmountProblem(body);

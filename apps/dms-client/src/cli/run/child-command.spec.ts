@@ -1,5 +1,6 @@
 import { runCommand } from './child-command';
 import { SignalCatcher } from './signals';
+import { foregroundIn } from './terminal';
 
 describe('a command on a mount', () => {
   let signals: SignalCatcher;
@@ -14,7 +15,7 @@ describe('a command on a mount', () => {
     ['test "$DMS_MOUNT_PATH" = /base/t', 0],
   ])('ends with its own status: %s', async (script, status) => {
     const end = await runCommand(['/bin/sh', '-c', script], { DMS_MOUNT_PATH: '/base/t' }, signals);
-    expect(end).toEqual({ status, problem: null });
+    expect(end).toMatchObject({ status, problem: null });
   });
 
   it('may not be there, or not be a program', async () => {
@@ -33,7 +34,29 @@ describe('a command on a mount', () => {
   });
 });
 
+describe('a foreground', () => {
+  it('is where the process group is that of the terminal', () => {
+    expect(foregroundIn('12 (a b) c) S 1 12 12 34816 12 4194304')).toBe(true);
+    expect(foregroundIn('12 (sh) S 1 12 12 34816 99 4194304')).toBe(false);
+    expect(foregroundIn('12 (sh) S 1 12 12 0 -1 4194304')).toBe(false);
+  });
+});
+
 describe('SignalCatcher', () => {
+  it('does not take a signal that means what a program makes of it for an end', () => {
+    const signals = new SignalCatcher();
+    const heard: string[] = [];
+    try {
+      process.emit('SIGUSR1', 'SIGUSR1');
+      signals.listen((signal) => heard.push(signal));
+      process.emit('SIGUSR2', 'SIGUSR2');
+      process.emit('SIGUSR2', 'SIGUSR2');
+      expect([signals.missed, signals.aborted.aborted, heard]).toEqual([null, false, ['SIGUSR2', 'SIGUSR2']]);
+    } finally {
+      signals.stop();
+    }
+  });
+
   it('remembers the first signal that nobody listened to', () => {
     const signals = new SignalCatcher();
     try {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { type SignalCatcher, statusOfSignal } from './signals';
+import { isInForeground } from './terminal';
 
 /** As shells say that a command was not found, or could not be executed. */
 const NOT_FOUND = 127;
@@ -7,28 +8,40 @@ const NOT_EXECUTABLE = 126;
 
 export interface CommandEnd {
   readonly status: number;
+  /** The signal that ended it. */
+  readonly signal: NodeJS.Signals | null;
   /** Why the command did not start. */
   readonly problem: string | null;
 }
 
+/** How others reach the command while it runs. */
+export interface RunningCommand {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+}
+
 /**
- * Runs a command with this process's standard streams until it ends; signals that come meanwhile go to it.
+ * Runs a command with this process's standard streams, in its process group, until it ends; signals that come meanwhile
+ * go to it, each time they come.
  *
  * @param env all of its environment
+ * @param onStart is told of the command once it runs
  * @returns its status, 128 + n where signal n ended it; 127 where it was not found, 126 where it could not be executed
  */
 export function runCommand(
   [program, ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
   signals: SignalCatcher,
+  onStart: (command: RunningCommand) => void = () => undefined,
 ): Promise<CommandEnd> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: 'inherit', env });
-    // A terminal sends ctrl-C and ctrl-\ to the command itself, too; twice would be taken for impatience.
-    const fromTerminal = process.stdin.isTTY;
     signals.listen((signal) => {
-      if (!(fromTerminal && (signal === 'SIGINT' || signal === 'SIGQUIT'))) child.kill(signal);
+      // A terminal sends ctrl-C and ctrl-\ to the command itself, too; twice would be taken for impatience.
+      const keyboard = signal === 'SIGINT' || signal === 'SIGQUIT';
+      if (!(keyboard && isInForeground())) child.kill(signal);
     });
+    child.once('spawn', () => onStart({ pid: Number(child.pid), kill: (signal) => void child.kill(signal) }));
     const end = (result: CommandEnd): void => {
       signals.listen(null);
       resolve(result);
@@ -37,11 +50,12 @@ export function runCommand(
       const status = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
       end({
         status,
+        signal: null,
         problem: `${program}: ${status === NOT_FOUND ? 'not found' : `cannot be executed (${error.code})`}`,
       });
     });
     child.once('exit', (code, signal) =>
-      end({ status: signal === null ? (code ?? 1) : statusOfSignal(signal), problem: null }),
+      end({ status: signal === null ? (code ?? 1) : statusOfSignal(signal), signal, problem: null }),
     );
   });
 }

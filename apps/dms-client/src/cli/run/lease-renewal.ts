@@ -7,6 +7,11 @@ export class LeaseRenewal {
   #renewing: Promise<void> = Promise.resolve();
   #stopped = false;
   #warned = false;
+  /** It could not be renewed while we were stopped. */
+  readonly #atContinue = (): void => {
+    clearTimeout(this.#timer);
+    void this.#renewing.then(() => this.#now());
+  };
 
   /**
    * @param leaseS null: the hold has no lease, and nothing is done
@@ -18,25 +23,27 @@ export class LeaseRenewal {
     private readonly leaseS: number | null,
     private readonly warn: (message: string) => void,
   ) {
+    if (leaseS !== null) process.on('SIGCONT', this.#atContinue);
     this.#next();
   }
 
   /** Ends it; a renewal that is under way is waited for. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    process.off('SIGCONT', this.#atContinue);
     clearTimeout(this.#timer);
     await this.#renewing;
   }
 
   #next(): void {
-    const { leaseS } = this;
-    if (leaseS === null || this.#stopped) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#renewing = this.#renew(leaseS).finally(() => this.#next());
-      },
-      (leaseS * 1_000) / 3,
-    );
+    if (this.leaseS === null || this.#stopped) return;
+    this.#timer = setTimeout(() => this.#now(), (this.leaseS * 1_000) / 3);
+  }
+
+  #now(): void {
+    if (this.leaseS === null || this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#renewing = this.#renew(this.leaseS).finally(() => this.#next());
   }
 
   async #renew(leaseS: number): Promise<void> {

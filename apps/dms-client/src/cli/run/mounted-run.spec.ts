@@ -1,10 +1,16 @@
 import { DmsError, type TargetRequestDto } from '@app/contracts';
 import { type ApiConnection } from '../api/api-connection';
-import { type TargetOptions } from '../commands/target.command';
+import { type RunOptions } from '../commands/run.command';
 import { Output } from '../output';
 import { MountedRun } from './mounted-run';
 
-const OPTIONS: TargetOptions = {
+const mockPrinted: string[] = [];
+jest.mock('../standard-error', () => ({
+  printError: (text: string) => mockPrinted.push(text),
+  writeAll: (descriptor: number, text: string) => mockPrinted.push(`${descriptor} ${text}`),
+}));
+
+const OPTIONS: RunOptions = {
   format: 'table',
   jobId: 1,
   targetId: 't',
@@ -17,10 +23,12 @@ const OPTIONS: TargetOptions = {
 interface Answers {
   readonly mount?: DmsError;
   readonly unmounts?: readonly (DmsError | { error_code: string | null })[];
+  /** What it says of the binding, one after the other. */
+  readonly states?: readonly string[];
 }
 
 describe('dms run', () => {
-  const printed: string[] = [];
+  const printed = mockPrinted;
   let calls: TargetRequestDto[];
 
   beforeEach(() => {
@@ -30,8 +38,13 @@ describe('dms run', () => {
   });
   afterEach(() => jest.restoreAllMocks());
 
-  async function run(command: string, { mount, unmounts = [] }: Answers = {}): Promise<number> {
+  async function run(
+    command: string,
+    { mount, unmounts = [], states = [] }: Answers = {},
+    options: Partial<RunOptions> = { quiet: true },
+  ): Promise<number> {
     const left = [...unmounts];
+    let asked = 0;
     const settle = (request: TargetRequestDto, answer: unknown): Promise<unknown> => {
       calls.push(request);
       return answer instanceof DmsError ? Promise.reject(answer) : Promise.resolve(answer);
@@ -40,9 +53,10 @@ describe('dms run', () => {
       mount: (request: TargetRequestDto) => settle(request, mount ?? { mount_path: '/base/t' }),
       unmount: (request: TargetRequestDto) =>
         settle(request, left.shift() ?? { error_code: null, success_msg: 'ok' }),
+      status: () => Promise.resolve({ state: states[asked++] ?? 'held', mount_state: 'MOUNTED' }),
     };
     const connection = { open: () => Promise.resolve(api) };
-    const mounted = await MountedRun.of(OPTIONS, new Output());
+    const mounted = await MountedRun.of({ ...OPTIONS, ...options }, new Output());
     return mounted.execute(['/bin/sh', '-c', command], connection as unknown as ApiConnection);
   }
 
@@ -54,6 +68,32 @@ describe('dms run', () => {
     expect(await run('test "$DMS_MOUNT_PATH" = /base/t && exit 3')).toBe(3);
     expect(actions()).toEqual(['mount', 'unmount']);
     expect(printed).toEqual([]);
+  });
+
+  it('tells its steps in lines where there is no terminal', async () => {
+    await run('exit 3', {}, {});
+    expect(printed).toEqual(['dms: mounted t on h at /base/t\n', 'dms: released t on h\n']);
+  });
+
+  it('tells its steps to programs', async () => {
+    await run('kill -TERM $$', {}, { json: true });
+    const events = printed.map((text) => JSON.parse(text.replace(/^2 /, '')) as Record<string, unknown>);
+    expect(events.map(({ event }) => event)).toEqual(
+      ['mounting', 'mounted', 'started', 'ended', 'unmounting', 'unmounted'], // prettier-ignore
+    );
+    expect(events[1]).toMatchObject({ backup_target_id: 't', host: 'h', jobid: 1, mount_path: '/base/t' });
+    expect(events[3]).toMatchObject({ status: 143, signal: 'SIGTERM' });
+  });
+
+  it('is 125 where the mount was lost and the command did not notice', async () => {
+    expect(await run('exit 0', { states: ['lost'] })).toBe(125);
+    expect(printed.join('')).toMatch(/warning: the mount was lost\n[^]*what it wrote may be lost/);
+    expect(await run('exit 4', { states: ['lost'] })).toBe(4);
+  });
+
+  it('refuses a descriptor that is not open', async () => {
+    await expect(run('true', {}, { jsonTo: '999' })).rejects.toThrow(/^--json-to: .*EBADF/);
+    expect(calls).toEqual([]);
   });
 
   it('ends its own hold only', async () => {

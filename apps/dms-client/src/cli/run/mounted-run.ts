@@ -1,16 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DmsError, parseTargetRequest, type TargetRequestDto, type UnmountResponseDto } from '@app/contracts';
+import {
+  DmsError,
+  type MountResponseDto,
+  parseTargetRequest,
+  type TargetRequestDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
 import { type ApiConnection } from '../api/api-connection';
 import { type DmsApi } from '../api/dms-api';
 import { type RunOptions } from '../commands/run.command';
-import { reportError } from '../error-report';
 import { type Output } from '../output';
 import { targetRequest } from '../target-request';
 import { unmountProblem } from '../unmount-problem';
-import { runCommand } from './child-command';
+import { type CommandEnd, runCommand, type RunningCommand } from './child-command';
+import { HoldWatch } from './hold-watch';
 import { jobEnvironment } from './job-environment';
 import { LeaseRenewal } from './lease-renewal';
+import { RunReport } from './run-report';
 import { SignalCatcher, statusOfSignal } from './signals';
 
 /** As of `docker run`: the command was not run, or what it wrote may be lost. */
@@ -25,8 +32,8 @@ const UNMOUNT_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000];
 export class MountedRun {
   private constructor(
     private readonly request: TargetRequestDto,
-    private readonly lease: number | undefined,
-    private readonly output: Output,
+    private readonly options: RunOptions,
+    private readonly report: RunReport,
   ) {}
 
   /**
@@ -37,11 +44,11 @@ export class MountedRun {
   static async of(options: RunOptions, output: Output): Promise<MountedRun> {
     const named = { ...options, holdId: options.holdId ?? `run-${randomUUID()}` };
     const request = await targetRequest('mount', named, (message) => output.warn(message));
-    return new MountedRun(request, options.lease, output);
+    return new MountedRun(request, options, RunReport.open(options, output));
   }
 
   /**
-   * Mounts, runs the command with `DMS_MOUNT_PATH` set, and always unmounts. Errors are printed.
+   * Mounts, runs the command with `DMS_MOUNT_PATH` set, and always unmounts. Errors are reported.
    *
    * @returns the command's status; 128 + n where signal n ended it, or came before it was begun; 127 or 126 where it
    *   could not be run; 125 where the mount was not granted or data may be lost
@@ -51,10 +58,11 @@ export class MountedRun {
     try {
       return await this.#execute(command, connection, signals);
     } catch (error) {
-      reportError(error);
+      this.report.error(error);
       return signals.missed === null ? NOT_GRANTED : statusOfSignal(signals.missed);
     } finally {
       signals.stop();
+      this.report.close();
     }
   }
 
@@ -63,31 +71,38 @@ export class MountedRun {
     connection: ApiConnection,
     signals: SignalCatcher,
   ): Promise<number> {
-    const api = await this.output.during('connecting', () => connection.open());
-    const leaseS = (this.lease ?? api.defaultLeaseS) || null;
-    const path = await this.#mount(api, leaseS, signals);
-    const renewal = new LeaseRenewal(api, this.request, leaseS, (message) => this.output.warn(message));
-    const end =
+    const api = await this.report.during('connecting', () => connection.open());
+    const leaseS = (this.options.lease ?? api.defaultLeaseS) || null;
+    const mount = await this.#mount(api, leaseS, signals);
+    const { end, lost } =
       signals.missed === null
-        ? await runCommand(command, jobEnvironment(process.env, path), signals)
-        : { status: statusOfSignal(signals.missed), problem: null };
-    await renewal.stop();
-    if (end.problem !== null) process.stderr.write(`dms: ${end.problem}\n`);
-    return (await this.#unmount(api)) ? end.status : NOT_GRANTED;
+        ? await this.#use(api, mount, leaseS, { command, signals })
+        : { end: { status: statusOfSignal(signals.missed) }, lost: false };
+    const safe = await this.#unmount(api);
+    if (!safe) return NOT_GRANTED;
+    if (!lost || end.status !== 0) return end.status;
+    this.report.problem('the command ended well, but the mount was lost: what it wrote may be lost');
+    return NOT_GRANTED;
   }
 
   /** A mount whose outcome is unknown may yet come: what it would hold is given back before the error is told. */
-  async #mount(api: DmsApi, leaseS: number | null, signals: SignalCatcher): Promise<string> {
-    const { host, backup_target } = this.request;
+  async #mount(api: DmsApi, leaseS: number | null, signals: SignalCatcher): Promise<MountResponseDto> {
     const request = parseTargetRequest(
       { ...this.request, keystone_token: this.request.keystone_token?.reveal() ?? null, lease_s: leaseS },
       'mount',
     );
+    this.report.step('mounting', null, this.#facts);
     try {
-      const answer = await this.output.during(`mounting ${backup_target.id} on ${host}`, () =>
-        api.mount(request, signals.aborted),
+      const answer = await this.report.during(
+        `mounting ${this.#name}`,
+        () => api.mount(request, signals.aborted),
+        api.requestTimeoutMs,
       );
-      return answer.mount_path;
+      const { mount_path, device, reused_existing, operation_id } = answer;
+      this.report.step('mounted', `mounted ${this.#name} at ${mount_path}`, {
+        ...{ ...this.#facts, mount_path, device, reused_existing, operation_id },
+      });
+      return answer;
     } catch (thrown) {
       const error = DmsError.from(thrown);
       if (error.code === 'TIMEOUT' || error.code === 'INTERNAL') await this.#unmount(api);
@@ -95,18 +110,57 @@ export class MountedRun {
     }
   }
 
+  /** Runs the command, and renews and watches its hold meanwhile. */
+  async #use(
+    api: DmsApi,
+    { mount_path }: MountResponseDto,
+    leaseS: number | null,
+    { command, signals }: { command: readonly string[]; signals: SignalCatcher },
+  ): Promise<{ end: CommandEnd; lost: boolean }> {
+    const { report, options } = this;
+    let running: RunningCommand | null = null;
+    const renewal = new LeaseRenewal(api, this.request, leaseS, (message) => report.warn(message));
+    const watch = new HoldWatch(api, this.request, (problem) => {
+      const { onBroken = 'warn' } = options;
+      const signal = running === null || onBroken === 'warn' ? null : onBroken;
+      const told = signal === null ? '' : `; the command is sent ${signal}`;
+      report.warn(`${problem}${told}`, 'broken', { signal });
+      if (signal !== null) running?.kill(signal);
+    });
+    const end = await runCommand(command, jobEnvironment(process.env, mount_path), signals, (started) => {
+      running = started;
+      report.step('started', null, { pid: started.pid });
+    });
+    running = null;
+    report.step('ended', null, { status: end.status, signal: end.signal });
+    await renewal.stop();
+    const lost = await watch.stop();
+    if (end.problem !== null) report.problem(end.problem);
+    return { end, lost };
+  }
+
   /** @returns false where data may be lost, or where it is not known that the hold was given back */
   async #unmount(api: DmsApi): Promise<boolean> {
-    const { host, backup_target } = this.request;
+    this.report.step('unmounting', null, this.#facts);
     try {
-      const answer = await this.output.during(`unmounting ${backup_target.id} on ${host}`, () =>
-        this.#unmountPatiently(api),
+      const answer = await this.report.during(
+        `unmounting ${this.#name}`,
+        () => this.#unmountPatiently(api),
+        api.requestTimeoutMs,
       );
+      const { unmounted, physically_mounted, active_mounts_remaining, error_code } = answer;
       const problem = unmountProblem(answer);
-      if (problem !== null) this.output.warn(problem.message);
+      if (problem !== null) this.report.warn(problem.message);
+      this.report.step(
+        'unmounted',
+        problem === null ? `${unmounted ? 'unmounted' : 'released'} ${this.#name}` : null,
+        {
+          ...{ ...this.#facts, unmounted, physically_mounted, active_mounts_remaining, error_code },
+        },
+      );
       return problem === null || !problem.dataAtRisk;
     } catch (error) {
-      reportError(error);
+      this.report.error(error);
       return false;
     }
   }
@@ -126,5 +180,14 @@ export class MountedRun {
       }
     }
     return api.unmount(request);
+  }
+
+  get #name(): string {
+    return `${this.request.backup_target.id} on ${this.request.host}`;
+  }
+
+  get #facts(): Record<string, unknown> {
+    const { host, job, backup_target, hold_id } = this.request;
+    return { host, backup_target_id: backup_target.id, jobid: job.jobid, hold_id };
   }
 }

@@ -3,23 +3,29 @@ import { constants } from 'node:os';
 /** Signals that ask a program to end. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 export type EndingSignal = (typeof ENDING)[number];
+/** Signals that mean what a program makes of them. */
+const OTHERS = ['SIGUSR1', 'SIGUSR2'] as const;
+export type PassedSignal = EndingSignal | (typeof OTHERS)[number];
 
 /**
  * Catches the signals that would end this process, so that none is lost and the unmount is never left out: each goes
- * to the listener, and the first one that nobody listened to is remembered.
+ * to the listener, and the first one that asks to end and that nobody listened to is remembered.
  */
 export class SignalCatcher {
-  #listener: ((signal: EndingSignal) => void) | null = null;
+  #listener: ((signal: PassedSignal) => void) | null = null;
   #missed: EndingSignal | null = null;
   readonly #controller = new AbortController();
   readonly #catch = (signal: NodeJS.Signals): void => {
-    this.#missed ??= this.#listener === null ? (signal as EndingSignal) : null;
-    this.#controller.abort();
-    this.#listener?.(signal as EndingSignal);
+    const ending = ENDING.find((name) => name === signal) ?? null;
+    if (ending !== null) {
+      this.#missed ??= this.#listener === null ? ending : null;
+      this.#controller.abort();
+    }
+    this.#listener?.(signal as PassedSignal);
   };
 
   constructor() {
-    for (const signal of ENDING) process.on(signal, this.#catch);
+    for (const signal of [...ENDING, ...OTHERS]) process.on(signal, this.#catch);
   }
 
   /** The first signal that came while nobody listened. */
@@ -27,18 +33,18 @@ export class SignalCatcher {
     return this.#missed;
   }
 
-  /** Aborted at the first signal. */
+  /** Aborted at the first signal that asks to end. */
   get aborted(): AbortSignal {
     return this.#controller.signal;
   }
 
-  listen(listener: ((signal: EndingSignal) => void) | null): void {
+  listen(listener: ((signal: PassedSignal) => void) | null): void {
     this.#listener = listener;
   }
 
   /** Signals do again what they do by themselves. */
   stop(): void {
-    for (const signal of ENDING) process.off(signal, this.#catch);
+    for (const signal of [...ENDING, ...OTHERS]) process.off(signal, this.#catch);
   }
 }
 
