@@ -232,7 +232,9 @@ describeOnRig('access by its modes', (rig) => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/v3`;
-    const [trusting, other] = [authority.file, null].map((file) => new KeystoneTokensAdapter(url, file));
+    const [trusting, other] = [authority.file, null].map(
+      (caFile) => new KeystoneTokensAdapter(url, { caFile, insecureTls: false }),
+    );
     try {
       const token = new Secret(await fleet.targets.cloud.token('owner'));
       expect(await trusting.identify(token)).toMatchObject({

@@ -27,7 +27,7 @@ describeOnRig('the pinned keys of a node', (rig) => {
     const url = new URL(String(rig.databaseUrl));
     url.pathname = `/${name}`;
     for (let client = 0; client < CLIENTS; client += 1) {
-      const settings = { databaseUrl: new Secret(url.href), databasePool: HELLOS_EACH, caFile: null };
+      const settings = { databaseUrl: new Secret(url.href), databasePool: HELLOS_EACH, databaseCaFile: null };
       sources.push(await createDataSource(settings).initialize());
     }
     await new MigrateService(sources[0]).migrate();

@@ -37,7 +37,11 @@ describeOnRig('the schema', (rig) => {
   const migrate = async (): Promise<string[]> => {
     const url = new URL(String(rig.databaseUrl));
     url.pathname = `/${name}`;
-    const source = createDataSource({ databaseUrl: new Secret(url.href), databasePool: 5, caFile: null });
+    const source = createDataSource({
+      databaseUrl: new Secret(url.href),
+      databasePool: 5,
+      databaseCaFile: null,
+    });
     await source.initialize();
     try {
       return await new MigrateService(source).migrate();

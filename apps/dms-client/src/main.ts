@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { PinoLogger, programVersion, SettingsError } from '@app/platform';
+import { INSECURE_TLS_WARNING, PinoLogger, programVersion, SettingsError } from '@app/platform';
 import { type AddressInfo } from 'node:net';
 import { AppModule } from './app.module';
 import { configureHttp } from './http/configure-http';
@@ -24,6 +24,7 @@ async function start(settings: ClientSettings): Promise<void> {
     bodyParser: false,
     abortOnError: false,
   });
+  if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
   const version = programVersion();
   configureHttp(application, version);
   application.enableShutdownHooks();

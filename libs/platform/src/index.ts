@@ -1,6 +1,8 @@
 export * from './broker/broker-connection';
 export * from './cli/table';
 export * from './cli/view';
+export * from './http/http-reader';
+export * from './http/keystone-url';
 export * from './keys/key-files';
 export * from './logging/log-levels';
 export * from './logging/pino-logger';
@@ -9,3 +11,4 @@ export * from './settings/broker.settings';
 export * from './settings/broker-url';
 export * from './settings/parsers';
 export * from './settings/settings';
+export * from './settings/tls.settings';

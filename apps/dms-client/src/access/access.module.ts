@@ -36,7 +36,8 @@ export class AccessModule {
   }
 }
 
-function authenticatorOf({ authMode, authUrl, authCacheMs, tokenFile, caFile }: ClientSettings): Provider[] {
+function authenticatorOf(settings: ClientSettings): Provider[] {
+  const { authMode, authUrl, authCacheMs, tokenFile } = settings;
   switch (authMode) {
     case 'none':
       return [{ provide: AUTHENTICATOR, useFactory: (): Authenticator => new OpenAuthenticator() }];
@@ -53,7 +54,7 @@ function authenticatorOf({ authMode, authUrl, authCacheMs, tokenFile, caFile }: 
       return [
         {
           provide: KEYSTONE_TOKENS,
-          useFactory: (): KeystoneTokens => new KeystoneTokensAdapter(authUrl ?? '', caFile),
+          useFactory: (): KeystoneTokens => new KeystoneTokensAdapter(authUrl ?? '', settings),
         },
         {
           provide: AUTHENTICATOR,

@@ -29,7 +29,10 @@ describe('KeystoneTokensAdapter', () => {
       response.writeHead(answer.status, answer.headers).end(answer.text);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    keystone = new KeystoneTokensAdapter(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, null);
+    keystone = new KeystoneTokensAdapter(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      caFile: null,
+      insecureTls: false,
+    });
   });
   afterEach(async () => {
     await keystone.onModuleDestroy();

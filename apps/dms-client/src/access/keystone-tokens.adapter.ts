@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { rootCertificates } from 'node:tls';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DmsError, type Secret } from '@app/contracts';
-import { Agent, request } from 'undici';
+import { type HttpAnswer, HttpReader, keystoneUrl } from '@app/platform';
+import { type ClientSettings } from '../settings/client.settings';
 import { type Identity } from './identity';
 import { type KeystoneTokens } from './keystone-tokens.interface';
 
@@ -27,45 +26,45 @@ interface TokenBody {
 export class KeystoneTokensAdapter implements KeystoneTokens, OnModuleDestroy {
   readonly #log = new Logger(KeystoneTokensAdapter.name);
   readonly #url: string;
-  #agent: Promise<Agent> | null = null;
+  readonly #http: HttpReader;
 
-  /** @param caFile trusted beside the authorities that Node.js trusts; null: none */
-  constructor(
-    authUrl: string,
-    private readonly caFile: string | null,
-  ) {
-    this.#url = `${versioned(authUrl)}/auth/tokens?nocatalog`;
+  constructor(authUrl: string, tls: Pick<ClientSettings, 'caFile' | 'insecureTls'>) {
+    const { caFile, insecureTls } = tls;
+    this.#url = keystoneUrl(authUrl, '/auth/tokens?nocatalog');
+    this.#http = new HttpReader({
+      caFile,
+      insecureTls,
+      maxBodyBytes: MAX_BODY_BYTES,
+      connections: CONNECTIONS,
+    });
   }
 
   async identify(token: Secret): Promise<Identity | null> {
-    const { status, text } = await this.#ask(token);
+    const { status, body: text } = await this.#ask(token);
     // 401: it is not good to ask with; 404: it asked, and may be asked about by others only.
     if (status === 401 || status === 404) return null;
     const body = status === 200 ? tokenIn(text) : null;
-    if (body === null) throw this.#unavailable(`answered ${status}`);
+    if (body === null)
+      throw this.#unavailable(
+        status === 200 ? 'answered with something else than a token' : `answered ${status}`,
+      );
     return identityOf(body);
   }
 
-  async onModuleDestroy(): Promise<void> {
-    await (await this.#agent?.catch(() => null))?.destroy();
+  onModuleDestroy(): Promise<void> {
+    return this.#http.close();
   }
 
-  async #ask(token: Secret): Promise<{ status: number; text: string }> {
+  async #ask(token: Secret): Promise<HttpAnswer> {
+    const headers = {
+      accept: 'application/json',
+      'x-auth-token': token.reveal(),
+      'x-subject-token': token.reveal(),
+    };
     try {
-      const { statusCode, body } = await request(this.#url, {
-        dispatcher: await this.#connections(),
-        headers: {
-          accept: 'application/json',
-          'x-auth-token': token.reveal(),
-          'x-subject-token': token.reveal(),
-        },
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      });
-      return { status: statusCode, text: await body.text() };
+      return await this.#http.get(this.#url, headers, DEADLINE_MS);
     } catch (error) {
-      // The code alone: a message could repeat what was sent.
-      const { code, name } = error as NodeJS.ErrnoException;
-      throw this.#unavailable(`cannot be asked (${code ?? name})`);
+      throw this.#unavailable((error as Error).message);
     }
   }
 
@@ -73,31 +72,6 @@ export class KeystoneTokensAdapter implements KeystoneTokens, OnModuleDestroy {
     this.#log.warn(`Tokens cannot be checked: Keystone ${reason}`);
     return new DmsError('AUTH_UNAVAILABLE', `The token cannot be checked at the moment: Keystone ${reason}`);
   }
-
-  #connections(): Promise<Agent> {
-    this.#agent ??= this.#makeAgent().catch((error: unknown) => {
-      this.#agent = null; // the file may be mended by the next request
-      throw error;
-    });
-    return this.#agent;
-  }
-
-  async #makeAgent(): Promise<Agent> {
-    const { caFile } = this;
-    const ca = caFile === null ? undefined : [...rootCertificates, await readFile(caFile, 'utf8')];
-    return new Agent({
-      connections: CONNECTIONS,
-      // Some servers close a connection that is kept without saying so.
-      pipelining: 0,
-      maxResponseSize: MAX_BODY_BYTES,
-      connect: { ca, timeout: DEADLINE_MS },
-    });
-  }
-}
-
-/** `/v3` is put behind a URL that has no version. */
-function versioned(authUrl: string): string {
-  return /\/v3$/.test(authUrl) ? authUrl : `${authUrl}/v3`;
 }
 
 function tokenIn(text: string): TokenBody | null {

@@ -1,12 +1,16 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
   type HealthCheckResult,
+  type HealthIndicatorResult,
+  HealthIndicatorService,
   HealthCheckService,
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
+import { INSECURE_TLS_WARNING } from '@app/platform';
 import { Access } from '../access/access.decorator';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { BrokerHealthIndicator } from './broker.health';
 
 const DATABASE_TIMEOUT_MS = 2_000;
@@ -19,6 +23,8 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly database: TypeOrmHealthIndicator,
     private readonly broker: BrokerHealthIndicator,
+    private readonly indicators: HealthIndicatorService,
+    @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'insecureTls'>,
   ) {}
 
   /** The process turns. */
@@ -35,6 +41,13 @@ export class HealthController {
     return this.health.check([
       () => this.database.pingCheck('database', { timeout: DATABASE_TIMEOUT_MS }),
       () => this.broker.check('broker'),
+      () => this.tls(),
     ]);
+  }
+
+  /** A client that checks no certificates is ready, and says so. */
+  private tls(): HealthIndicatorResult {
+    const indicator = this.indicators.check('tls');
+    return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
   }
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { SettingsError } from '@app/platform';
 import * as mysql from 'mysql2';
 import { DataSource } from 'typeorm';
 import { Ledger1795250000000 } from '../../../../migrations/1795250000000-ledger';
@@ -30,7 +32,7 @@ const IDLE_TRANSACTION = ['SET SESSION idle_transaction_timeout = 10', 'SET SESS
 
 /** The ledger's database, not yet connected. `settings.databaseUrl` holds a password. */
 export function createDataSource(
-  settings: Pick<ClientSettings, 'databaseUrl' | 'databasePool' | 'caFile'>,
+  settings: Pick<ClientSettings, 'databaseUrl' | 'databasePool' | 'databaseCaFile'>,
 ): DataSource {
   return new DataSource({
     type: 'mysql',
@@ -53,7 +55,7 @@ export function createDataSource(
     enableQueryTimeout: true,
     maxQueryExecutionTime: QUERY_TIMEOUT_MS,
     logging: false,
-    ...(settings.caFile === null ? {} : { ssl: { ca: readFileSync(settings.caFile) } }),
+    ...tlsOf(settings),
     extra: {
       enableKeepAlive: true,
       keepAliveInitialDelay: 5_000,
@@ -61,6 +63,28 @@ export function createDataSource(
       queueLimit: 10_000,
     },
   });
+}
+
+/**
+ * With a file of authorities: TLS alone, and for the name that was asked for. mysql2 cannot compare a certificate with an
+ * IP address: it would compare it with "localhost".
+ *
+ * @throws SettingsError
+ */
+function tlsOf({
+  databaseCaFile,
+  databaseUrl,
+}: Pick<ClientSettings, 'databaseCaFile' | 'databaseUrl'>): object {
+  if (databaseCaFile === null) return {};
+  const host = new URL(databaseUrl.reveal()).hostname.replace(/^\[|\]$/g, '');
+  try {
+    return {
+      ssl: { ca: readFileSync(databaseCaFile), rejectUnauthorized: true, verifyIdentity: isIP(host) === 0 },
+    };
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new SettingsError([`DMS_DB_CA_FILE: ${databaseCaFile} cannot be read (${code})`]);
+  }
 }
 
 /** TypeORM has no hook for new connections, so the session's settings are made where the pool is made. */

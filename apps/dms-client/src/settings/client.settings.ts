@@ -13,6 +13,7 @@ import {
   BROKER_SETTINGS,
   readSettings,
   type SettingValues,
+  TLS_SETTINGS,
 } from '@app/platform';
 import { ACCESS_SETTINGS } from '../access/access.settings';
 
@@ -25,7 +26,15 @@ export const CLIENT_SETTINGS = {
     parse: asDatabaseUrl,
     secret: true,
   },
+  databaseCaFile: {
+    env: 'DMS_DB_CA_FILE',
+    file: 'db_ca_file',
+    help: 'Authorities (PEM) of the database: it is reached by TLS alone then, and its certificate must be of one of them and for the name in DMS_DB_URL (of an IP address only the authority is checked). DMS_CA_FILE does not concern the database.',
+    default: null,
+    parse: asText,
+  },
   ...BROKER_SETTINGS,
+  ...TLS_SETTINGS,
   plainTokens: {
     env: 'DMS_PLAIN_TOKENS',
     file: 'plain_tokens',

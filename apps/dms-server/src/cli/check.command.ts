@@ -1,6 +1,6 @@
 import { render, SettingsError } from '@app/platform';
 import { loadServerSettings, type ServerSettings } from '../settings/server.settings';
-import { brokerCheck, keystoneChecks } from './checks/services.checks';
+import { brokerCheck, keystoneChecks, tlsChecks } from './checks/services.checks';
 import { type Finding } from './checks/finding';
 import {
   deviceChecks,
@@ -45,5 +45,10 @@ async function findAll(): Promise<Finding[]> {
   const configuration: Finding = { name: 'configuration', result: 'ok', detail: `node ${settings.nodeId}` };
   const programs = programChecks(settings);
   const rest = [...directoryChecks(settings), brokerCheck(settings), ...keystoneChecks(settings)];
-  return [configuration, rightsCheck(), ...(await Promise.all([...programs, ...node, ...rest]))];
+  return [
+    configuration,
+    ...tlsChecks(settings),
+    rightsCheck(),
+    ...(await Promise.all([...programs, ...node, ...rest])),
+  ];
 }

@@ -25,6 +25,7 @@ export class HealthController {
       () => this.node.fuse(),
       () => this.node.mountBases(),
       () => this.node.fenceMemory(),
+      () => this.node.tls(),
     ]);
   }
 }

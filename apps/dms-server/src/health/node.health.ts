@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { INSECURE_TLS_WARNING } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
@@ -41,6 +42,12 @@ export class NodeHealth {
         for (const base of this.settings.mountBases) await usable(base, constants.W_OK | constants.X_OK);
       })
       .withTimeout(CHECK_MS);
+  }
+
+  /** A node that checks no certificates is ready, and says so. */
+  tls(): HealthIndicatorResult {
+    const indicator = this.indicators.check('tls');
+    return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
   }
 
   /** Epochs can be remembered: without that, commands are refused. */

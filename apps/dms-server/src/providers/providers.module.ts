@@ -28,9 +28,9 @@ import { NFS_PING } from './nfs/nfs-ping.interface';
 import { RpcPing } from './nfs/rpc-ping.adapter';
 import { ServerBreaker } from './nfs/server-breaker';
 import { BarbicanAdapter } from './s3/barbican.adapter';
-import { HttpReader } from './s3/http-reader';
 import { KEY_MANAGER } from './s3/key-manager.interface';
 import { KeystoneCatalogAdapter } from './s3/keystone-catalog.adapter';
+import { OpenStackReader } from './s3/openstack-reader';
 import { S3Daemon } from './s3/s3-daemon';
 import { S3Provider } from './s3/s3.provider';
 import { TARGET_PROVIDERS, type TargetProvider } from './target-provider.interface';
@@ -61,11 +61,11 @@ const TARGET_TYPES_OF_THIS_NODE = [
     { provide: KEY_MANAGER, useClass: BarbicanAdapter },
     BareDirectory,
     FuseProcessesService,
-    HttpReader,
     KeystoneCatalogAdapter,
     LayerUnmounter,
     MadeDirectories,
     MountProbeAdapter,
+    OpenStackReader,
     S3Daemon,
     ServerBreaker,
     ...TARGET_TYPES_OF_THIS_NODE,

@@ -51,7 +51,7 @@ export interface TargetProvider {
    * @param mountpoint resolves when the guarded, empty directory stands: until then nothing may be mounted, and what
    *   takes long beside it, such as reading a secret, need not wait. What it rejects with is to be thrown.
    * @returns the layer that it made
-   * @throws DmsError MOUNT_FAILED (with the program's own words), SECRET_UNAVAILABLE, AUTH_EXPIRED, TIMEOUT
+   * @throws DmsError MOUNT_FAILED (with the program's own words), SECRET_UNAVAILABLE, AUTH_EXPIRED, FORBIDDEN, TIMEOUT
    */
   mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry>;
 

@@ -15,6 +15,7 @@ import {
   BROKER_SETTINGS,
   readSettings,
   type SettingValues,
+  TLS_SETTINGS,
 } from '@app/platform';
 import { FUSE_UNITS } from '../processes/supervisor-launcher.adapter';
 
@@ -25,6 +26,7 @@ export type HarshStep = (typeof HARSH_STEPS)[number];
 /** Every setting of dms-server; docs/CONFIGURATION.md is made from this table. */
 export const SERVER_SETTINGS = {
   ...BROKER_SETTINGS,
+  ...TLS_SETTINGS,
   nodeId: {
     env: 'DMS_NODE_ID',
     file: 'node_id',

@@ -4,6 +4,8 @@ import { typeName } from './identifiers';
 const EXPORT =
   /^(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?):(\/[^\s,\u0000-\u001f\u007f]*)$/u; // eslint-disable-line no-control-regex -- a source may hold none
 const SECRET_PATH = /\/v1\/secrets\/[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+// eslint-disable-next-line no-control-regex -- they are what it may not hold
+const NOT_IN_A_REFERENCE = /[\s\\\u0000-\u001f\u007f]/u;
 const MAX_SOURCE_CHARACTERS = 1024;
 
 /** What is wrong with an NFS export, or null. */
@@ -21,6 +23,8 @@ export function secretRefProblem(value: unknown): string | null {
   if (typeof value !== 'string')
     return `is required for an s3 target as the secret's URL, not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
+  // A URL parser takes some of these out and others for slashes: no two programs would read the same host.
+  if (NOT_IN_A_REFERENCE.test(value)) return 'must hold no spaces, backslashes and control characters';
   if (!URL.canParse(value)) return 'must be the URL of a secret, as Barbican returned it';
   const url = new URL(value);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must be an http or https URL';

@@ -47,6 +47,8 @@ function tls(options: BrokerOptions): Record<string, unknown> {
     path === null || path === undefined ? undefined : readFileSync(path);
   const ca = read(options.caFile);
   return {
+    // Said in so many words: NODE_TLS_REJECT_UNAUTHORIZED in the environment must not decide it.
+    rejectUnauthorized: true,
     // What is named here replaces the authorities that Node.js trusts by itself.
     ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
     cert: read(options.certificateFile),

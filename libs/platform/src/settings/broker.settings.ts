@@ -10,13 +10,6 @@ export const BROKER_SETTINGS = {
     parse: asBrokerUrls,
     secret: true,
   },
-  caFile: {
-    env: 'DMS_CA_FILE',
-    file: 'ca_file',
-    help: 'Authorities (PEM) trusted for the broker and whatever else is reached by TLS, beside those of the system.',
-    default: null,
-    parse: asText,
-  },
   certificateFile: {
     env: 'DMS_RABBITMQ_CERT_FILE',
     file: 'rabbitmq_cert_file',

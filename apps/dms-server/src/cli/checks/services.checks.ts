@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { connectBroker } from '@app/platform';
+import { connectBroker, INSECURE_TLS_WARNING } from '@app/platform';
 import { within } from '../../commands/within';
 import { deadlineIn } from '../../providers/deadlines';
-import { HttpReader } from '../../providers/s3/http-reader';
+import { OpenStackReader } from '../../providers/s3/openstack-reader';
 import { type ServerSettings } from '../../settings/server.settings';
 import { type Finding } from './finding';
 
@@ -46,8 +46,13 @@ export function keystoneChecks(settings: ServerSettings): Promise<Finding>[] {
   ];
 }
 
+/** One finding, and only where certificates are not checked: there is nothing to say of what is as it should be. */
+export function tlsChecks({ insecureTls }: Pick<ServerSettings, 'insecureTls'>): Finding[] {
+  return insecureTls ? [{ name: 'TLS', result: 'warning', detail: INSECURE_TLS_WARNING }] : [];
+}
+
 async function answers(name: string, url: string, settings: ServerSettings): Promise<Finding> {
-  const reader = new HttpReader(settings);
+  const reader = new OpenStackReader(settings);
   try {
     const { status } = await reader.get(name, url, {}, deadlineIn(ANSWER_MS));
     // Without a token a service may refuse; what matters is that it speaks.

@@ -1,27 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, Secret, secretIdOf } from '@app/contracts';
+import { atMost } from '../../commands/deadline';
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { type Deadline } from '../target-provider.interface';
-import { HttpReader } from './http-reader';
 import { type KeyManager } from './key-manager.interface';
 import { KeystoneCatalogAdapter } from './keystone-catalog.adapter';
 import { asObject, parseObject, saidIn } from './openstack-error';
+import { OpenStackReader } from './openstack-reader';
 
 /** A content type that can stand in a header. */
 const CONTENT_TYPE = /^[\w.+-]+\/[\w.+-]+(; ?charset=[\w-]+)?$/;
+/** Share of a request's time that a key manager gets: who waits is to be told what was wrong with it. */
+const PATIENCE = 0.75;
 
 /** Reads secrets from Barbican. */
 @Injectable()
 export class BarbicanAdapter implements KeyManager {
   constructor(
-    @Inject(SETTINGS) private readonly settings: ServerSettings,
+    @Inject(SETTINGS) private readonly settings: Pick<ServerSettings, 'barbicanUrl'>,
     private readonly catalog: KeystoneCatalogAdapter,
-    private readonly http: HttpReader,
+    private readonly http: OpenStackReader,
   ) {}
 
   async readSecret(secretRef: string, token: Secret, deadline: Deadline): Promise<Secret> {
-    const url = `${await this.#baseFor(secretRef, token, deadline)}/v1/secrets/${secretIdOf(secretRef)}`;
-    const metadata = parseObject(await this.#get(url, 'application/json', token, deadline));
+    const limited = atMost(deadline, PATIENCE * deadline.remainingMs());
+    const url = `${await this.#baseFor(secretRef, token, limited)}/v1/secrets/${secretIdOf(secretRef)}`;
+    const metadata = parseObject(await this.#get(url, 'application/json', token, limited));
     if (metadata === null) {
       throw new DmsError('SECRET_UNAVAILABLE', 'Barbican answered with something else than a secret.');
     }
@@ -30,10 +34,13 @@ export class BarbicanAdapter implements KeyManager {
       throw new DmsError('SECRET_UNAVAILABLE', 'The secret in Barbican has no payload.');
     }
     // Barbican answers 406 to any other type than the payload's own, and to a list of types.
-    return new Secret(await this.#get(`${url}/payload`, type, token, deadline));
+    return new Secret(await this.#get(`${url}/payload`, type, token, limited));
   }
 
-  /** The key manager's URL that is at the same origin as the reference: the token goes nowhere else. */
+  /**
+   * The key manager's URL that is at the same origin as the reference. Only this one is ever asked: of the reference
+   * itself nothing but the secret's id is used, so that no spelling of it leads elsewhere.
+   */
   async #baseFor(secretRef: string, token: Secret, deadline: Deadline): Promise<string> {
     const { barbicanUrl } = this.settings;
     const endpoints =
@@ -57,14 +64,15 @@ export class BarbicanAdapter implements KeyManager {
       );
     }
     const said = saidIn(body, token);
-    throw new DmsError('SECRET_UNAVAILABLE', `${sentenceFor(status)}${said && `: ${said}`}`);
+    const text = `${sentenceFor(status)}${said && `: ${said}`}`;
+    throw new DmsError(status === 403 ? 'FORBIDDEN' : 'SECRET_UNAVAILABLE', text);
   }
 }
 
 function sentenceFor(status: number): string {
   switch (status) {
     case 403:
-      return 'Reading the secret is not allowed to the owner of the token';
+      return 'Barbican does not let the owner of the token read the secret';
     case 404:
       return 'Barbican has no such secret, or it has no payload';
     default:

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, type Secret } from '@app/contracts';
+import { keystoneUrl } from '@app/platform';
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { type Deadline } from '../target-provider.interface';
-import { HttpReader } from './http-reader';
 import { asObject, parseObject, saidIn } from './openstack-error';
+import { OpenStackReader } from './openstack-reader';
 
 const KEY_MANAGER_TYPE = 'key-manager';
 const CACHED_MS = 5 * 60_000;
@@ -14,23 +15,18 @@ export class KeystoneCatalogAdapter {
   #known: { readonly endpoints: string[]; readonly until: number } | null = null;
 
   constructor(
-    @Inject(SETTINGS) private readonly settings: ServerSettings,
-    private readonly http: HttpReader,
+    @Inject(SETTINGS) private readonly settings: Pick<ServerSettings, 'authUrl'>,
+    private readonly http: OpenStackReader,
   ) {}
 
   /**
-   * URLs of the key manager, of every interface and region; known for five minutes.
+   * URLs of the key manager, of every interface and region; known for five minutes. Where Keystone is asked by TLS, so
+   * is the key manager: a URL without it is left out.
    *
-   * @throws DmsError AUTH_EXPIRED, SECRET_UNAVAILABLE
+   * @throws DmsError AUTH_EXPIRED, FORBIDDEN, SECRET_UNAVAILABLE
    */
   async keyManagerEndpoints(token: Secret, deadline: Deadline): Promise<string[]> {
     if (this.#known !== null && this.#known.until > performance.now()) return this.#known.endpoints;
-    const endpoints = await this.#ask(token, deadline);
-    this.#known = { endpoints, until: performance.now() + CACHED_MS };
-    return endpoints;
-  }
-
-  async #ask(token: Secret, deadline: Deadline): Promise<string[]> {
     const { authUrl } = this.settings;
     if (authUrl === null) {
       throw new DmsError(
@@ -38,35 +34,55 @@ export class KeystoneCatalogAdapter {
         'This node knows no key manager: DMS_AUTH_URL or DMS_BARBICAN_URL must be set.',
       );
     }
-    const base = /\/v3$/.test(authUrl) ? authUrl : `${authUrl}/v3`;
+    const endpoints = usable(endpointsIn(await this.#ask(authUrl, token, deadline)), authUrl);
+    this.#known = { endpoints, until: performance.now() + CACHED_MS };
+    return endpoints;
+  }
+
+  async #ask(authUrl: string, token: Secret, deadline: Deadline): Promise<Record<string, unknown> | null> {
     const headers = { accept: 'application/json', 'x-auth-token': token.reveal() };
-    const answer = await this.http.get('Keystone', `${base}/auth/catalog`, headers, deadline);
-    if (answer.status === 401) {
+    const url = keystoneUrl(authUrl, '/auth/catalog');
+    const { status, body } = await this.http.get('Keystone', url, headers, deadline);
+    if (status === 200) return parseObject(body);
+    if (status === 401) {
       throw new DmsError(
         'AUTH_EXPIRED',
         'Keystone does not accept the token: it has expired or was revoked.',
       );
     }
-    if (answer.status !== 200) {
-      const said = saidIn(answer.body, token);
-      throw new DmsError(
-        'SECRET_UNAVAILABLE',
-        `Keystone answered ${answer.status} when asked for its catalogue${said && `: ${said}`}.`,
-      );
-    }
-    const endpoints = endpointsIn(parseObject(answer.body));
-    if (endpoints.length > 0) return endpoints;
-    throw new DmsError('SECRET_UNAVAILABLE', "Keystone's catalogue names no key manager (type key-manager).");
+    const said = saidIn(body, token);
+    const text = `Keystone answered ${status} when asked for its catalogue${said && `: ${said}`}`;
+    throw new DmsError(status === 403 ? 'FORBIDDEN' : 'SECRET_UNAVAILABLE', text);
   }
 }
 
-function endpointsIn(catalog: Record<string, unknown> | null): string[] {
+/** @throws DmsError SECRET_UNAVAILABLE where none is left */
+function usable(endpoints: readonly URL[], authUrl: string): string[] {
+  if (endpoints.length === 0) {
+    throw new DmsError('SECRET_UNAVAILABLE', "Keystone's catalogue names no key manager (type key-manager).");
+  }
+  const isSafe = ({ protocol }: URL): boolean =>
+    protocol === 'https:' || new URL(authUrl).protocol === 'http:';
+  const safe = endpoints.filter(isSafe);
+  if (safe.length > 0) return safe.map(({ href }) => href);
+  const text =
+    "Keystone's catalogue names the key manager by http:// alone, and Keystone itself is asked by TLS: no token is sent in clear. Set DMS_BARBICAN_URL if that is right.";
+  throw new DmsError('SECRET_UNAVAILABLE', text);
+}
+
+function endpointsIn(catalog: Record<string, unknown> | null): URL[] {
   const services = Array.isArray(catalog?.catalog) ? (catalog.catalog as unknown[]) : [];
   return services
     .map(asObject)
     .filter((service) => service?.type === KEY_MANAGER_TYPE)
     .flatMap((service) => (Array.isArray(service?.endpoints) ? (service.endpoints as unknown[]) : []))
     .map((endpoint) => asObject(endpoint)?.url)
-    .filter((url) => typeof url === 'string' && URL.canParse(url) && /^https?:/.test(url))
-    .map(String);
+    .filter((url) => typeof url === 'string')
+    .filter((url) => URL.canParse(url))
+    .map((url) => new URL(url))
+    .filter(isPlain);
+}
+
+function isPlain({ protocol, username, password, search, hash }: URL): boolean {
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
 }

@@ -10,64 +10,113 @@ const parse = (payload: unknown): S3Credentials =>
 const PLAIN = { aws_access_key_id: 'AK', aws_secret_access_key: 'SK', bucket: 'trilio-qa' };
 
 describe('parseS3Credentials', () => {
-  it.each([
-    [{ ...PLAIN, region: 'us-west-2', endpoint_url: 'https://s3.example' }],
-    [
-      {
-        access_key_id: 'AK',
-        secret_access_key: 'SK',
-        bucket: 'trilio-qa',
-        region_name: 'us-west-2',
-        endpoint_url: 's3.example',
-      },
+  // Every spelling of every key on its own, beside the plainest spelling of the others.
+  const SPELLINGS = {
+    accessKeyId: [
+      'aws_access_key_id',
+      'access_key_id',
+      'vault_s3_access_key_id',
+      'vault_s3_aws_access_key_id',
     ],
-    [
-      {
-        vault_s3_access_key_id: 'AK',
-        vault_s3_secret_access_key: 'SK',
-        vault_s3_bucket: 'trilio-qa',
-        vault_s3_region_name: 'us-west-2',
-        vault_s3_endpoint_url: 'https://s3.example/',
-      },
+    secretAccessKey: [
+      'aws_secret_access_key',
+      'secret_access_key',
+      'vault_s3_secret_access_key',
+      'vault_s3_aws_secret_access_key',
     ],
-    [
-      {
-        VAULT_S3_ACCESS_KEY_ID: 'AK',
-        VAULT_S3_SECRET_ACCESS_KEY: 'SK',
-        VAULT_S3_BUCKET: 'trilio-qa',
-        VAULT_S3_REGION_NAME: 'us-west-2',
-        VAULT_S3_ENDPOINT_URL: 'https://s3.example',
-        VAULT_S3_SSL: 'True',
-        VAULT_S3_SSL_VERIFY: 'True',
-      },
-    ],
-  ])('knows the spellings of %o', (payload) => {
-    const credentials = parse(payload);
-    expect(credentials).toMatchObject({
-      bucket: 'trilio-qa',
-      region: 'us-west-2',
-      endpointUrl: 'https://s3.example',
-      ssl: true,
-      sslVerify: true,
-      exportName: 'trilio-qa',
+    bucket: ['bucket', 'vault_s3_bucket'],
+    region: ['region', 'region_name', 'vault_s3_region', 'vault_s3_region_name'],
+    endpointUrl: ['endpoint_url', 'vault_s3_endpoint_url'],
+    ssl: ['ssl', 'vault_s3_ssl'],
+    sslVerify: ['ssl_verify', 'vault_s3_ssl_verify'],
+    sslCert: ['ssl_cert', 'vault_s3_ssl_cert'],
+    authVersion: ['auth_version', 'vault_s3_auth_version'],
+    signatureVersion: ['signature_version', 'vault_s3_signature_version'],
+    exportName: ['vault_storage_nfs_export', 'vault_storage_s3_export', 'storage_s3_export'],
+    bucketObjectLock: ['bucket_object_lock'],
+    useManifestSuffix: ['use_manifest_suffix'],
+  } as const satisfies Record<keyof S3Credentials, readonly string[]>;
+  const VALUES: Record<keyof S3Credentials, readonly [stored: unknown, read: unknown]> = {
+    accessKeyId: ['AK-2', 'AK-2'],
+    secretAccessKey: ['SK-2', 'SK-2'],
+    bucket: ['other', 'other'],
+    region: ['us-west-2', 'us-west-2'],
+    endpointUrl: ['https://s3.example/', 'https://s3.example'],
+    ssl: ['False', false],
+    sslVerify: [false, false],
+    sslCert: ['/etc/ca.pem', '/etc/ca.pem'],
+    authVersion: ['v4', 'v4'],
+    signatureVersion: ['s3v4', 's3v4'],
+    exportName: ['s3.example/other', 's3.example/other'],
+    bucketObjectLock: ['True', true],
+    useManifestSuffix: ['true', true],
+  };
+  const ROWS = Object.entries(SPELLINGS).flatMap(([field, keys]) =>
+    keys.flatMap((key) =>
+      [key, key.toUpperCase()].map((spelled) => [spelled, field as keyof S3Credentials] as const),
+    ),
+  );
+
+  it.each(ROWS)('reads "%s" as %s', (key, field) => {
+    const [stored, read] = VALUES[field];
+    const others = Object.fromEntries(
+      Object.entries(PLAIN).filter(([name]) => !SPELLINGS[field].some((spelling) => spelling === name)),
+    );
+    const found = parse({ ...others, [key]: stored })[field];
+    expect(found instanceof Secret ? found.reveal() : found).toBe(read);
+  });
+
+  it('completes what is not said, and shows no key', () => {
+    const credentials = parse({
+      ...PLAIN,
+      region: null,
+      endpoint_url: 's3.example:9000',
+      vault_s3_ssl: 'false',
     });
-    expect([credentials.accessKeyId.reveal(), credentials.secretAccessKey.reveal()]).toEqual(['AK', 'SK']);
+    expect(credentials).toMatchObject({
+      region: null,
+      endpointUrl: 'http://s3.example:9000',
+      sslVerify: true,
+      sslCert: null,
+      authVersion: 'DEFAULT',
+      signatureVersion: 'default',
+      exportName: 'trilio-qa',
+      bucketObjectLock: false,
+      useManifestSuffix: false,
+    });
     expect(inspect(credentials) + JSON.stringify(credentials)).not.toContain('SK');
+  });
+
+  it.each([
+    [{}, '"aws_access_key_id", "aws_secret_access_key", "bucket" are missing'],
+    [{ ...PLAIN, bucket: undefined }, '"bucket" is missing'],
+    [{ VAULT_S3_BUCKET: 'b', VAULT_S3_ACCESS_KEY_ID: 'AK' }, '"aws_secret_access_key" is missing'],
+    // What belongs together stands on one level; a level more is a secret of something else.
+    [{ s3: PLAIN }, '"aws_access_key_id", "aws_secret_access_key", "bucket" are missing'],
+  ])('names all that is missing in %j', (payload, words) => {
+    expect(() => parse(payload)).toThrow(`The secret cannot be used for an S3 target: ${words}.`);
+  });
+
+  it('takes one key twice where both say the same, and else names both', () => {
+    expect(parse({ ...PLAIN, VAULT_S3_BUCKET: 'trilio-qa' }).bucket).toBe('trilio-qa');
+    expect(() => parse({ ...PLAIN, VAULT_S3_BUCKET: 'other' })).toThrow(
+      '"bucket" and "VAULT_S3_BUCKET" do not say the same',
+    );
   });
 
   it.each([
     ['nothing but JSON objects', '[1]', 'is not a JSON object'],
     ['no JSON', 'AK:SK', 'is not a JSON object'],
-    ['a missing key', { ...PLAIN, aws_secret_access_key: undefined }, '"secret_access_key" is missing'],
+    ['a missing key', { ...PLAIN, aws_secret_access_key: undefined }, '"aws_secret_access_key" is missing'],
     ['an empty bucket', { ...PLAIN, bucket: '' }, '"bucket" is missing'],
     ['a bucket that is an option', { ...PLAIN, bucket: '-oallow_root' }, '"bucket"'],
     [
       'a key with a line break',
       { ...PLAIN, aws_secret_access_key: 'S3CRET\nLD_PRELOAD=x' },
-      '"secret_access_key"',
+      '"aws_secret_access_key" holds a line break',
     ],
-    ['a key with a NUL', { ...PLAIN, aws_access_key_id: 'S3CRET\0' }, '"access_key_id"'],
-    ['a key that is a number', { ...PLAIN, aws_access_key_id: 5 }, '"access_key_id" is not a string'],
+    ['a key with a NUL', { ...PLAIN, aws_access_key_id: 'S3CRET\0' }, '"aws_access_key_id" holds'],
+    ['a key that is a number', { ...PLAIN, aws_access_key_id: 5 }, '"aws_access_key_id" is not a string'],
     ['further options in the endpoint', { ...PLAIN, endpoint_url: 'http://a,uid=0' }, '"endpoint_url"'],
     [
       'an escaped comma in the endpoint',
@@ -94,7 +143,7 @@ describe('parseS3Credentials', () => {
     ['an export with a line break', { ...PLAIN, VAULT_STORAGE_S3_EXPORT: 'h/b\nx' }, '"storage_s3_export"'],
     ['another protocol', { ...PLAIN, endpoint_url: 'file:///etc' }, '"endpoint_url"'],
     ['further options in the region', { ...PLAIN, region: 'a,uid=0' }, '"region"'],
-    ['a flag that is none', { ...PLAIN, vault_s3_ssl: 'maybe' }, '"ssl"'],
+    ['a flag that is none', { ...PLAIN, vault_s3_ssl: 'maybe' }, '"vault_s3_ssl"'],
   ])('refuses %s', (_name, payload, words) => {
     const message = ((): string => {
       try {
