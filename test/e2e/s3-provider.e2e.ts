@@ -273,8 +273,8 @@ describe('S3 provider', () => {
     await expect(
       provider.mount({ ...plan, request }, Promise.resolve(), deadlineIn(MOUNT_MS)),
     ).rejects.toMatchObject({
-      code: 'SECRET_UNAVAILABLE',
-      message: expect.stringContaining('not allowed') as string,
+      code: 'FORBIDDEN',
+      message: expect.stringContaining('does not let the owner of the token') as string,
     });
     const source = plan.source.replace('127.0.0.1', 'localhost');
     await expect(

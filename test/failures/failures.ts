@@ -212,14 +212,21 @@ export const FAILURES: readonly Failure[] = [
   },
   {
     failure: 'A token has expired, or may not read the secret',
-    seen: '401 `AUTH_EXPIRED` or 502 `SECRET_UNAVAILABLE`, not "mount failed"; those who asked with other tokens at the same time are not concerned.',
+    seen: '401 `AUTH_EXPIRED` or 403 `FORBIDDEN`, not "mount failed"; those who asked with other tokens at the same time are not concerned.',
     takes: 'the key manager’s answer',
     shownBy: [
-      e2e('s3-provider', 'is refused a secret that the token may not read, and one of another key manager'),
-      {
-        file: 'apps/dms-server/src/providers/s3/barbican.adapter.spec.ts',
-        test: 'an expired token',
-      },
+      e2e('barbican', 'lets a token of another project read nothing, and says so'),
+      e2e('barbican', 'tells a revoked and an expired token from one that may not'),
+      e2e('access', 'gives first requests of two projects that meet no share in each other'),
+    ],
+  },
+  {
+    failure: 'Barbican is away, slow, or answers with something else',
+    seen: '502 `SECRET_UNAVAILABLE`, which says what was wrong; other targets go on as ever, and nothing is left behind.',
+    takes: "three quarters of `DMS_MOUNT_TIMEOUT` and of the request's own time at most; 30 s for one answer",
+    shownBy: [
+      e2e('barbican', 'costs no more than its own target, in time, whatever it answers'),
+      e2e('barbican', 'is asked again when it is back'),
     ],
   },
   {

@@ -40,7 +40,8 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Says by the error's code alone what went wrong, as the end of a sentence: its message could repeat what was sent. */
 export function reasonOf(error: unknown, maxBodyBytes: number): string {
-  const { code, name } = error as { code?: unknown; name?: string };
+  // A time-out is a DOMException, whose code is a number.
+  const { code, name } = error as { code?: string | number; name: string };
   if (name === 'TimeoutError') return LATE;
   if (name === 'HTTPParserError') return NO_HTTP;
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `answered with more than ${maxBodyBytes / 1024} KiB`;
