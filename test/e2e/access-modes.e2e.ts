@@ -1,14 +1,9 @@
 import { execFile } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer } from 'node:https';
-import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Secret } from '@app/contracts';
-import { KeystoneTokensAdapter } from '../../apps/dms-client/src/access/keystone-tokens.adapter';
 import { type Answer, type Api } from '../fleet/api';
-import { Authority } from '../fleet/certificates';
 import { type ClientProcess } from '../fleet/client-process';
 import { EventReader } from '../fleet/event-reader';
 import { Fleet } from '../fleet/fleet';
@@ -216,36 +211,6 @@ describeOnRig('access by its modes', (rig) => {
       what: 'the stream to be counted no more',
     });
     await client.stop();
-  });
-
-  it("trusts Keystone's certificate by DMS_CA_FILE alone", async () => {
-    const authority = await Authority.create(join(fleet.directory, 'authority'));
-    const issued = await authority.issue('keystone', ['IP:127.0.0.1']);
-    const [cert, key] = await Promise.all([readFile(issued.certificateFile), readFile(issued.keyFile)]);
-    const origin = new URL(String(rig.cloud?.authUrl)).origin;
-    // As a terminator of TLS before the Keystone of the rig.
-    const server = createServer({ cert, key }, ({ url, headers }, response) => {
-      request(`${origin}${url}`, { headers }, (answer) => {
-        response.writeHead(Number(answer.statusCode));
-        answer.pipe(response);
-      }).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/v3`;
-    const [trusting, other] = [authority.file, null].map(
-      (caFile) => new KeystoneTokensAdapter(url, { caFile, insecureTls: false }),
-    );
-    try {
-      const token = new Secret(await fleet.targets.cloud.token('owner'));
-      expect(await trusting.identify(token)).toMatchObject({
-        roles: expect.arrayContaining(['member']) as string[],
-      });
-      await expect(other.identify(token)).rejects.toMatchObject({ code: 'AUTH_UNAVAILABLE' });
-    } finally {
-      await Promise.all([trusting.onModuleDestroy(), other.onModuleDestroy()]);
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
   });
 
   it('lets a token in until it ends, and nobody unchecked while Keystone is away', async () => {

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { Secret } from '@app/contracts';
+import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
 import { Authority, type Certificate } from '../fleet/certificates';
 import { Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
@@ -22,7 +24,7 @@ describeOnRig('amqps', (shared) => {
     authority = await Authority.create(join(directory, 'authority'));
     const broker = await authority.issue('broker', [`DNS:${NAME}`]);
     const nameless = await authority.issue('nameless', ['DNS:some.other.name']);
-    const database = await authority.issue('database', ['IP:127.0.0.1', `DNS:${NAME}`]);
+    const database = await authority.issue('database', ['DNS:db.example']);
     own = await authority.issue('own', ['DNS:dms']);
     rig = await Rig.start({
       parts: ['broker', 'database'],
@@ -38,7 +40,6 @@ describeOnRig('amqps', (shared) => {
           },
         },
       },
-      // The authority that is named is that of the database, too.
       database: {
         extraArguments: [
           `--ssl-ca=${authority.file}`,
@@ -53,7 +54,7 @@ describeOnRig('amqps', (shared) => {
     const settings = trusting(authority, own);
     fleet = await Fleet.start(
       { ...shared, brokerUrl, databaseUrl: rig.database.url },
-      { nodeSettings: settings, clientSettings: settings },
+      { nodeSettings: settings, clientSettings: { ...settings, DMS_DB_CA_FILE: authority.file } },
     );
     await fleet.acquainted();
   }, 120_000);
@@ -104,6 +105,30 @@ describeOnRig('amqps', (shared) => {
     const stranger = await Authority.create(join(directory, 'stranger-2'));
     const forged = await stranger.issue('own', ['DNS:dms']);
     await refused(brokerUrl, trusting(authority, forged), /unknown.ca|alert|ECONNRESET|closed/i);
+  }, 60_000);
+
+  /** The cipher of a session with the ledger; empty: in clear. */
+  async function cipher(databaseCaFile: string | null, host = '127.0.0.1'): Promise<unknown> {
+    const url = new URL(fleet.databaseUrl);
+    url.hostname = host;
+    const source = createDataSource({ databaseUrl: new Secret(url.href), databasePool: 1, databaseCaFile });
+    await source.initialize();
+    try {
+      const [row] = await source.query<{ Value: string }[]>("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
+      return row.Value;
+    } finally {
+      await source.destroy();
+    }
+  }
+
+  it('is the choice of the broker; the database has its own authority', async () => {
+    expect(await cipher(null)).toBe('');
+    expect(await cipher(authority.file)).toMatch(/^TLS_/);
+    // Its certificate is for another name than this, which an address cannot be compared with.
+    await expect(cipher(authority.file, NAME)).rejects.toThrow(/altnames/);
+    const stranger = await Authority.create(join(directory, 'stranger-3'));
+    await expect(cipher(stranger.file)).rejects.toThrow(/certificate/);
+    await expect(cipher('/nowhere/ca.pem')).rejects.toThrow('DMS_DB_CA_FILE: /nowhere/ca.pem cannot be read');
   }, 60_000);
 
   /** A node with these settings says why it does not reach its broker, and is never ready. */

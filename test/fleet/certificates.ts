@@ -41,8 +41,11 @@ export class Authority {
     return this.own.certificateFile;
   }
 
-  /** @param names subject alternative names, such as `DNS:localhost` */
-  async issue(name: string, names: readonly string[]): Promise<Certificate> {
+  /**
+   * @param names subject alternative names, such as `DNS:localhost`
+   * @param days for how long it is valid; -1: it has ended already
+   */
+  async issue(name: string, names: readonly string[], days = 2): Promise<Certificate> {
     const path = (end: string): string => join(this.directory, `${name}.${end}`);
     const issued = { certificateFile: path('pem'), keyFile: path('key') };
     await writeFile(path('ext'), `subjectAltName = ${names.join(', ')}\n`);
@@ -52,7 +55,7 @@ export class Authority {
     ]);
     await openssl(this.directory, [
       ...['x509', '-req', '-in', path('csr'), '-CA', this.own.certificateFile, '-CAkey', this.own.keyFile],
-      ...['-CAcreateserial', '-days', '2', '-extfile', path('ext'), '-out', issued.certificateFile],
+      ...['-CAcreateserial', '-days', String(days), '-extfile', path('ext'), '-out', issued.certificateFile],
     ]);
     return issued;
   }

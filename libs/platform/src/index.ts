@@ -1,6 +1,7 @@
 export * from './broker/broker-connection';
 export * from './cli/table';
 export * from './cli/view';
+export * from './files/changing-file';
 export * from './http/http-reader';
 export * from './http/keystone-url';
 export * from './keys/key-files';

@@ -1,5 +1,6 @@
 import { type BigIntStats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { ChangingFile } from '@app/platform';
 import { parseTokens } from './token-file.parser';
 import { type StaticToken, type TokenFile, TokenFileError } from './token-file.interface';
 
@@ -11,35 +12,15 @@ const FORBIDDEN_MODE = 0o027n;
 
 /** The file of `DMS_TOKEN_FILE`; read again when it has changed, which is noticed within a second. */
 export class TokenFileAdapter implements TokenFile {
-  #read: { readonly mark: string; readonly tokens: Promise<readonly StaticToken[]> } | null = null;
-  #lookedAt = -LOOK_MS;
-  #looking: Promise<void> | null = null;
+  readonly #file: ChangingFile<readonly StaticToken[]>;
 
-  constructor(private readonly path: string) {}
-
-  async tokens(): Promise<readonly StaticToken[]> {
-    if (this.#read === null || performance.now() - this.#lookedAt >= LOOK_MS) {
-      this.#looking ??= this.#look().finally(() => (this.#looking = null));
-      await this.#looking;
-    }
-    if (this.#read === null) throw new TokenFileError('it was not read yet');
-    return this.#read.tokens;
+  constructor(path: string) {
+    this.#file = new ChangingFile(path, readTokens, LOOK_MS);
   }
 
-  async #look(): Promise<void> {
-    const mark = await stat(this.path, { bigint: true }).then(markOf, (error: unknown) => codeOf(error));
-    this.#lookedAt = performance.now();
-    if (mark === this.#read?.mark) return;
-    const tokens = readTokens(this.path);
-    // Whoever asks for the tokens gets the error.
-    await tokens.catch(() => undefined);
-    this.#read = { mark, tokens };
+  tokens(): Promise<readonly StaticToken[]> {
+    return this.#file.current();
   }
-}
-
-/** Changes with the content, with the mode, and with the file itself. */
-function markOf({ ino, dev, size, mtimeNs, ctimeNs, mode }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs, mode].join(' ');
 }
 
 async function readTokens(path: string): Promise<readonly StaticToken[]> {

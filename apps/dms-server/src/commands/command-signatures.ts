@@ -20,7 +20,8 @@ export class CommandSignatures {
    * required but keys are configured it is only said what would be refused.
    */
   async refusalOf(message: ConsumeMessage): Promise<DmsError | null> {
-    if (this.keys.length === 0) return null;
+    const keys = await this.keys.current();
+    if (keys.length === 0) return null;
     const { replyTo, correlationId, headers } = message.properties as {
       replyTo?: unknown;
       correlationId?: unknown;
@@ -36,7 +37,7 @@ export class CommandSignatures {
           replyTo: textOf(replyTo),
           correlationId: textOf(correlationId),
         },
-        this.keys,
+        keys,
       );
       return null;
     } catch (error) {

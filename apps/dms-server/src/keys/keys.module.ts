@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
-import { readTrustedKeys, SettingsError } from '@app/platform';
+import { SettingsError } from '@app/platform';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { FenceModule } from '../fence/fence.module';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { CLIENT_KEYS, type ClientKeys } from './client-keys';
 import { loadNodeKeys, NODE_KEYS } from './node-keys';
+import { TrustedKeyFile } from './trusted-key-file.adapter';
 
 /** The node's own keys, and those of the clients that it obeys. */
 @Module({
@@ -28,11 +29,11 @@ export class KeysModule {}
 
 async function clientKeysOf({ requireSigned, trustedKeysFile }: ServerSettings): Promise<ClientKeys> {
   if (trustedKeysFile === null) {
-    if (!requireSigned) return [];
+    if (!requireSigned) return { current: () => Promise.resolve([]) };
     throw new SettingsError(['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']);
   }
   try {
-    return await readTrustedKeys(trustedKeysFile);
+    return await TrustedKeyFile.open(trustedKeysFile);
   } catch (error) {
     throw new SettingsError([`DMS_TRUSTED_KEYS_FILE: ${(error as Error).message}`]);
   }

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonWebKey } from 'node:crypto';
-import { keyPairOf } from '@app/contracts';
+import { keyPairOf, type PublicKey } from '@app/contracts';
 import { type ConsumeMessage } from 'amqplib';
 import { CommandDecoder } from '../commands/command.decoder';
 import { CommandSignatures } from '../commands/command-signatures';
-import { type ClientKeys } from '../keys/client-keys';
 import { type NodeKeys } from '../keys/node-keys';
 
 const GOLDEN_KEYS = join(__dirname, '../../../../libs/contracts/golden/keys.json');
@@ -24,7 +23,7 @@ export interface DecoderOptions {
   readonly node: string;
   readonly incarnation: string;
   readonly keys: Pick<NodeKeys, 'encryption'>;
-  readonly clientKeys?: ClientKeys;
+  readonly clientKeys?: readonly PublicKey<'Ed25519'>[];
   readonly requireSigned?: boolean;
 }
 
@@ -36,7 +35,8 @@ export function decoderOf({
   requireSigned = false,
 }: DecoderOptions): CommandDecoder {
   const settings = { nodeId: node, requireSigned };
-  return new CommandDecoder(settings, keys, { incarnation }, new CommandSignatures(settings, clientKeys));
+  const trusted = { current: () => Promise.resolve(clientKeys) };
+  return new CommandDecoder(settings, keys, { incarnation }, new CommandSignatures(settings, trusted));
 }
 
 /** A message as amqplib hands it on. */
