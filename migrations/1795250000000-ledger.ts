@@ -1,10 +1,26 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
-
-const LEDGER = 'backup_target_mount_ledger';
+import { alterLedger } from './takeover/alter-ledger';
+import { LEDGER, ledgerShape, type LedgerShape } from './takeover/ledger-shape';
+import { neighbourProblems, TakeoverError, takeoverProblems } from './takeover/takeover-problems';
 
 /** Identifiers compare byte for byte. */
 const ID = 'VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 const TABLE = 'ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin';
+
+const ID_COLUMN = 'id BIGINT NOT NULL AUTO_INCREMENT';
+
+/** The columns of the Python system, as wide as they have to be. */
+const PYTHON_COLUMNS = [
+  'created_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6)',
+  'updated_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)',
+  'deleted_at DATETIME(6) NULL',
+  'deleted BOOLEAN NULL DEFAULT FALSE',
+  'version VARCHAR(255) NULL',
+  `backup_target_id ${ID} NOT NULL`,
+  'jobid BIGINT NOT NULL',
+  `host ${ID} NOT NULL`,
+  'mounted BOOLEAN NULL DEFAULT FALSE',
+];
 
 /** What this project adds to the Python system's table: nullable or defaulted, so that its INSERT still works. */
 const OWN_COLUMNS = [
@@ -30,6 +46,7 @@ export class Ledger1795250000000 implements MigrationInterface {
   name = 'Ledger1795250000000';
 
   async up(runner: QueryRunner): Promise<void> {
+    refuse(await neighbourProblems(runner));
     if (await runner.hasTable(LEDGER)) await takeOver(runner);
     else await create(runner);
     await runner.query(`CREATE TABLE IF NOT EXISTS binding_holds (
@@ -129,18 +146,9 @@ export class Ledger1795250000000 implements MigrationInterface {
 }
 
 async function create(runner: QueryRunner): Promise<void> {
-  await runner.query(`CREATE TABLE ${LEDGER} (
-    id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-    created_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6),
-    updated_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
-    deleted_at DATETIME(6) NULL,
-    deleted BOOLEAN NULL DEFAULT FALSE,
-    version VARCHAR(255) NULL,
-    backup_target_id ${ID} NOT NULL,
-    jobid BIGINT NOT NULL,
-    host ${ID} NOT NULL,
-    mounted BOOLEAN NULL DEFAULT FALSE,
-    ${OWN_COLUMNS.join(', ')},
+  await runner.query(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
+    ${ID_COLUMN} PRIMARY KEY,
+    ${[...PYTHON_COLUMNS, ...OWN_COLUMNS].join(', ')},
     UNIQUE KEY uq_job_target_host (jobid, backup_target_id, host),
     ${Object.entries(INDEXES)
       .map(([name, columns]) => `KEY ${name} (${columns})`)
@@ -150,41 +158,50 @@ async function create(runner: QueryRunner): Promise<void> {
 
 /** One ALTER, so that the table is at no time between two shapes for a Python program that writes on. */
 async function takeOver(runner: QueryRunner): Promise<void> {
-  const columns = await names(runner, 'COLUMNS', 'COLUMN_NAME');
-  const indexes = await names(runner, 'STATISTICS', 'INDEX_NAME');
-  const changes = [
+  refuse(await problemsNow(runner));
+  try {
+    await alterLedger(runner, async () => {
+      const shape = await ledgerShape(runner);
+      return shape === null ? null : changesOf(shape);
+    });
+  } catch (error) {
+    // A row that came since may be what it failed on.
+    refuse(await problemsNow(runner));
+    throw error;
+  }
+}
+
+async function problemsNow(runner: QueryRunner): Promise<string[]> {
+  const shape = await ledgerShape(runner);
+  return shape === null || changesOf(shape) === null ? [] : takeoverProblems(runner, shape);
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new TakeoverError(problems);
+}
+
+/** Null where the table has its shape already. */
+function changesOf({ columns, indexes, engine, rowFormat }: LedgerShape): string[] | null {
+  if (columns.has('id') && indexes.has('uq_job_target_host') && columns.has('lease_expires_at')) return null;
+  const had = (definition: string): boolean => columns.has(definition.split(' ')[0]);
+  return [
     ...(columns.has('id')
-      ? []
-      : ['DROP PRIMARY KEY', 'ADD COLUMN id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST']),
-    'MODIFY jobid BIGINT NOT NULL',
-    `MODIFY backup_target_id ${ID} NOT NULL`,
-    `MODIFY host ${ID} NOT NULL`,
-    'MODIFY created_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6)',
-    'MODIFY updated_at DATETIME(6) NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)',
-    'MODIFY deleted_at DATETIME(6) NULL',
-    'MODIFY deleted BOOLEAN NULL DEFAULT FALSE',
-    'MODIFY mounted BOOLEAN NULL DEFAULT FALSE',
-    ...OWN_COLUMNS.filter((column) => !columns.has(column.split(' ')[0])).map(
-      (column) => `ADD COLUMN ${column}`,
-    ),
+      ? [`MODIFY ${ID_COLUMN}`]
+      : [
+          ...(indexes.has('PRIMARY') ? ['DROP PRIMARY KEY'] : []),
+          `ADD COLUMN ${ID_COLUMN} PRIMARY KEY FIRST`,
+        ]),
+    ...PYTHON_COLUMNS.map((column) => `${had(column) ? 'MODIFY' : 'ADD COLUMN'} ${column}`),
+    ...OWN_COLUMNS.filter((column) => !had(column)).map((column) => `ADD COLUMN ${column}`),
     ...(indexes.has('uq_job_target_host')
       ? []
       : ['ADD UNIQUE KEY uq_job_target_host (jobid, backup_target_id, host)']),
     ...Object.entries(INDEXES)
       .filter(([name]) => !indexes.has(name))
       .map(([name, on]) => `ADD KEY ${name} (${on})`),
+    'DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin',
+    ...(engine === 'InnoDB' ? [] : ['ENGINE=InnoDB']),
+    // Others do not take an index of that length.
+    ...(rowFormat === 'Dynamic' ? [] : ['ROW_FORMAT=DYNAMIC']),
   ];
-  await runner.query(`ALTER TABLE ${LEDGER} ${changes.join(', ')}`);
-}
-
-async function names(
-  runner: QueryRunner,
-  view: 'COLUMNS' | 'STATISTICS',
-  column: string,
-): Promise<Set<string>> {
-  const rows = (await runner.query(
-    `SELECT DISTINCT ${column} AS name FROM information_schema.${view} WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`,
-    [LEDGER],
-  )) as { name: string }[];
-  return new Set(rows.map(({ name }) => name));
 }

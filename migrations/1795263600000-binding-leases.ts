@@ -1,14 +1,17 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { alterLedger } from './takeover/alter-ledger';
+import { ledgerShape } from './takeover/ledger-shape';
 
 /** Leases of bindings, and the clock by which they expire. */
 export class BindingLeases1795263600000 implements MigrationInterface {
   name = 'BindingLeases1795263600000';
 
   async up(runner: QueryRunner): Promise<void> {
-    if (!(await hasLeaseColumn(runner))) {
-      await runner.query(`ALTER TABLE backup_target_mount_ledger
-        ADD COLUMN lease_s INT NULL, ADD KEY idx_lease_expires_at (lease_expires_at)`);
-    }
+    await alterLedger(runner, async () => {
+      const shape = await ledgerShape(runner);
+      if (shape?.columns.has('lease_s')) return null;
+      return ['ADD COLUMN lease_s INT NULL', 'ADD KEY idx_lease_expires_at (lease_expires_at)'];
+    });
     // One row: since when, and when last, a dms-client could have renewed leases.
     await runner.query(`CREATE TABLE IF NOT EXISTS service_uptime (
       id TINYINT NOT NULL,
@@ -24,12 +27,4 @@ export class BindingLeases1795263600000 implements MigrationInterface {
       new Error('The ledger is not taken back; restore a backup of the database instead.'),
     );
   }
-}
-
-async function hasLeaseColumn(runner: QueryRunner): Promise<boolean> {
-  const rows = (await runner.query(
-    `SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
-       AND TABLE_NAME = 'backup_target_mount_ledger' AND COLUMN_NAME = 'lease_s'`,
-  )) as unknown[];
-  return rows.length > 0;
 }

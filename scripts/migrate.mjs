@@ -6,4 +6,8 @@ await ensureNodeModules();
 const { ensureBuilt } = await import('./build.mjs');
 const { run } = await import('./run.mjs');
 ensureBuilt();
-process.exitCode = await run(process.execPath, ['dist/apps/dms-client/src/cli/main.js', 'migrate']);
+process.exitCode = await run(process.execPath, [
+  'dist/apps/dms-client/src/cli/main.js',
+  'migrate',
+  ...process.argv.slice(2),
+]);

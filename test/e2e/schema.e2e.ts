@@ -10,16 +10,6 @@ import { describeOnRig } from './on-rig';
 
 const SCHEMA_FILE = join(ROOT, 'migrations/schema.sql');
 
-/** The table as the Python system makes it, and two of its rows. */
-const PYTHON_TABLE = `CREATE TABLE backup_target_mount_ledger (
-  created_at datetime, updated_at datetime, deleted_at datetime, deleted tinyint, version varchar(255),
-  jobid int NOT NULL, backup_target_id varchar(255) NOT NULL, host varchar(255) NOT NULL, mounted tinyint,
-  PRIMARY KEY (jobid, backup_target_id, host), KEY idx_target_host_mounted (backup_target_id, host, mounted),
-  KEY idx_jobid (jobid)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`;
-const PYTHON_INSERT = `INSERT INTO backup_target_mount_ledger
-  (created_at, updated_at, deleted_at, deleted, version, jobid, backup_target_id, host, mounted) VALUES
-  ('2026-01-02 03:04:05', '2026-01-02 03:04:06', '2026-01-02 03:04:05', 0, '1.0', ?, ?, 'compute-01', ?)`;
-
 describeOnRig('the schema', (rig) => {
   const name = `schema_${randomUUID().slice(0, 8)}`;
   let connection: Connection;
@@ -72,27 +62,6 @@ describeOnRig('the schema', (rig) => {
     const [none, all] = runs.map((run) => run.length).sort((a, b) => a - b);
     expect(none).toBe(0);
     expect(all).toBe((await rows('SELECT name FROM dms_migrations')).length);
-    expect(await migrate()).toEqual([]);
-  });
-
-  it('takes over a table of the Python system, rows kept, and still takes its INSERT', async () => {
-    await connection.query(PYTHON_TABLE);
-    await connection.query(PYTHON_INSERT, [1, 'target-1', 1]);
-    await connection.query(PYTHON_INSERT, [2, 'target-1', 0]);
-    await migrate();
-    await connection.query(PYTHON_INSERT, [3, 'Target-1', 1]);
-    expect(
-      await rows(
-        'SELECT id, jobid, backup_target_id, mounted, deleted, state FROM backup_target_mount_ledger ORDER BY jobid',
-      ),
-    ).toEqual([
-      { id: 1, jobid: 1, backup_target_id: 'target-1', mounted: 1, deleted: 0, state: null },
-      { id: 2, jobid: 2, backup_target_id: 'target-1', mounted: 0, deleted: 0, state: null },
-      { id: 3, jobid: 3, backup_target_id: 'Target-1', mounted: 1, deleted: 0, state: null },
-    ]);
-    expect(
-      await rows(`SELECT jobid FROM backup_target_mount_ledger WHERE backup_target_id = 'target-1'`),
-    ).toHaveLength(2);
     expect(await migrate()).toEqual([]);
   });
 });

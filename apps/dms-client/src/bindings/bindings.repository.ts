@@ -56,7 +56,7 @@ export class BindingsRepository {
       .addIf('b.host = ?', filter.host)
       .addIf('b.backup_target_id = ?', filter.backup_target_id)
       .addIf('b.jobid = ?', filter.jobid)
-      .addIf('COALESCE(b.mounted, FALSE) = ?', filter.mounted)
+      .addIf('(COALESCE(b.mounted, 0) <> 0) = ?', filter.mounted)
       .addIf('b.project_id = ?', filter.project_id)
       .addIf('b.id > ?', filter.afterId);
     const rows = await queryLedger<Row>(

@@ -56,7 +56,7 @@ export class BindingStatements {
   /** Claimed and held bindings: the reference count, which is never stored. */
   async count(): Promise<BindingCounts> {
     const [row] = (await this.runner.query(
-      `SELECT COALESCE(SUM(mounted), 0) AS held, COALESCE(SUM(NOT COALESCE(mounted, FALSE) AND state = 'claimed'), 0) AS claimed
+      `SELECT COALESCE(SUM(COALESCE(mounted, 0) <> 0), 0) AS held, COALESCE(SUM(NOT COALESCE(mounted, FALSE) AND state = 'claimed'), 0) AS claimed
        FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED}`,
       this.#key,
     )) as { held: unknown; claimed: unknown }[];

@@ -1,9 +1,24 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { DataSource } from 'typeorm';
+import { DataSource, type QueryRunner } from 'typeorm';
+import { ledgerShape } from '../../../../migrations/takeover/ledger-shape';
+import { neighbourProblems, takeoverProblems } from '../../../../migrations/takeover/takeover-problems';
+import { migrationError } from './migration-errors';
+import { SilentLogger } from './silent-logger';
 
 const LOCK_NAME = 'dms_migrate';
 const LOCK_SECONDS = 60;
+const A_DAY_SECONDS = 86_400;
+
+/** What a migration would do. */
+export interface MigrationPlan {
+  /** Names of the migrations that were not run yet. */
+  readonly pending: readonly string[];
+  /** The Python system's table that would be taken over; null where there is none, or it was. */
+  readonly takeover: { readonly rows: number; readonly held: number } | null;
+  /** What stands in the way, each with its remedy. */
+  readonly problems: readonly string[];
+}
 
 /** Brings the schema up to date; processes that start at once do it one after the other. */
 @Injectable()
@@ -14,29 +29,78 @@ export class MigrateService {
 
   /**
    * @returns the names of the migrations that were run
-   * @throws DmsError LOCK_TIMEOUT where another process migrates for longer than a minute
+   * @throws DmsError LOCK_TIMEOUT where another process migrates for longer than a minute, or others leave no moment to
+   *   alter a table; CONFLICT where existing tables cannot be taken over; FORBIDDEN where the account may not do it
    */
   async migrate(): Promise<string[]> {
-    const runner = this.dataSource.createQueryRunner();
-    try {
-      // TypeORM's query time-out is shorter than this wait, hence in steps.
-      if (!(await this.#locked((sql, parameters) => runner.query(sql, parameters) as Promise<unknown>))) {
+    return this.#connected(async (source, runner) => {
+      if (!(await locked(runner)))
         throw new DmsError('LOCK_TIMEOUT', `Another process has been migrating for ${LOCK_SECONDS} s`);
-      }
-      const run = await this.dataSource.runMigrations({ transaction: 'none' });
+      const run = await source.runMigrations({ transaction: 'none' });
       for (const { name } of run) this.#log.log({ msg: `Migration ${name} was run`, migration: name });
       await runner.query('SELECT RELEASE_LOCK(?)', [LOCK_NAME]);
       return run.map(({ name }) => name);
-    } finally {
-      await runner.release();
-    }
+    });
   }
 
-  async #locked(query: (sql: string, parameters: unknown[]) => Promise<unknown>): Promise<boolean> {
-    for (let waited = 0; waited < LOCK_SECONDS; waited += 5) {
-      const rows = (await query('SELECT GET_LOCK(?, 5) AS got', [LOCK_NAME])) as { got: number | null }[];
-      if (Number(rows[0]?.got) === 1) return true;
-    }
-    return false;
+  /** What {@link MigrateService.migrate} would do. Only reads. */
+  async plan(): Promise<MigrationPlan> {
+    return this.#connected(async (source, runner) => {
+      const run = await namesOfRun(source, runner);
+      const pending = source.migrations.map(({ name }) => String(name)).filter((name) => !run.has(name));
+      const shape = await ledgerShape(runner);
+      if (run.size > 0 || shape === null) {
+        return { pending, takeover: null, problems: run.size > 0 ? [] : await neighbourProblems(runner) };
+      }
+      const problems = [...(await neighbourProblems(runner)), ...(await takeoverProblems(runner, shape))];
+      return { pending, takeover: await rowsOf(runner, shape.columns.has('mounted')), problems };
+    });
   }
+
+  /** Connections of its own: a migration takes longer than any other query may. */
+  async #connected<T>(work: (source: DataSource, runner: QueryRunner) => Promise<T>): Promise<T> {
+    const source = new DataSource({
+      ...this.dataSource.options,
+      poolSize: 2,
+      enableQueryTimeout: false,
+      maxQueryExecutionTime: undefined,
+      logger: new SilentLogger(),
+    } as DataSource['options']);
+    try {
+      await source.initialize();
+      const runner = source.createQueryRunner();
+      try {
+        await runner.query('SET SESSION wait_timeout = ?', [A_DAY_SECONDS]);
+        return await work(source, runner);
+      } finally {
+        await runner.release();
+      }
+    } catch (error) {
+      throw migrationError(error);
+    } finally {
+      if (source.isInitialized) await source.destroy();
+    }
+  }
+}
+
+async function locked(runner: QueryRunner): Promise<boolean> {
+  const rows = (await runner.query('SELECT GET_LOCK(?, ?) AS got', [LOCK_NAME, LOCK_SECONDS])) as {
+    got: unknown;
+  }[];
+  return Number(rows[0]?.got) === 1;
+}
+
+async function namesOfRun(source: DataSource, runner: QueryRunner): Promise<Set<string>> {
+  const table = String(source.options.migrationsTableName);
+  if (!(await runner.hasTable(table))) return new Set();
+  const rows = (await runner.query(`SELECT name FROM ${table}`)) as { name: string }[];
+  return new Set(rows.map(({ name }) => name));
+}
+
+async function rowsOf(runner: QueryRunner, readable: boolean): Promise<MigrationPlan['takeover']> {
+  const held = readable ? 'COALESCE(SUM(COALESCE(mounted, 0) <> 0), 0)' : '0';
+  const [row] = (await runner.query(
+    `SELECT COUNT(*) AS n, ${held} AS held FROM backup_target_mount_ledger`,
+  )) as { n: unknown; held: unknown }[];
+  return { rows: Number(row.n), held: Number(row.held) };
 }

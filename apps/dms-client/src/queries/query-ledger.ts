@@ -40,11 +40,11 @@ export class Conditions {
   }
 }
 
-/** ISO 8601, UTC. */
+/** ISO 8601, UTC. Null also for what is no time: a Python program may have written 0000-00-00. */
 export function isoTime(value: Date): string;
 export function isoTime(value: Date | null): string | null;
 export function isoTime(value: Date | null): string | null {
-  return value === null ? null : value.toISOString();
+  return value === null || Number.isNaN(value.getTime()) ? null : value.toISOString();
 }
 
 export function numberOrNull(value: number | string | null): number | null {
