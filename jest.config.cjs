@@ -18,6 +18,7 @@ const shared = {
   moduleNameMapper: {
     '^@app/(contracts|platform)$': '<rootDir>/libs/$1/src/index.ts',
     '^@dynamic-mount-service/(client)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@app/platform/metrics$': '<rootDir>/libs/platform/src/metrics/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

@@ -282,7 +282,7 @@ class FakeOperations {
     for (const [id, { action, jobid, status, renewedAt }] of this.draft.operations) {
       if (status !== 'executing' || renewedAt >= this.time.now - silentMs) continue;
       const own = [...this.draft.bindings.values()].find(({ operationId }) => operationId === id);
-      found.push({ id, action, jobid, bindingState: own?.state ?? null });
+      found.push({ id, action, jobid, requestId: null, bindingState: own?.state ?? null });
     }
     return Promise.resolve(found);
   }

@@ -13,6 +13,7 @@ import { OperationsModule } from './operations/operations.module';
 import { ReconcileModule } from './reconcile/reconcile.module';
 import { type ClientSettings } from './settings/client.settings';
 import { SettingsModule } from './settings/settings.module';
+import { TelemetryModule } from './telemetry/telemetry.module';
 
 /** dms-client: the HTTP facade over the ledger. */
 @Module({})
@@ -34,6 +35,7 @@ export class AppModule {
         EventsHttpModule,
         LeasesHttpModule,
         HealthModule,
+        TelemetryModule,
       ],
     };
   }

@@ -121,6 +121,7 @@ describe('golden HTTP bodies', () => {
         mount_path: PATH,
         error_msg: null,
         success_msg: golden('mount-response').success_msg,
+        request_id: '7f1c1d8e-0f6a-4b53-9a3e-2f0a1b6f9c11',
         request_data: JSON.stringify({ ...golden('mount-request'), action: 'mount', keystone_token: '***' }),
         response_data: JSON.stringify(golden('mount-response')),
         created_at: TIME,

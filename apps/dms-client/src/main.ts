@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { INSECURE_TLS_WARNING, PinoLogger, programVersion, SettingsError } from '@app/platform';
+import { INSECURE_TLS_WARNING, PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
 import { type AddressInfo } from 'node:net';
 import { AppModule } from './app.module';
 import { configureHttp } from './http/configure-http';
@@ -19,13 +19,14 @@ and from /etc/trilio-dms/client.conf. People use the command dms.
 const WRONG_USE = 2;
 
 async function start(settings: ClientSettings): Promise<void> {
+  const version = programVersion();
+  await startTracing({ ...settings, service: 'dms-client', version });
   const application = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
     logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
     bodyParser: false,
     abortOnError: false,
   });
   if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
-  const version = programVersion();
   configureHttp(application, version);
   application.enableShutdownHooks();
   if (settings.migrateAtStart) await application.get(MigrateService).migrate();

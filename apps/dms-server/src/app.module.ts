@@ -6,6 +6,7 @@ import { InventoryModule } from './inventory/inventory.module';
 import { MountsModule } from './mounts/mounts.module';
 import { type ServerSettings } from './settings/server.settings';
 import { SettingsModule } from './settings/settings.module';
+import { TelemetryModule } from './telemetry/telemetry.module';
 import { WatchModule } from './watch/watch.module';
 
 @Module({})
@@ -21,6 +22,7 @@ export class AppModule {
         ControlModule,
         HealthModule,
         WatchModule,
+        TelemetryModule,
       ],
     };
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { PinoLogger, programVersion, SettingsError } from '@app/platform';
+import { PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
 import { startServer } from './server';
 import { requireRunDirectory } from './settings/private-directory';
 import { loadServerSettings } from './settings/server.settings';
@@ -44,6 +44,8 @@ async function serve(): Promise<number> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   await requireRunDirectory(settings.runDir);
+  const tracing = { ...settings, service: 'dms-server', version: programVersion(), node: settings.nodeId };
+  await startTracing(tracing);
   const server = await startServer(settings, logger);
   try {
     const signal = await Promise.race([signalled, server.failed]);

@@ -13,3 +13,8 @@ export * from './settings/broker-url';
 export * from './settings/parsers';
 export * from './settings/settings';
 export * from './settings/tls.settings';
+export * from './telemetry/observation';
+export * from './telemetry/request-context';
+export * from './telemetry/telemetry.settings';
+export * from './telemetry/trace-parent';
+export * from './telemetry/tracing';

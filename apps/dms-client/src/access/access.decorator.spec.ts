@@ -11,6 +11,7 @@ import { MountsHttpController } from '../mounts/mounts.http.controller';
 import { NodesHttpController } from '../nodes/nodes.http.controller';
 import { OperationsHttpController } from '../operations/operations.http.controller';
 import { ReconcileHttpController } from '../reconcile/reconcile.http.controller';
+import { MetricsController } from '../telemetry/metrics.controller';
 import { ACCESS_LEVEL } from './access.decorator';
 
 const CONTROLLERS: Type[] = [
@@ -20,6 +21,7 @@ const CONTROLLERS: Type[] = [
   HealthController,
   LeasesHttpController,
   LocksHttpController,
+  MetricsController,
   MountsHttpController,
   NodesHttpController,
   OperationsHttpController,

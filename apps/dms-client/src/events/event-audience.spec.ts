@@ -40,7 +40,7 @@ describe('what a project is told of an event', () => {
     rows = [{ projectId: 'one' }];
     const ended = event({
       jobids: [1],
-      operation: { id: 'o', action: 'mount', status: 'error', error_code: null },
+      operation: { id: 'o', action: 'mount', status: 'error', error_code: null, request_id: null },
     });
     expect(await audience.seenBy('one', ended)).toBe(ended);
     expect(await audience.seenBy('two', ended)).toBeNull();

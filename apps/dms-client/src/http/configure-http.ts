@@ -3,6 +3,7 @@ import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { AccessMiddleware } from '../access/access.middleware';
 import { ErrorFilter } from './error.filter';
+import { requestContext } from './request-context.middleware';
 import { securityHeaders } from './security-headers';
 
 const MAX_BODY = '1mb';
@@ -11,6 +12,7 @@ const MAX_BODY = '1mb';
 export function configureHttp(application: NestExpressApplication, version: string): void {
   application.disable('x-powered-by');
   application.disable('etag');
+  application.use(requestContext);
   application.use(securityHeaders);
   application.use(application.get(AccessMiddleware, { strict: false }).use);
   application.useBodyParser('json', { limit: MAX_BODY, strict: true, type: () => true });

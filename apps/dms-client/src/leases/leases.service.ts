@@ -87,6 +87,7 @@ async function record({ bindings, operations, row }: TargetTransaction, jobid: n
     action: 'unmount' as const,
     jobid,
     projectId: binding?.projectId ?? null,
+    requestId: null,
     mountPath: row.mountPath,
     requestData: null,
   };

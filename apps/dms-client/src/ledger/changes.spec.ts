@@ -49,7 +49,13 @@ describe('the changes of a transaction', () => {
 
   it('ask nobody who holds a mount to which nothing happened', async () => {
     const list = new ChangeList();
-    const operation = { id: 'o', action: 'mount', status: 'executing', error_code: null } as const;
+    const operation = {
+      id: 'o',
+      action: 'mount',
+      status: 'executing',
+      error_code: null,
+      request_id: null,
+    } as const;
     list.operation(operation, 1);
     list.operation({ ...operation, status: 'error', error_code: 'BUSY' }, 1);
     const changes = await list.complete(() => Promise.reject(new Error('asked')));

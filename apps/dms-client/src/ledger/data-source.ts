@@ -9,6 +9,7 @@ import { LeaseWaiters1795268400000 } from '../../../../migrations/1795268400000-
 import { MountProjects1795270000000 } from '../../../../migrations/1795270000000-mount-projects';
 import { NodeKeys1795270200000 } from '../../../../migrations/1795270200000-node-keys';
 import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mount-boots';
+import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -46,6 +47,7 @@ export function createDataSource(
       MountProjects1795270000000,
       NodeKeys1795270200000,
       MountBoots1795271000000,
+      RequestIds1795272000000,
     ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',

@@ -10,6 +10,8 @@ export interface NewOperation {
   readonly action: OperationAction;
   readonly jobid: number | null;
   readonly projectId: string | null;
+  /** Under which it is found in the logs; null: nobody asked for it by HTTP. */
+  readonly requestId: string | null;
   readonly mountPath: string | null;
   /** The request without its secrets. */
   readonly requestData: object | null;
@@ -21,6 +23,7 @@ export interface NewOperation {
 export interface OperationSubject {
   readonly action: OperationAction;
   readonly jobid: number | null;
+  readonly requestId: string | null;
 }
 
 export interface OperationEnd {
@@ -51,6 +54,7 @@ export interface AbandonedOperation {
   readonly id: string;
   readonly action: OperationAction;
   readonly jobid: number | null;
+  readonly requestId: string | null;
   readonly bindingState: BindingState | null;
 }
 
@@ -68,13 +72,14 @@ export class OperationStatements {
     if (operations.length === 0) return;
     await this.runner.query(
       `INSERT INTO mount_operations
-         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data, created_at) VALUES ${operations
-           .map(() => `(${'?, '.repeat(9)}${CAME_IN})`)
+         (id, action, status, host, backup_target_id, jobid, project_id, request_id, mount_path, request_data, created_at) VALUES ${operations
+           .map(() => `(${'?, '.repeat(10)}${CAME_IN})`)
            .join(', ')}`,
       operations.flatMap((o) => [...this.#opening(o, 'executing'), ...this.#cameIn(o)]),
     );
-    for (const { id, action, jobid } of operations) {
-      this.changes.operation({ id, action, status: 'executing', error_code: null }, jobid);
+    for (const { id, action, jobid, requestId } of operations) {
+      const brief = { id, action, status: 'executing', error_code: null, request_id: requestId } as const;
+      this.changes.operation(brief, jobid);
     }
   }
 
@@ -83,9 +88,9 @@ export class OperationStatements {
     if (operations.length === 0) return;
     await this.runner.query(
       `INSERT INTO mount_operations
-         (id, action, status, host, backup_target_id, jobid, project_id, mount_path, request_data,
+         (id, action, status, host, backup_target_id, jobid, project_id, request_id, mount_path, request_data,
           error_code, error_msg, success_msg, epoch, response_data, created_at, completed_at) VALUES ${operations
-            .map(() => `(${'?, '.repeat(14)}${CAME_IN}, NOW(6))`)
+            .map(() => `(${'?, '.repeat(15)}${CAME_IN}, NOW(6))`)
             .join(', ')}`,
       operations.flatMap(({ opening, end }) => [
         ...this.#opening({ ...opening, mountPath: end.mountPath ?? opening.mountPath }, end.status),
@@ -141,7 +146,7 @@ export class OperationStatements {
   /** Executing operations that no process has renewed for `silentMs`, by the database's clock. */
   async abandoned(silentMs: number): Promise<AbandonedOperation[]> {
     return (await this.runner.query(
-      `SELECT o.id, o.action, o.jobid, IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
+      `SELECT o.id, o.action, o.jobid, o.request_id AS requestId, IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
        FROM mount_operations o LEFT JOIN backup_target_mount_ledger b
          ON b.host = o.host AND b.backup_target_id = o.backup_target_id AND b.operation_id = o.id
        WHERE o.host = ? AND o.backup_target_id = ? AND o.status IN ('pending', 'executing')
@@ -150,8 +155,9 @@ export class OperationStatements {
     )) as AbandonedOperation[];
   }
 
-  #ended({ id, status, errorCode }: OperationEnd, { action, jobid }: OperationSubject): void {
-    this.changes.operation({ id, action, status, error_code: errorCode }, jobid);
+  #ended({ id, status, errorCode }: OperationEnd, { action, jobid, requestId }: OperationSubject): void {
+    const brief = { id, action, status, error_code: errorCode, request_id: requestId };
+    this.changes.operation(brief, jobid);
   }
 
   #cameIn({ arrivedAt }: NewOperation): [string, number] {
@@ -168,6 +174,7 @@ export class OperationStatements {
       this.key.targetId,
       o.jobid,
       o.projectId,
+      o.requestId,
       o.mountPath,
       json(o.requestData),
     ];

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { measured } from '@app/platform';
 import { DataSource } from 'typeorm';
 import { type CommittedChanges } from './changes';
 import { isDeadlock, ledgerError, unknownCommit } from './ledger-errors';
@@ -29,7 +30,12 @@ export class TargetLedger {
    * @throws DmsError LEDGER_UNAVAILABLE or LOCK_TIMEOUT where nothing was committed; TIMEOUT where that is unknown;
    *   whatever `work` throws, after which nothing was committed
    */
-  async transaction<T>(key: TargetKey, work: (transaction: TargetTransaction) => Promise<T>): Promise<T> {
+  transaction<T>(key: TargetKey, work: (transaction: TargetTransaction) => Promise<T>): Promise<T> {
+    const attributes = { host: key.host, backup_target_id: key.targetId };
+    return measured('ledger', attributes, () => this.#transaction(key, work));
+  }
+
+  async #transaction<T>(key: TargetKey, work: (transaction: TargetTransaction) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#once(key, work);

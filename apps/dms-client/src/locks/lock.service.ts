@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { pastPhase } from '@app/platform';
 import { DataSource } from 'typeorm';
 import { type TargetKey } from '../ledger/target-key';
 import { type TargetTransaction } from '../ledger/target-transaction';
@@ -8,8 +9,6 @@ import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
 /** How long a place in the queue outlasts the last time that its process asked. */
 const PLACE_MS = 2_000;
-/** A wait that an operator is to see. */
-const LONG_WAIT_MS = 1_000;
 
 /** The right to send commands for one target: in its row, in the database's time. */
 export interface Lease {
@@ -65,9 +64,8 @@ export class LockService {
     if (first !== null) await leaseWaiters.leave(place.token);
     await transaction.lease(place.token, this.#owner, this.settings.leaseMs);
     const waitedMs = Math.round(performance.now() - place.since);
-    const message = { msg: 'Successfully acquired lock for mount_unmount', ...key, waited_ms: waitedMs };
-    if (waitedMs < LONG_WAIT_MS) this.#log.debug(message);
-    else this.#log.log(message);
+    this.#log.log({ msg: 'Successfully acquired lock for mount_unmount', ...key, waited_ms: waitedMs });
+    pastPhase('lock_wait', {}, place.since);
     return { kind: 'acquired', lease: { key, token: place.token } };
   }
 

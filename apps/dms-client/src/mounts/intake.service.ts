@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
@@ -7,6 +7,7 @@ import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { conflictWith } from './compatibility';
 import { answerStrangers } from './strangers';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import { logFoundHolds } from './unmount-log';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
 
 /** The job wrote to a mount that broke or vanished under it: what it wrote last may be gone. */
@@ -27,6 +28,8 @@ export type IntakeResult =
  */
 @Injectable()
 export class IntakeService {
+  readonly #log = new Logger(IntakeService.name);
+
   constructor(
     private readonly ledger: TargetLedger,
     private readonly views: NodeViewsService,
@@ -106,6 +109,13 @@ export class IntakeService {
     await bindings.release(released.map(jobOf));
     const counts = await bindings.count();
     const remaining = counts.claimed + counts.held;
+    const holds = (jobid: number): boolean =>
+      ['held', 'claimed'].includes(before.get(jobid)?.state ?? 'released');
+    logFoundHolds(this.#log, transaction.key, {
+      without: unmounts.map(jobOf).filter((jobid) => !holds(jobid)),
+      ending: released.map(jobOf).filter(holds).length,
+      remaining,
+    });
     for (const waiting of unmounts) {
       if (before.get(jobOf(waiting))?.state === 'lost') waiting.problem = MOUNT_WAS_LOST;
     }

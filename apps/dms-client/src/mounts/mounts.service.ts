@@ -7,6 +7,7 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { currentRequest, happened, keptContext } from '@app/platform';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
@@ -61,7 +62,9 @@ export class MountsService {
    * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
    */
   async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
-    return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
+    const response = (await this.#submit('unmount', request, options)) as UnmountResponseDto;
+    if (response.active_mounts_remaining > 0) happened({ what: 'unmount_skipped' });
+    return response;
   }
 
   async #checkPath(request: TargetRequestDto): Promise<void> {
@@ -117,6 +120,8 @@ export class MountsService {
         action,
         request,
         operationId,
+        requestId: currentRequest()?.requestId ?? null,
+        inContext: keptContext(),
         mountPath: request.backup_target.filesystem_export_mount_path ?? null,
         caller,
         scope,

@@ -5,7 +5,7 @@ import { keyText, type TargetKey } from '../ledger/target-key';
 import { HOST_LOCK, type HostLock } from '../locks/host-lock.interface';
 import { IntakeService } from './intake.service';
 import { TargetDriver } from './target-driver.service';
-import { jobOf, type WaitingRequest } from './waiting-request';
+import { doneFor, jobOf, type WaitingRequest } from './waiting-request';
 
 /** Requests that may wait in this process for one target to be taken in. */
 const MAX_INBOX = 10_000;
@@ -86,7 +86,9 @@ export class TargetCoordinator {
   /** Never rejects: an error is the answer of the requests. */
   async #takeBatch(work: TargetWork, batch: readonly WaitingRequest[]): Promise<void> {
     try {
-      const results = await this.hostLock.whileHeld(() => this.intake.take(work.key, batch));
+      const results = await doneFor(batch.at(0), () =>
+        this.hostLock.whileHeld(() => this.intake.take(work.key, batch)),
+      );
       for (const [request, result] of results) {
         if (result.kind === 'waits') request.taken();
         if (result.kind === 'answer') request.answer(result.response);
@@ -116,7 +118,10 @@ export class TargetCoordinator {
 
   async #driveOnce(work: TargetWork, suspicious: boolean): Promise<boolean> {
     try {
-      return await this.hostLock.whileHeld(() => this.driver.drive(work.key, work.waiting, suspicious));
+      const [first] = work.waiting;
+      return await doneFor(first, () =>
+        this.hostLock.whileHeld(() => this.driver.drive(work.key, work.waiting, suspicious)),
+      );
     } catch (error) {
       this.#log.warn({ msg: 'A target cannot be worked on yet', ...work.key, err: error });
       return false;

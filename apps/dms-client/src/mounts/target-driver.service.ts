@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
+import { pastPhase } from '@app/platform';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { LockService } from '../locks/lock.service';
@@ -11,7 +12,7 @@ import { DecisionService } from './decision.service';
 import { Drive } from './drive';
 import { SettlementService } from './settlement.service';
 import { type Command, type Step } from './step';
-import { type WaitingRequest } from './waiting-request';
+import { doneFor, type WaitingRequest } from './waiting-request';
 
 /** How soon the next in line for a lease looks again, and how soon those behind it. */
 const LOCK_POLL_MS = { next: 20, others: 200 };
@@ -67,7 +68,7 @@ export class TargetDriver {
       if (step.kind === 'again') await sleep(step.afterMs);
       if (step.kind === 'locked') {
         if (!drive.waits) return;
-        await this.#giveUpWaiting(drive, performance.now() - started);
+        await this.#giveUpWaiting(drive, started);
         await sleep(step.next ? LOCK_POLL_MS.next : LOCK_POLL_MS.others);
       }
       step = await this.#decide(drive);
@@ -88,7 +89,7 @@ export class TargetDriver {
     if (lease === null) throw new Error('A command was decided without a lease');
     drive.hadItsTurn = true;
     const outcome = await this.locks.whileRenewed(lease, () =>
-      this.nodes.send(key.host, command.body, command.deadlineMs),
+      doneFor(command.participants.at(0), () => this.nodes.send(key.host, command.body, command.deadlineMs)),
     );
     await this.#learn(key.host, outcome);
     const view = await this.views.view(key.host);
@@ -111,11 +112,14 @@ export class TargetDriver {
     else this.views.learnIncarnation(host, outcome.reply.reply.incarnation);
   }
 
-  async #giveUpWaiting(drive: Drive, waitedMs: number): Promise<void> {
+  /** @param started when the waiting began, by performance.now() */
+  async #giveUpWaiting(drive: Drive, started: number): Promise<void> {
+    const waitedMs = performance.now() - started;
     if (waitedMs < this.settings.lockTimeoutMs) return;
     const seconds = Math.round(waitedMs / 1000);
     const error = new DmsError('LOCK_TIMEOUT', `Could not acquire lock after ${seconds} seconds`);
     this.#log.warn({ msg: error.message, ...drive.key });
+    pastPhase('lock_wait', {}, started, error.code);
     drive.problem = { code: error.code, message: error.message };
     await this.ledger.transaction(drive.key, async (transaction) => {
       drive.discard();

@@ -20,6 +20,10 @@ export interface WaitingRequest {
   readonly action: 'mount' | 'unmount';
   readonly request: TargetRequestDto;
   readonly operationId: string;
+  /** Under which it is found in the logs; null where it did not come by HTTP. */
+  readonly requestId: string | null;
+  /** Runs work that is done for this request: logs and traces tell whose it is. */
+  readonly inContext: <T>(work: () => T) => T;
   /** Where the request wants the target; null: it joins the mount wherever that stands, else at the default path. */
   readonly mountPath: string | null;
   /** Aborted when the caller has hung up: then the request is not begun. */
@@ -39,12 +43,17 @@ export interface WaitingRequest {
   fail(error: DmsError): void;
 }
 
+/** Does `work` for a request; of several that share it, the first. Without one it is the program's own. */
+export function doneFor<T>(waiting: WaitingRequest | undefined, work: () => T): T {
+  return waiting === undefined ? work() : waiting.inContext(work);
+}
+
 export function jobOf({ request }: WaitingRequest): number {
   return request.job.jobid;
 }
 
 export function subjectOf(waiting: WaitingRequest): OperationSubject {
-  return { action: waiting.action, jobid: jobOf(waiting) };
+  return { action: waiting.action, jobid: jobOf(waiting), requestId: waiting.requestId };
 }
 
 export function sourceOfRequest({ request }: WaitingRequest): string | null {
@@ -74,6 +83,7 @@ export function openingOf(waiting: WaitingRequest): NewOperation {
     action: waiting.action,
     jobid: jobOf(waiting),
     projectId: projectOf(waiting),
+    requestId: waiting.requestId,
     mountPath: waiting.mountPath,
     requestData: { ...request, action: waiting.action, keystone_token: request.keystone_token ?? null },
     arrivedAt: waiting.arrivedAt,

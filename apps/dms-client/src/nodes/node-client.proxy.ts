@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { DmsError, nodeQueue } from '@app/contracts';
+import { headersOfRequest } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
@@ -51,6 +52,11 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     this.#reopen();
   }
 
+  /** Commands that were sent and not answered yet. */
+  get unanswered(): number {
+    return this.#waiting.size;
+  }
+
   /** Waits until the broker can be used, for five seconds at most. */
   async connect(): Promise<void> {
     const deadline = Date.now() + 5_000;
@@ -98,7 +104,7 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     const content = Buffer.from(JSON.stringify(data));
     const expirationMs = Math.max(1, Math.round(pattern.expirationMs));
     const command = { queue, content, replyTo: REPLY_TO, correlationId, expirationMs };
-    const headers = await this.signer.headersOf(command);
+    const headers = { ...headersOfRequest(), ...(await this.signer.headersOf(command)) };
     if (this.#channel !== channel) throw new DmsError('BROKER_UNAVAILABLE', 'The message broker went away');
     channel.sendToQueue(queue, content, {
       mandatory: true,

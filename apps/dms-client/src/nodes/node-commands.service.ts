@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
+import { measured } from '@app/platform';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
 import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
 import { TokenSealer } from './token-sealer.service';
@@ -35,7 +36,13 @@ export class NodeCommandsService implements NodeCommands {
     private readonly sealer: TokenSealer,
   ) {}
 
-  async send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
+  send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
+    const { operation_id } = (body.dms ?? {}) as Partial<EnvelopeDto>;
+    const attributes = { action: String(body.action), host, operation_id };
+    return measured('rpc', attributes, () => this.#send(host, body, deadlineMs), codeOf);
+  }
+
+  async #send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
     const pattern: NodePattern = { host, action: String(body.action), expirationMs: deadlineMs };
     let sealed: Record<string, unknown>;
     try {
@@ -67,6 +74,18 @@ export class NodeCommandsService implements NodeCommands {
     if (error instanceof ReplyLostError) return { kind: 'unknown', reason: error.message };
     this.#log.error(error);
     return { kind: 'unknown', reason: 'the connection to the broker failed' };
+  }
+}
+
+function codeOf(outcome: CommandOutcome): string | null {
+  switch (outcome.kind) {
+    case 'unsent':
+      return outcome.error.code;
+    case 'unknown':
+      return 'TIMEOUT';
+    case 'reply':
+      if (outcome.reply.kind === 'node') return outcome.reply.reply.error_code;
+      return outcome.reply.reply.status === 'error' ? 'INTERNAL' : null;
   }
 }
 

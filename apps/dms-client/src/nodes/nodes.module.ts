@@ -24,6 +24,14 @@ import { TokenSealer } from './token-sealer.service';
     NodeViewsService,
     HelloListener,
   ],
-  exports: [BROKER, NODE_COMMANDS, NodePinsRepository, NodesRepository, NodeTrustService, NodeViewsService],
+  exports: [
+    BROKER,
+    NODE_COMMANDS,
+    NodeClientProxy,
+    NodePinsRepository,
+    NodesRepository,
+    NodeTrustService,
+    NodeViewsService,
+  ],
 })
 export class NodesModule {}

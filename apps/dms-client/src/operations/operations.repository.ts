@@ -43,6 +43,7 @@ interface Row {
   readonly mount_path: string | null;
   readonly error_msg: string | null;
   readonly success_msg: string | null;
+  readonly request_id: string | null;
   readonly request_data: string | null;
   readonly response_data: string | null;
   readonly created_at: Date;
@@ -75,7 +76,7 @@ export class OperationsRepository {
     const rows = await queryLedger<Row>(
       this.dataSource,
       `SELECT id, action, status, error_code, jobid, backup_target_id, host, epoch, mount_path, error_msg,
-         success_msg, request_data, response_data, created_at, updated_at, completed_at,
+         success_msg, request_id, request_data, response_data, created_at, updated_at, completed_at,
          DATE_FORMAT(created_at, '%Y-%m-%d %H:%i:%s.%f') AS created_text
        FROM mount_operations WHERE ${String(where)} ORDER BY created_at DESC, id DESC LIMIT ?`,
       [...where.parameters, limit],

@@ -8,6 +8,7 @@ import {
   type ReconcileOutcome,
   type ReconcileResponseDto,
 } from '@app/contracts';
+import { currentRequest, happened } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
@@ -99,12 +100,14 @@ export class ReconcilerService {
   ): Promise<ReconciledDifferenceDto> {
     const { backup_target_id: targetId } = difference;
     if (dryRun || targetId === null) {
+      if (!dryRun) happened({ what: 'drift', kind: difference.kind, outcome: 'reported' });
       return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
     }
     const key = { host, targetId };
     this.#log.warn({ msg: `Ledger and node differ: ${difference.kind}`, ...key, ...difference });
     const atRest = await this.coordinator.settle(key, true);
     const { outcome, state } = await this.#record(key, difference, atRest);
+    happened({ what: 'drift', kind: difference.kind, outcome });
     return { ...difference, host, outcome, state_after: state };
   }
 
@@ -123,6 +126,7 @@ export class ReconcilerService {
           action: 'reconcile' as const,
           jobid: null,
           projectId: null,
+          requestId: currentRequest()?.requestId ?? null,
           mountPath: row.mountPath,
           requestData: difference,
         };

@@ -14,6 +14,7 @@ import {
   readSettings,
   type SettingValues,
   TLS_SETTINGS,
+  TELEMETRY_SETTINGS,
 } from '@app/platform';
 import { ACCESS_SETTINGS } from '../access/access.settings';
 
@@ -148,6 +149,7 @@ export const CLIENT_SETTINGS = {
     parse: asPort,
   },
   ...ACCESS_SETTINGS,
+  ...TELEMETRY_SETTINGS,
   logLevel: {
     env: 'DMS_LOG_LEVEL',
     file: 'log_level',

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { DmsError, type NodeCommand } from '@app/contracts';
+import { type Attributes, type Carrier, contextOfMessage, forRequest, measured } from '@app/platform';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { FenceService } from '../fence/fence.service';
 import { HelloService } from '../hello/hello.service';
@@ -94,7 +95,10 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   }
 
   #take(delivery: Delivery): void {
-    const work = this.#answer(delivery).catch((error: unknown) => {
+    const { headers = {} } = delivery.message.properties as { headers?: Carrier };
+    const context = contextOfMessage(headers);
+    const answer = (): Promise<void> => this.#answer(delivery);
+    const work = (context === null ? answer() : forRequest(context, answer)).catch((error: unknown) => {
       // The channel has gone: the broker will deliver the command again, and the fence will know it.
       this.logger.warn({ msg: 'A command could not be answered', err: error });
     });
@@ -105,17 +109,24 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   async #answer(delivery: Delivery): Promise<void> {
     const begun = performance.now();
     const decoded = await this.#decode(delivery);
-    let result: CommandResult;
-    if (decoded.kind === 'refused') {
-      result = refusal(decoded.error);
-      if (decoded.error.cause !== undefined)
-        this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
-    } else {
-      result = await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, begun));
-    }
+    const attributes = decoded.kind === 'command' ? attributesOf(decoded.command) : { action: 'refused' };
+    const result = await measured(
+      'command',
+      attributes,
+      () => this.#carryOut(decoded, delivery, begun),
+      ({ error_code }) => error_code,
+    );
     this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
     this.#reply(delivery, result, decoded.extended);
     delivery.channel.ack(delivery.message);
+  }
+
+  async #carryOut(decoded: DecodedMessage, delivery: Delivery, begun: number): Promise<CommandResult> {
+    if (decoded.kind === 'command')
+      return this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, begun));
+    if (decoded.error.cause !== undefined)
+      this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
+    return refusal(decoded.error);
   }
 
   /** One after the other: the fence takes commands in the order in which they came. */
@@ -167,16 +178,34 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   }
 
   #log(command: NodeCommand | null, result: CommandResult, milliseconds: number): void {
-    const target = command !== null && 'request' in command ? command.request.backup_target.id : undefined;
+    const { action, operation_id, backup_target_id, jobid } = command === null ? {} : attributesOf(command);
     this.logger.log({
-      msg: `${command?.action ?? 'A message'}: ${result.status}`,
-      target: target ?? (command !== null && 'targetId' in command ? command.targetId : undefined),
-      jobid: command !== null && 'request' in command ? command.request.job.jobid : undefined,
+      msg: headlineOf(action ?? null, result),
+      target: backup_target_id,
+      jobid,
       epoch: command?.envelope?.epoch,
-      operation: command?.envelope?.operation_id,
+      operation: operation_id,
       code: result.error_code ?? undefined,
       error: result.error_msg ?? undefined,
       ms: Math.round(milliseconds),
     });
   }
+}
+
+/** Failures in the words that operators of the Python system look for. */
+function headlineOf(action: string | null, { status }: CommandResult): string {
+  if (status === 'error' && action === 'mount') return 'Mount failed';
+  if (status === 'error' && action === 'unmount') return 'Unmount failed';
+  return `${action ?? 'A message'}: ${status}`;
+}
+
+function attributesOf(command: NodeCommand): Attributes {
+  const { action, envelope } = command;
+  const operation_id = envelope?.operation_id;
+  if ('request' in command) {
+    const { job, backup_target } = command.request;
+    const backup_target_id = backup_target.id;
+    return { action, operation_id, backup_target_id, jobid: job.jobid, target_type: backup_target.type };
+  }
+  return { action, operation_id, backup_target_id: 'targetId' in command ? command.targetId : undefined };
 }

@@ -17,6 +17,10 @@ export class HungMounts {
     this.#daemons.set(targetId, daemonPid);
   }
 
+  get count(): number {
+    return this.#daemons.size;
+  }
+
   delete(targetId: string): void {
     this.#daemons.delete(targetId);
   }

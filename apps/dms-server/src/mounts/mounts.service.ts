@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, type MountObservation, type TargetCommand } from '@app/contracts';
+import { measured } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
@@ -107,7 +108,9 @@ export class MountsService {
     const mountpoint = this.guard.prepare(plan.mountPath);
     mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
     try {
-      await provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs));
+      await measured('mount', { target_type: provider.type }, () =>
+        provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
+      );
     } catch (error) {
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'A mount met a defect', err: error });
       await mountpoint.catch(() => undefined);

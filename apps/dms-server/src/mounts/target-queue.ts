@@ -1,4 +1,5 @@
 import { DmsError } from '@app/contracts';
+import { measured } from '@app/platform';
 
 interface Line {
   waiting: number;
@@ -15,6 +16,12 @@ export class TargetQueues {
   /** True while a command of the target waits or is worked on. */
   isBusy(targetId: string): boolean {
     return this.#lines.has(targetId);
+  }
+
+  /** Commands that wait, in all and for the target that has most of them. */
+  get waiting(): { readonly inAll: number; readonly most: number } {
+    const waiting = [...this.#lines.values()].map((line) => line.waiting);
+    return { inAll: waiting.reduce((sum, n) => sum + n, 0), most: Math.max(0, ...waiting) };
   }
 
   /** @throws DmsError BUSY if no more commands may wait for the target */
@@ -52,7 +59,7 @@ export class TargetQueues {
   async #turn<T>(line: Line, before: Promise<void> | null, work: () => Promise<T>): Promise<T> {
     if (before !== null) {
       line.waiting += 1;
-      await before;
+      await measured('queue_wait', {}, () => before);
       line.waiting -= 1;
     }
     return await work();

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, type MountObservation, type MountUser, type TargetCommand } from '@app/contracts';
+import { measured } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
@@ -71,7 +72,13 @@ export class UnmountsService {
     // The watch asks no more as long as this command lasts, but what it asked before would keep the mount busy.
     await this.heartbeat.withdraw(plan.targetId);
     try {
-      return await this.observations.providerOf(plan.mountedAs.type).unmount(plan, deadline);
+      const provider = this.observations.providerOf(plan.mountedAs.type);
+      return await measured(
+        'unmount',
+        { target_type: provider.type },
+        () => provider.unmount(plan, deadline),
+        codeOf,
+      );
     } catch (error) {
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'An unmount met a defect', err: error });
       return { kind: 'failed', reason: DmsError.from(error).message };
@@ -159,6 +166,17 @@ function namesOf(users: readonly MountUser[]): string {
   return users
     .map(({ pid, command, path }) => `${command} (${pid}${path === null ? '' : `, ${path}`})`)
     .join(', ');
+}
+
+function codeOf({ kind }: UnmountResult): string | null {
+  switch (kind) {
+    case 'gone':
+      return null;
+    case 'busy':
+      return 'BUSY';
+    case 'failed':
+      return 'UNMOUNT_FAILED';
+  }
 }
 
 function reasonOf(result: UnmountResult): string {

@@ -16,6 +16,7 @@ import {
   readSettings,
   type SettingValues,
   TLS_SETTINGS,
+  TELEMETRY_SETTINGS,
 } from '@app/platform';
 import { FUSE_UNITS } from '../processes/supervisor-launcher.adapter';
 
@@ -230,6 +231,7 @@ export const SERVER_SETTINGS = {
     default: '8091',
     parse: asPort,
   },
+  ...TELEMETRY_SETTINGS,
   logLevel: {
     env: 'DMS_LOG_LEVEL',
     file: 'log_level',

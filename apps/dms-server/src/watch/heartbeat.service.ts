@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { happened } from '@app/platform';
 import { FenceService } from '../fence/fence.service';
 import { type TargetRecord } from '../fence/target-record';
 import { FUSE_CONNECTIONS, type FuseConnections } from '../kernel/fuse-connections.interface';
@@ -143,6 +144,7 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
     const isHung = answer === 'dead' || isHang(pulse.silence, this.settings.hangTimeoutMs, now);
     if (!isHung || this.hung.has(targetId, pulse.pid)) return;
     this.hung.add(targetId, pulse.pid);
+    happened({ what: 'fuse_process_failed', how: 'hung' });
     const msg = answer === 'dead' ? 'The connection of a FUSE mount is cut' : 'A FUSE daemon hangs';
     this.#logger.error({ msg, targetId, pid: pulse.pid });
     if (answer === 'silent' && this.settings.fuseAbort) await this.#abort(record);

@@ -13,6 +13,10 @@ export class MountDoubts {
     this.#mounts.set(targetId, mntId);
   }
 
+  get count(): number {
+    return this.#mounts.size;
+  }
+
   delete(targetId: string): void {
     this.#mounts.delete(targetId);
   }

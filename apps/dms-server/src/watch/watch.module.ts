@@ -20,5 +20,6 @@ import { WatchService } from './watch.service';
     NfsWatch,
     WatchService,
   ],
+  exports: [MountDoubts],
 })
 export class WatchModule {}

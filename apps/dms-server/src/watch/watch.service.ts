@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { type NodeEvent, type NodeEventKind, nodeEventRoutingKey } from '@app/contracts';
+import { happened } from '@app/platform';
 import { FenceService } from '../fence/fence.service';
 import { type MountedAs, type TargetRecord } from '../fence/target-record';
 import { Announcements } from '../hello/announcements.service';
@@ -101,6 +102,14 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     if (told?.kind === sight.kind && told.mntId === sight.mntId) return;
     if (this.#begun || sight.kind !== 'mounted') await this.#say(sight.kind, record, sight);
     this.#told.set(targetId, sight);
+    if (sight.kind === 'broken' && well === false && this.#hasEnded(targetId))
+      happened({ what: 'fuse_process_failed', how: 'ended' });
+  }
+
+  /** Of a daemon that is not well: it does not hang. */
+  #hasEnded(targetId: string): boolean {
+    const daemon = this.#daemons.get(targetId);
+    return daemon !== undefined && !this.hung.has(targetId, daemon.identity.pid);
   }
 
   /** No command of the target came since the record was read. */
@@ -140,6 +149,7 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
       at: new Date().toISOString(),
     };
     await this.announcer.publish(nodeEventRoutingKey(kind, event.node), event);
+    happened({ what: 'mount_seen', kind });
     if (kind === 'vanished' || kind === 'broken') this.#logger.warn({ msg: `A mount is ${kind}`, ...event });
   }
 

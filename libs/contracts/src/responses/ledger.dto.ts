@@ -62,6 +62,8 @@ export class OperationDto {
   mount_path: string | null;
   error_msg: string | null;
   success_msg: string | null;
+  /** `X-Request-Id`: under it the request is found in the logs. Null where nobody asked for it by HTTP. */
+  request_id: string | null;
   /** The request without its secrets. */
   request_data: Record<string, unknown> | null;
   response_data: Record<string, unknown> | null;

@@ -35,6 +35,8 @@ export class OperationBriefDto {
   action: OperationAction;
   status: OperationStatus;
   error_code: ErrorCode | null;
+  /** Under which it is found in the logs; null where nobody asked for it by HTTP. */
+  request_id: string | null;
 }
 
 /** A change that stands in the ledger. It carries no secret, and nothing of a request but ids. */
@@ -71,9 +73,24 @@ export function asStateEvent(value: unknown): StateEventDto | null {
     jobids.every((jobid) => Number.isSafeInteger(jobid)) &&
     (operation === null || isBrief(operation)) &&
     typeof at === 'string';
-  return fits
-    ? ({ id, kind, host, backup_target_id, epoch, mount_path, jobids, operation, at } as StateEventDto)
-    : null;
+  if (!fits) return null;
+  const brief = operation ? withRequestId(operation) : null;
+  return {
+    id,
+    kind,
+    host,
+    backup_target_id,
+    epoch,
+    mount_path,
+    jobids,
+    operation: brief,
+    at,
+  } as StateEventDto;
+}
+
+/** Versions before it do not say it. */
+function withRequestId({ id, action, status, error_code, request_id }: OperationBriefDto): OperationBriefDto {
+  return { id, action, status, error_code, request_id: typeof request_id === 'string' ? request_id : null };
 }
 
 function isBrief(value: unknown): boolean {

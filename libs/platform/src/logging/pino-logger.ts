@@ -1,5 +1,7 @@
 import { type LoggerService } from '@nestjs/common';
 import pino from 'pino';
+import { activeTracer } from '../telemetry/observation';
+import { currentRequest } from '../telemetry/request-context';
 import { type LogLevel } from './log-levels';
 
 export interface LoggerOptions {
@@ -24,6 +26,7 @@ export class PinoLogger implements LoggerService {
         name,
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
+        mixin: whoseWork,
       },
       pino.destination({ dest: descriptor, sync: true }),
     );
@@ -62,4 +65,14 @@ export class PinoLogger implements LoggerService {
     else if (typeof message === 'object' && message !== null) this.#pino[level]({ ...fields, ...message });
     else this.#pino[level](fields, String(message));
   }
+}
+
+/** The request for which something is logged, so that its lines can be found in the logs of both programs. */
+function whoseWork(): object {
+  const requestId = currentRequest()?.requestId;
+  const traceId = activeTracer()?.place()?.traceId;
+  return {
+    ...(requestId === undefined ? {} : { request_id: requestId }),
+    ...(traceId === undefined ? {} : { trace_id: traceId }),
+  };
 }

@@ -49,6 +49,10 @@ export class Operation {
   @Column({ name: 'project_id', type: 'varchar', length: 255, nullable: true })
   projectId: string | null;
 
+  /** `X-Request-Id` of the request; null where nobody asked for it by HTTP. */
+  @Column({ name: 'request_id', type: 'varchar', length: 128, nullable: true })
+  requestId: string | null;
+
   @Column({ name: 'created_at', type: 'datetime', precision: 6 })
   createdAt: Date;
 

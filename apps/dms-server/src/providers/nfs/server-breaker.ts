@@ -92,6 +92,11 @@ export class ServerBreaker {
     return since === null ? null : performance.now() - since;
   }
 
+  /** Servers that did not answer when they were last asked. */
+  get silentServers(): number {
+    return [...this.#servers.values()].filter(({ silentSince }) => silentSince !== null).length;
+  }
+
   /** Null once the attempt counts as begun, else why it must not be. */
   async #mayBegin(name: string, server: Server, deadline: Deadline): Promise<string | null> {
     for (;;) {

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
+import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
 import { type MountEntry } from '../../kernel/mount-table.interface';
@@ -45,10 +46,13 @@ export class S3Provider implements TargetProvider {
         { field: 'keystone_token', problem: 'is required to read the secret of an s3 target' },
       ]);
     }
-    const reading = this.keyManager.readSecret(plan.source, token, deadline).then(parseS3Credentials);
+    const reading = measured('secret', { target_type: this.type }, () =>
+      this.keyManager.readSecret(plan.source, token, deadline),
+    ).then(parseS3Credentials);
     const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
     this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
+    happened({ what: 'fuse_process_started' });
     this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
     this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
     this.#log.log(`  Mount path: ${plan.mountPath}`);

@@ -1,0 +1,33 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { MetricsPage } from '@app/platform/metrics';
+import { type AmqpConnectionManager } from 'amqp-connection-manager';
+import { Gauge } from 'prom-client';
+import { BROKER } from '../nodes/broker.provider';
+import { NodeClientProxy } from '../nodes/node-client.proxy';
+
+/** What this process knows without asking anybody. */
+@Injectable()
+export class ProcessGauges {
+  constructor(
+    { registry }: MetricsPage,
+    @Inject(BROKER) broker: AmqpConnectionManager,
+    commands: NodeClientProxy,
+  ) {
+    new Gauge({
+      name: 'dms_broker_connected',
+      help: '1 while there is a connection to the message broker.',
+      registers: [registry],
+      collect() {
+        this.set(broker.isConnected() ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'dms_commands_unanswered',
+      help: 'Commands of this process that wait for the answer of their node.',
+      registers: [registry],
+      collect() {
+        this.set(commands.unanswered);
+      },
+    });
+  }
+}
