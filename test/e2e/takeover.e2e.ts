@@ -49,7 +49,11 @@ describeOnRig("taking over the Python system's table", (rig) => {
     return made;
   };
   const service = async <T>(work: (service: MigrateService) => Promise<T>, address = url()): Promise<T> => {
-    const source = createDataSource({ databaseUrl: new Secret(address), databasePool: 5, databaseCaFile: null });
+    const source = createDataSource({
+      databaseUrl: new Secret(address),
+      databasePool: 5,
+      databaseCaFile: null,
+    });
     await source.initialize();
     try {
       return await work(new MigrateService(source));
@@ -291,7 +295,11 @@ class DataSourceOf {
   constructor(private readonly address: string) {}
 
   async use<T>(work: (source: ReturnType<typeof createDataSource>) => Promise<T>): Promise<T> {
-    const source = createDataSource({ databaseUrl: new Secret(this.address), databasePool: 2, databaseCaFile: null });
+    const source = createDataSource({
+      databaseUrl: new Secret(this.address),
+      databasePool: 2,
+      databaseCaFile: null,
+    });
     await source.initialize();
     try {
       return await work(source);
