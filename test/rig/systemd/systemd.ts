@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Child } from '../support/child';
 import { type CommandResult, runCommand } from '../support/command';
 import { makeDirectory } from '../support/directory';
@@ -72,10 +72,19 @@ export class Systemd {
     return join(`/proc/${this.pid}/root`, path);
   }
 
-  /** Writes a unit and makes it known. */
+  /** Writes a unit, or a part of one (`NAME.service.d/PART.conf`), and makes it known. */
   async define(name: string, text: string): Promise<void> {
+    await mkdir(dirname(join(this.units, name)), { recursive: true });
     await writeFile(join(this.units, name), text);
     await this.control('daemon-reload');
+  }
+
+  /** The processes of a cgroup as units name it (`/system.slice/…`), by their numbers on this machine. */
+  processesIn(cgroup: string): number[] {
+    return readFileSync(join(this.cgroup, cgroup, 'cgroup.procs'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number);
   }
 
   /** systemctl(1); what it answers with its status is in the answer. */
