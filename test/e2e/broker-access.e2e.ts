@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type KeyPair, keyPairOf, SIGNATURE_HEADER, signMessage } from '@app/contracts';
 import { type Channel, type ChannelModel, connect, type Options } from 'amqplib';
@@ -15,6 +15,8 @@ import { describeOnRig } from './on-rig';
 const HOST = 'compute-01';
 const NEIGHBOUR = 'compute-02';
 const SOON_MS = 30_000;
+/** A changed file of keys is noticed within two seconds; it is asserted at three times that. */
+const NOTICED_MS = 3 * 2_000;
 
 /** A broker with the accounts that docs/SECURITY.md tells how to make, and nodes that obey signed commands only. */
 describeOnRig('a broker that is shared with care', (shared) => {
@@ -27,6 +29,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
   let intruder: ChannelModel;
   let target: S3Target;
   let clientKey: string;
+  let trustedFile: string;
 
   beforeAll(async () => {
     rig = await Rig.start({ parts: ['broker'] });
@@ -37,6 +40,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
     tap = await Wiretap.on(rig.broker);
     const files = await writeKeys(join(fleet.directory, 'keys'));
     clientKey = files.privatePem;
+    trustedFile = files.trusted;
     const strict = { DMS_REQUIRE_SIGNED: 'true', DMS_TRUSTED_KEYS_FILE: files.trusted };
     node = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: account.url }, HOST);
     neighbour = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: neighbourAccount.url }, NEIGHBOUR);
@@ -222,6 +226,28 @@ describeOnRig('a broker that is shared with care', (shared) => {
     expect(await missing.ended(SOON_MS)).toMatch(/status \d/);
     expect(await missing.log()).toContain('DMS_TRUSTED_KEYS_FILE: is required');
   });
+
+  it('a leaked key is good for nothing soon after it was taken out of the file, without a restart', async () => {
+    const both = await readFile(trustedFile, 'utf8');
+    const theirs = both.slice(0, both.indexOf('-----BEGIN', 1));
+    const before = node.pid;
+    await writeFile(trustedFile, theirs);
+    try {
+      await waitFor(async () => (await ask('mount', 7)).error_code === 'FORBIDDEN', {
+        timeoutMs: NOTICED_MS,
+        what: 'the key to be refused',
+      });
+      expect(layers()).toBe(0);
+    } finally {
+      await writeFile(trustedFile, both);
+    }
+    await waitFor(async () => (await ask('mount', 7)).status === 'success', {
+      timeoutMs: NOTICED_MS,
+      what: 'the key to be taken again',
+    });
+    expect(await ask('unmount', 7)).toMatchObject({ unmounted: true });
+    expect(node.pid).toBe(before);
+  }, 60_000);
 
   async function daemon(): Promise<{ pid: number }> {
     const { body } = await fleet.api.get<{

@@ -195,6 +195,36 @@ describeOnRig('a token on its way', (shared) => {
     await ask('unmount', request);
   }, 60_000);
 
+  it('is sent in clear to nobody where that is forbidden', async () => {
+    const python = new PythonNode(fleet.brokerUrl, `python-${randomUUID().slice(0, 8)}`);
+    const client = fleet.addClient({ DMS_PLAIN_TOKENS: 'never' });
+    await Promise.all([python.start(), client.start()]);
+    try {
+      const target = await fleet.targets.s3('never');
+      const plain = await fleet.targets.request(python.host, 1, target);
+      const answer = await client.api.post('/api/v1/mount', plain);
+      expect({ status: answer.status, code: answer.body.error_code }).toEqual({
+        status: 403,
+        code: 'FORBIDDEN',
+      });
+      expect(answer.body.error_msg).toContain('DMS_PLAIN_TOKENS');
+      expect(python.requests.filter(({ action }) => action === 'mount')).toEqual([]);
+      expect(tap.hasHeard(String(plain.keystone_token))).toBe(false);
+      expect(await client.log()).not.toContain(String(plain.keystone_token));
+      // What needs no token is done there as ever, and a node with a key gets its token.
+      const nfs = { type: 'nfs', filesystem_export: '127.0.0.1:/export', secret_ref: null };
+      const nfsMount = { ...plain, backup_target: { ...(plain.backup_target as object), id: 'nfs', ...nfs } };
+      expect((await client.api.post('/api/v1/mount', nfsMount)).body).toMatchObject({ status: 'success' });
+      const sealed = await fleet.targets.request(fleet.node.host, 1, target);
+      expect((await client.api.post('/api/v1/mount', sealed)).body).toMatchObject({ status: 'success' });
+      expect((await client.api.post('/api/v1/unmount', sealed)).body).toMatchObject({ unmounted: true });
+      for (const request of [plain, sealed]) expect(tap.hasHeard(String(request.keystone_token))).toBe(false);
+    } finally {
+      await client.stop();
+      await python.stop();
+    }
+  }, 60_000);
+
   it('an event that the node has not signed is dropped', async () => {
     const { incarnation } = await node();
     const event = {

@@ -63,7 +63,7 @@ describe('the request of the options', () => {
   it('says which file cannot be read', async () => {
     const options = { ...S3, tokenFile: join(directory, 'none') };
     await expect(targetRequest('mount', options, warn)).rejects.toThrow(
-      '--token-file: the file cannot be read (ENOENT)',
+      `--token-file: ${options.tokenFile} cannot be read (ENOENT)`,
     );
   });
 

@@ -54,6 +54,6 @@ async function tokenText(path: string): Promise<string> {
     return path === '-' ? await readStream(process.stdin) : await readFile(path, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new UsageError(`--token-file: the file cannot be read (${code})`);
+    throw new UsageError(`--token-file: ${path === '-' ? 'standard input' : path} cannot be read (${code})`);
   }
 }

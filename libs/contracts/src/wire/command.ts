@@ -41,11 +41,13 @@ export function targetCommandBody(
   request: TargetRequestDto,
   envelope: EnvelopeDto,
 ): Record<string, unknown> {
+  // A token goes to nobody who has no use for it.
+  const readsSecret = action === 'mount' && request.backup_target.type === 's3';
   return {
     ...request,
     action,
     jobid: request.job.jobid,
-    keystone_token: request.keystone_token ?? null,
+    keystone_token: readsSecret ? (request.keystone_token ?? null) : null,
     dms: { ...envelope },
   };
 }
