@@ -1,4 +1,4 @@
-// npm run check: format, lint, types, layering (a lint rule) and unit tests; the first that fails ends it.
+// npm run check: format, lint, types, layering (a lint rule), known weaknesses of dependencies, and unit tests; the first that fails ends it.
 import { ensureNodeModules, requireNodeVersion } from './packages.mjs';
 
 requireNodeVersion();
@@ -10,6 +10,7 @@ const steps = [
   ['Format', ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']],
   ['Lint and layering', ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.']],
   ['Types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']],
+  ['Dependencies', ['scripts/audit.mjs']],
   ['Unit tests', ['node_modules/jest/bin/jest.js', '--selectProjects', 'unit', '--silent']],
 ];
 for (const [name, args] of steps) {
