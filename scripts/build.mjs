@@ -25,5 +25,8 @@ function modified(path) {
 function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
-  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+  const names = readdirSync(path);
+  // The client package is compiled beside its sources, which makes its folder newer.
+  const own = names.includes('dist') ? 0 : stat.mtimeMs;
+  return Math.max(own, ...names.filter((name) => name !== 'dist').map((name) => newest(join(path, name))));
 }

@@ -9,6 +9,14 @@ const PACKAGE = join(ROOT, 'libs/client');
 const DIST = join(PACKAGE, 'dist');
 const ENTRY = join(DIST, 'client/src/index.js');
 
+const [own, project] = [PACKAGE, ROOT].map((path) =>
+  JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')),
+);
+if (own.version !== project.version)
+  throw new Error(
+    `libs/client/package.json: the version must be ${project.version}, as that of the services.`,
+  );
+
 rmSync(DIST, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
@@ -19,7 +27,7 @@ if (status !== 0) throw new Error('The client package could not be compiled: see
 
 keepWhatIsReached();
 writeEntryForModules();
-copyFileSync(join(ROOT, 'LICENSE'), join(PACKAGE, 'LICENSE'));
+if (!existsSync(join(PACKAGE, 'LICENSE'))) copyFileSync(join(ROOT, 'LICENSE'), join(PACKAGE, 'LICENSE'));
 
 /** Files of the contract that were compiled only for their types need packages that the client does without. */
 function keepWhatIsReached() {
