@@ -26,7 +26,8 @@ CREATE TABLE `backup_target_mount_ledger` (
   KEY `idx_mounted_host` (`mounted`,`host`),
   KEY `idx_deleted` (`deleted`),
   KEY `idx_target_host_mounted` (`backup_target_id`,`host`,`mounted`),
-  KEY `idx_lease_expires_at` (`lease_expires_at`)
+  KEY `idx_lease_expires_at` (`lease_expires_at`),
+  KEY `idx_state` (`state`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `binding_holds` (
@@ -77,6 +78,7 @@ CREATE TABLE `mount_operations` (
   `request_data` mediumtext DEFAULT NULL,
   `response_data` mediumtext DEFAULT NULL,
   `project_id` varchar(255) DEFAULT NULL,
+  `request_id` varchar(128) DEFAULT NULL,
   `created_at` datetime(6) NOT NULL DEFAULT current_timestamp(6),
   `updated_at` datetime(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
   `completed_at` datetime(6) DEFAULT NULL,

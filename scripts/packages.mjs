@@ -43,6 +43,7 @@ export const FEATURES = {
     units: [],
     check: whyFuseIsNotUsable,
   },
+  monitoring: { title: 'Prometheus', packages: ['prometheus'], units: ['prometheus.service'] },
   nfs: {
     title: 'The NFS lab',
     packages: [

@@ -5,12 +5,13 @@ interface Unavailable {
   readonly reason: string;
 }
 
-/** The package group that only tests of NFS need; the rig is made of the others. */
+/** The package groups that only some tests need; the rig is made of the others. */
 const NFS = 'nfs';
+const MONITORING = 'monitoring';
 
 /** What the rig needs and this machine cannot have. */
 export function missingForRig(): Unavailable[] {
-  return unavailable().filter(({ feature }) => feature !== NFS);
+  return unavailable().filter(({ feature }) => feature !== NFS && feature !== MONITORING);
 }
 
 /** Tests on the private services; where one of them cannot be had on this machine they are skipped and say why. */
@@ -22,7 +23,16 @@ export function describeOnRig(name: string, tests: (rig: RigAddresses) => void):
 
 /** Tests on the private services and on nodes with an NFS client; see test/fleet/nfs-fleet.ts. */
 export function describeOnNfsRig(name: string, tests: (rig: RigAddresses) => void): void {
-  const missing = unavailable().filter(({ feature }) => feature === NFS);
+  describeWith(NFS, name, tests);
+}
+
+/** Tests on the private services and on a Prometheus; see test/rig/prometheus. */
+export function describeMonitored(name: string, tests: (rig: RigAddresses) => void): void {
+  describeWith(MONITORING, name, tests);
+}
+
+function describeWith(needed: string, name: string, tests: (rig: RigAddresses) => void): void {
+  const missing = unavailable().filter(({ feature }) => feature === needed);
   if (missing.length > 0) return skip(name, [...missingForRig(), ...missing]);
   describeOnRig(name, tests);
 }

@@ -8,6 +8,7 @@ export { Cloud, type CloudOptions } from './openstack/cloud';
 export { type CloudAddress, CloudClient, type SecretOptions } from './openstack/cloud-client';
 export { CloudError } from './openstack/http';
 export { Keystone, type KeystoneOptions } from './openstack/keystone';
+export { Prometheus, type ScrapedTarget, type SeenAlert } from './prometheus/prometheus';
 export { Rig, type RigAddresses, type RigOptions, type RigPart } from './rig';
 export {
   type ObjectStoreAddress,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CLIENT_README, clientReadme } from '../docs/client-readme';
 import { configurationDocument } from '../docs/configuration';
 import { failuresDocument } from '../docs/failures';
+import { metricsDocument } from '../docs/metrics';
 import { protocolDocument } from '../docs/protocol';
 import { ROOT } from '../fleet/programs';
 
@@ -13,6 +14,10 @@ describe('documents that are made from the code', () => {
 
   it('docs/PROTOCOL.md is fresh (npm run docs makes it)', () => {
     expect(readFileSync(join(ROOT, 'docs/PROTOCOL.md'), 'utf8')).toBe(protocolDocument());
+  });
+
+  it('docs/METRICS.md is fresh (npm run docs makes it)', () => {
+    expect(readFileSync(join(ROOT, 'docs/METRICS.md'), 'utf8')).toBe(metricsDocument());
   });
 
   it('docs/FAILURES.md is fresh (npm run docs makes it)', () => {

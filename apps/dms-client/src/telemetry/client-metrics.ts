@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { NODE_DIFFERENCES, RECONCILE_OUTCOMES, STATE_EVENT_KINDS } from '@app/contracts';
 import { type Happening, observe, type Observer, type PhaseEnd } from '@app/platform';
 import { DURATION_BUCKETS, MetricsPage } from '@app/platform/metrics';
 import { Counter, Histogram } from 'prom-client';
@@ -6,6 +7,7 @@ import { type CommittedChanges } from '../ledger/changes';
 import { TargetLedger } from '../ledger/target-ledger';
 
 const NONE = 'none';
+const SECRET_CODES = ['SECRET_UNAVAILABLE', 'AUTH_EXPIRED'];
 /** Streams of events last for hours: their time says nothing. */
 const STREAMS = '/api/v1/events';
 
@@ -80,7 +82,7 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
       labelNames: ['kind', 'outcome'],
       registers,
     });
-    for (const lock of ['lease', 'row']) this.#lockTimeouts.inc({ lock }, 0);
+    this.#beginAtZero();
     ledger.onCommit((_, committed) => this.#committed(committed));
     this.#end = observe(this);
   }
@@ -109,6 +111,19 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
     if (happening.what !== 'drift') return;
     const { kind, outcome } = happening;
     this.#drift.inc({ kind, outcome });
+  }
+
+  /** What is alerted on is there from the beginning: an increase from nothing would not be seen. */
+  #beginAtZero(): void {
+    for (const lock of ['lease', 'row']) this.#lockTimeouts.inc({ lock }, 0);
+    for (const kind of STATE_EVENT_KINDS) this.#changes.inc({ kind }, 0);
+    for (const kind of NODE_DIFFERENCES)
+      for (const outcome of RECONCILE_OUTCOMES) this.#drift.inc({ kind, outcome }, 0);
+    for (const action of ['mount', 'unmount'] as const) {
+      this.#requests.inc({ method: 'POST', route: `/api/v1/${action}`, status: 504 }, 0);
+      this.#operations.inc({ action, result: 'success', code: NONE }, 0);
+      for (const code of SECRET_CODES) this.#operations.inc({ action, result: 'error', code }, 0);
+    }
   }
 
   #committed({ changes }: CommittedChanges): void {
