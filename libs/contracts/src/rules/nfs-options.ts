@@ -29,6 +29,8 @@ const WORDS: Record<string, RegExp> = {
  */
 export const DEFAULT_NFS_OPTIONS = 'rw,softerr,timeo=100,retrans=3';
 
+const MAX_SHOWN_CHARACTERS = 32;
+
 /** Never left to a request: a backup target brings neither set-user-ID programs nor devices. */
 const ALWAYS = ['nosuid', 'nodev'];
 
@@ -68,10 +70,12 @@ export function asksReadOnly(value: string | null | undefined): boolean {
   return split(value ?? '').includes('ro');
 }
 
+/** Something long is no name of an option: it could be a password that stands in the wrong place. */
 function refusal(name: string): string {
   // eslint-disable-next-line no-control-regex -- the name goes into an error text
-  const printable = name.replace(/[\u0000-\u001f\u007f]/gu, '?').slice(0, 64);
-  return `option "${printable}" is not allowed; the documentation lists those that are`;
+  const printable = name.replace(/[\u0000-\u001f\u007f]/gu, '?');
+  const option = printable.length > MAX_SHOWN_CHARACTERS ? 'an option' : `option "${printable}"`;
+  return `${option} is not allowed; the documentation lists those that are`;
 }
 
 function split(value: string): string[] {

@@ -7,6 +7,9 @@ import { validated } from '../requests/validate';
 import { EnvelopeDto } from './envelope.dto';
 import { NODE_ACTIONS, type NodeAction } from './names';
 
+/** What is longer is no action of anybody's, and could be a secret in the wrong place. */
+const MAX_SHOWN_CHARACTERS = 32;
+
 /** A mount or unmount as it arrived at a node; `envelope` is null where a Python program sent it. */
 export interface TargetCommand {
   readonly action: 'mount' | 'unmount';
@@ -161,7 +164,8 @@ function unknownAction(action: unknown): DmsError {
   if (action === undefined) {
     return DmsError.validation([{ field: 'action', problem: `is required: one of ${known}` }]);
   }
-  const shown = typeof action === 'string' ? action.slice(0, 64) : typeName(action);
+  const isWord = typeof action === 'string' && action.length <= MAX_SHOWN_CHARACTERS;
+  const shown = isWord ? action : typeName(action);
   return new DmsError('VALIDATION_FAILED', `Unknown action: ${shown}`, {
     details: { fields: [{ field: 'action', problem: `must be one of ${known}` }] },
   });
