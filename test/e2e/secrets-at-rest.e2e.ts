@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connect } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { type ClientProcess } from '../fleet/client-process';
 import { EchoingEndpoint } from '../fleet/echoing-endpoint';
 import { EventReader } from '../fleet/event-reader';
@@ -17,7 +17,6 @@ import { PROGRAMS } from '../fleet/programs';
 import { type Find, SecretSearch, shownProcesses } from '../fleet/secret-search';
 import { type S3Target } from '../fleet/targets';
 import { WireClient } from '../fleet/wire-client';
-import { Wiretap } from '../fleet/wiretap';
 import { Child, Rig, waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
 
@@ -254,11 +253,8 @@ describeOnRig('secrets at rest', (shared) => {
     ]);
     await send('GET', `/api/v1/nodes/${fleet.node.host}`);
     await post('admin/reconcile', { host: fleet.node.host, dry_run: true });
-    // The server's words become a part of the answer, and so of the ledger.
     const answer = await post('unmount', its);
     expect(answer).toMatchObject({ unmounted: true, error_code: 'UNMOUNTED_DIRTY' });
-    expect(JSON.stringify(answer)).toContain('SignatureDoesNotMatch');
-    expect(search.findIn('the answer', JSON.stringify(answer))).toEqual(none);
   }, 60_000);
 
   it('requests that fail, whatever is wrong with them', async () => {
@@ -272,13 +268,11 @@ describeOnRig('secrets at rest', (shared) => {
       await fleet.targets.cloud.storeSecret(token, garbage),
       await fleet.targets.cloud.storeSecret(token, `{"bucket": "${garbage}", ${garbage}`),
     ];
-    for (const [index, secret_ref] of refs.entries())
-      expect(await post('mount', withTarget({ id: `bad-${index}`, secret_ref }))).toMatchObject({
-        status: 'error',
-      });
-    expect(
-      await post('mount', withTarget({ id: 'bad-token' }, { keystone_token: wrongToken })),
-    ).toMatchObject({ status: 'error' });
+    const failed = await Promise.all([
+      ...refs.map((secret_ref, index) => post('mount', withTarget({ id: `bad-${index}`, secret_ref }))),
+      post('mount', withTarget({ id: 'bad-token' }, { keystone_token: wrongToken })),
+    ]);
+    expect(failed.map(({ status }) => status)).toEqual(failed.map(() => 'error'));
     const wrong = [
       withTarget({ id: `/${token}` }),
       withTarget({ type: token }),
@@ -331,35 +325,10 @@ describeOnRig('secrets at rest', (shared) => {
     ]);
     expect(failing).not.toContain(0);
     // Without a broker the ledger's part of it is told.
-    await dms(['nodes', host, '--format', 'json'], { DMS_RABBITMQ_URL: fleet.brokerUrl.replace(/:\d+$/, ':1') });
+    await dms(['nodes', host, '--format', 'json'], {
+      DMS_RABBITMQ_URL: fleet.brokerUrl.replace(/:\d+$/, ':1'),
+    });
   }, 150_000);
-
-  it('the broker’s files, while requests wait for a node that stands still and memory is short', async () => {
-    const files = rig.broker.dataDirectory;
-    const python = await deafPythonNode(rig.broker.url);
-    const waiting = withTarget({ id: `waiting-${randomUUID()}` });
-    const { id } = waiting.backup_target as { id: string };
-    const inClear = `gAAAAAB-${randomBytes(200).toString('hex')}`;
-    const plain = { ...withTarget({ id: `plain-${randomUUID()}` }), host: python.host, keystone_token: inClear };
-    fleet.node.signal('SIGSTOP');
-    try {
-      const answer = post('mount', waiting);
-      const python2 = [1, 2, 3].map((jobid) =>
-        post('mount', { ...plain, backup_target: { ...plain.backup_target, id: `p-${jobid}` }, job: { jobid } }),
-      );
-      await new Promise((r) => setTimeout(r, 3000));
-      console.log('before', (await filesWith(inClear, files)), await filesWith(id, files), await search.searchFiles(files, 'rabbit'));
-      await rig.broker.ctl(['set_vm_memory_high_watermark', 'absolute', '1MB']);
-      await new Promise((r) => setTimeout(r, 10000));
-      console.log('after', (await filesWith(inClear, files)), await filesWith(id, files), JSON.stringify(await rig.broker.queues()));
-      await rig.broker.ctl(['set_vm_memory_high_watermark', '0.4']);
-      void answer; void python2;
-    } finally {
-      fleet.node.signal('SIGCONT');
-      await python.close();
-    }
-    expect(search.search('the broker’s log', await readFile(rig.broker.logFile), 'connection', ['token', ...KEYS])).toEqual(none);
-  }, 90_000);
 
   it('all columns of all tables of the ledger', async () => {
     expect(await post('unmount', request)).toMatchObject({ unmounted: true });
@@ -419,7 +388,14 @@ describeOnRig('secrets at rest', (shared) => {
     expect(statuses).toEqual(commands.map(() => 0));
 
     expect(search.search('answers', answers.join('\n'), target.id)).toEqual(none);
-    expect(search.search('answers', answers.join('\n'), 'SignatureDoesNotMatch')).toEqual(none);
+    for (const code of [
+      'UNMOUNTED_DIRTY',
+      'SECRET_UNAVAILABLE',
+      'AUTH_EXPIRED',
+      'MOUNT_FAILED',
+      'UNAUTHENTICATED',
+    ])
+      expect(search.search('answers', answers.join('\n'), code)).toEqual(none);
     expect(search.search('server-sent events', events.text, target.id)).toEqual(none);
     expect(search.search('messages of dms.events', messages.join('\n'), target.id)).toEqual(none);
     for (const node of fleet.nodes)
@@ -432,6 +408,49 @@ describeOnRig('secrets at rest', (shared) => {
     // What was written here by the tests holds the tokens of the facade.
     expect(await search.searchFiles(fleet.directory, target.id, ['tokens'])).toEqual(none);
   }, 90_000);
+
+  it('the broker’s files, with requests for nodes that stand still, also when its memory is short', async () => {
+    const files = rig.broker.dataDirectory;
+    const inClear = marker('gAAAAAB-in-clear');
+    const python = await StillPythonNode.start(rig.broker.url);
+    fleet.node.signal('SIGSTOP');
+    try {
+      const waiting = withTarget({ id: `waiting-${randomUUID()}` });
+      const plain = withTarget({}, { host: python.host, keystone_token: inClear });
+      const async = { Prefer: 'respond-async' };
+      await post('mount', waiting, async);
+      await post('mount', plain, async);
+      const queues = [`dms.${fleet.node.host}`, `dms.${python.host}`];
+      await waitFor(
+        async () => {
+          const waits = await rig.broker.queues();
+          return queues.every((queue) => waits.some(({ name, messages }) => name === queue && messages > 0));
+        },
+        { ...SOON, what: 'the commands to wait' },
+      );
+      expect(await filesWith(inClear, files)).toEqual([]);
+      expect(search.findIn('', Buffer.concat(await contents(files)))).toEqual(none);
+
+      // A broker writes transient messages to its disk in large lots only: they are filled up.
+      await python.fill(queues);
+      await rig.broker.ctl(['set_vm_memory_high_watermark', 'absolute', '1MB']);
+      const { id } = waiting.backup_target as { id: string };
+      for (const control of [id, inClear])
+        await waitFor(async () => (await filesWith(control, files)).length > 0, {
+          ...SOON,
+          what: `${control} on the disk`,
+        });
+      expect(await search.searchFiles(files, id)).toEqual(none);
+    } finally {
+      await rig.broker.ctl(['set_vm_memory_high_watermark', '0.4']);
+      await python.stop(`dms.${fleet.node.host}`);
+      fleet.node.signal('SIGCONT');
+    }
+    const log = await readFile(rig.broker.logFile);
+    expect(search.search('the broker’s log', log, 'accepting AMQP connection', ['token', ...KEYS])).toEqual(
+      none,
+    );
+  }, 120_000);
 });
 
 /** Notes all that is published to the exchange of hellos and events. */
@@ -450,13 +469,40 @@ async function listen(brokerUrl: string, messages: string[]): Promise<() => Prom
   return () => connection.close();
 }
 
-/** A Python server that has taken one request and answers none. */
-async function deafPythonNode(brokerUrl: string): Promise<{ host: string; close(): Promise<void> }> {
-  const host = `python-${randomUUID()}`;
-  const connection = await connect(brokerUrl);
-  const channel = await connection.createChannel();
-  await channel.assertQueue(`dms.${host}`, { durable: true });
-  await channel.prefetch(1);
-  await channel.consume(`dms.${host}`, () => undefined);
-  return { host, close: () => connection.close() };
+async function contents(directory: string): Promise<Buffer[]> {
+  const files = await filesWith('', directory);
+  return Promise.all(files.map((file) => readFile(file).catch(() => Buffer.alloc(0))));
+}
+
+/** A Python server that takes one request and answers none. */
+class StillPythonNode {
+  private constructor(
+    readonly host: string,
+    private readonly connection: ChannelModel,
+    private readonly channel: ConfirmChannel,
+  ) {}
+
+  static async start(brokerUrl: string): Promise<StillPythonNode> {
+    const host = `python-${randomUUID()}`;
+    const connection = await connect(brokerUrl);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue(`dms.${host}`, { durable: true });
+    await channel.prefetch(1);
+    await channel.consume(`dms.${host}`, () => undefined);
+    return new StillPythonNode(host, connection, channel);
+  }
+
+  /** Publishes so many transient messages to the queues that the broker pages them out where its memory is short. */
+  async fill(queues: readonly string[]): Promise<void> {
+    for (let index = 0; index < 20_000; index += 1)
+      for (const queue of queues) this.channel.sendToQueue(queue, Buffer.from('{}'), { persistent: false });
+    await this.channel.waitForConfirms();
+  }
+
+  /** @param other a queue that is emptied, too */
+  async stop(other: string): Promise<void> {
+    await this.channel.purgeQueue(other);
+    await this.channel.deleteQueue(`dms.${this.host}`);
+    await this.connection.close();
+  }
 }

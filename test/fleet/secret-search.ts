@@ -121,15 +121,12 @@ function formsOf(value: string): [string, string][] {
 }
 
 async function filesBelow(directory: string, without: readonly string[]): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const below = await Promise.all(
-    entries
-      .filter(({ name }) => !without.includes(name))
-      .map((entry) => {
-        const path = join(directory, entry.name);
-        if (entry.isDirectory()) return filesBelow(path, without);
-        return entry.isFile() ? [path] : [];
-      }),
-  );
-  return below.flat();
+  const files: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (without.includes(entry.name)) continue;
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) files.push(...(await filesBelow(path, without)));
+    else if (entry.isFile()) files.push(path);
+  }
+  return files;
 }
