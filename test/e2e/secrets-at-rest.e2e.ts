@@ -461,7 +461,7 @@ async function listen(brokerUrl: string, messages: string[]): Promise<() => Prom
   await channel.bindQueue(queue, 'dms.events', '#');
   await channel.consume(
     queue,
-    (message) => message && messages.push(`${message.fields.routingKey} ${message.content}`),
+    (message) => message && messages.push(`${message.fields.routingKey} ${message.content.toString()}`),
     {
       noAck: true,
     },
