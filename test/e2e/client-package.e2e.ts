@@ -1,10 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
 import { packClient, PackageUser } from '../fleet/package-user';
 import { ROOT } from '../fleet/programs';
 import { type S3Target } from '../fleet/targets';
+import { waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
 
 const EXAMPLES = join(ROOT, 'libs/client/examples');
@@ -16,7 +19,7 @@ describeOnRig('the client package, installed', (rig) => {
   let token: string;
 
   beforeAll(async () => {
-    fleet = await Fleet.start(rig);
+    fleet = await Fleet.start(rig, { clientSettings: { DMS_SETTLE_INTERVAL: '0.5' } });
     await fleet.acquainted();
     target = await fleet.targets.s3('package');
     token = await fleet.targets.cloud.token('owner');
@@ -89,5 +92,42 @@ describeOnRig('the client package, installed', (rig) => {
       );
       expect((await end).stdout).toMatch(/^Active mounts: \d\n[^]*mounted \S+ 7\n[^]*unmounted \S+/);
     });
+  });
+
+  it('gives a target back when its process is asked to end, and ends by the signal then', async () => {
+    const { directory } = users.module;
+    const disk = join(directory, 'pipe');
+    execFileSync('mkfifo', [disk]);
+    const job = spawn(process.execPath, ['out/backup.js'], {
+      cwd: directory,
+      env: environment({ VM_ID: 'endless', JOB_ID: '9', VM_DISK: disk }),
+      stdio: 'ignore',
+    });
+    // The job finds a writer, which never gives it anything.
+    const writer = await open(disk, 'r+');
+    try {
+      const copy = join(fleet.node.base, target.id, 'vm-endless', 'disk.img');
+      await waitFor(() => existsSync(copy), { timeoutMs: 30_000, what: 'the job to copy' });
+      // Reading a pipe cannot be broken off: the second signal ends the waiting for it.
+      await waitFor(() => job.exitCode !== null || job.signalCode !== null || !job.kill('SIGTERM'), {
+        timeoutMs: 30_000,
+        intervalMs: 500,
+        what: 'the job to end',
+      });
+      expect(job.signalCode).toBe('SIGTERM');
+    } finally {
+      job.kill('SIGKILL');
+      await writer.close();
+    }
+    await waitFor(() => mountsBelow(fleet.node.base).length === 0, {
+      timeoutMs: 30_000,
+      what: 'the mount to be gone',
+    });
+    expect(
+      await fleet.query('SELECT action, status FROM mount_operations WHERE jobid = 9 ORDER BY created_at'),
+    ).toEqual([
+      { action: 'mount', status: 'success' },
+      { action: 'unmount', status: 'success' },
+    ]);
   });
 });

@@ -114,13 +114,13 @@ describeOnRig('dms run', (rig) => {
     expect(Object.fromEntries(await Promise.all(ends))).toEqual(statuses);
   });
 
-  it('works in a pipeline whose reader has enough', async () => {
+  it('works in a pipeline whose reader has enough, with what the shell opened for the command', async () => {
     const run = await start({
-      command: ['cat'],
-      shell: 'yes | "$@" | head -n 2; echo "${PIPESTATUS[1]}"',
+      command: ['/bin/sh', '-c', 'cat "$1" -', 'sh'],
+      shell: 'yes | "$@" <(echo first) | head -n 2; echo "${PIPESTATUS[1]}"',
     });
     expect(await run.end()).toBe(0);
-    expect(run.stdout.toString()).toBe('y\ny\n141\n');
+    expect(run.stdout.toString()).toBe('first\ny\n141\n');
   });
 
   it('unmounts where nobody reads what it says', async () => {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { runCommand } from './child-command';
 import { SignalCatcher } from './signals';
 import { foregroundIn } from './terminal';
@@ -16,6 +17,16 @@ describe('a command on a mount', () => {
   ])('ends with its own status: %s', async (script, status) => {
     const end = await runCommand(['/bin/sh', '-c', script], { DMS_MOUNT_PATH: '/base/t' }, signals);
     expect(end).toMatchObject({ status, problem: null });
+  });
+
+  it('gets the descriptors that its arguments name', async () => {
+    const descriptor = openSync(__filename, 'r');
+    try {
+      const script = `read -r line </dev/fd/${descriptor} && test -n "$line" && ! test -e /dev/fd/999`;
+      expect(await runCommand(['/bin/sh', '-c', script], {}, signals)).toMatchObject({ status: 0 });
+    } finally {
+      closeSync(descriptor);
+    }
   });
 
   it('may not be there, or not be a program', async () => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 import { type SignalCatcher, statusOfSignal } from './signals';
 import { isInForeground } from './terminal';
 
@@ -35,7 +36,7 @@ export function runCommand(
   onStart: (command: RunningCommand) => void = () => undefined,
 ): Promise<CommandEnd> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: 'inherit', env });
+    const child = spawn(program, args, { stdio: descriptorsFor(args), env });
     signals.listen((signal) => {
       // A terminal sends ctrl-C and ctrl-\ to the command itself, too; twice would be taken for impatience.
       const keyboard = signal === 'SIGINT' || signal === 'SIGQUIT';
@@ -58,4 +59,25 @@ export function runCommand(
       end({ status: signal === null ? (code ?? 1) : statusOfSignal(signal), signal, problem: null }),
     );
   });
+}
+
+/** The standard streams, and what a shell opened for the command and names to it: `<(…)` is /dev/fd/63 in bash. */
+function descriptorsFor(args: readonly string[]): ('inherit' | 'ignore' | number)[] {
+  const named = args.flatMap((text) =>
+    [...text.matchAll(/\/dev\/fd\/(\d{1,3})(?!\d)/g)].map(([, n]) => Number(n)),
+  );
+  const open = new Set(named.filter(isOpen));
+  return Array.from({ length: Math.max(2, ...open) + 1 }, (_, descriptor) => {
+    if (descriptor <= 2) return 'inherit';
+    return open.has(descriptor) ? descriptor : 'ignore';
+  });
+}
+
+function isOpen(descriptor: number): boolean {
+  try {
+    fstatSync(descriptor);
+    return true;
+  } catch {
+    return false;
+  }
 }
