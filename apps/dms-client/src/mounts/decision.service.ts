@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { defaultMountPath, DmsError } from '@app/contracts';
+import { happened } from '@app/platform';
 import { mayShare } from '../access/sharing';
 import { isDuplicate } from '../ledger/ledger-errors';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
@@ -128,6 +129,7 @@ export class DecisionService {
     }
     const counts = await transaction.bindings.count();
     if (counts.claimed + counts.held > 0) {
+      for (let n = 0; n < drive.unmounts.length; n += 1) happened({ what: 'unmount_skipped' });
       if (drive.unmounts.length > 0)
         this.#log.log({
           msg: `Multiple active mounts (${counts.claimed + counts.held}) detected. Skipping physical unmount`,

@@ -7,7 +7,7 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
-import { currentRequest, happened, keptContext } from '@app/platform';
+import { currentRequest, keptContext } from '@app/platform';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
@@ -62,9 +62,7 @@ export class MountsService {
    * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
    */
   async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
-    const response = (await this.#submit('unmount', request, options)) as UnmountResponseDto;
-    if (response.active_mounts_remaining > 0) happened({ what: 'unmount_skipped' });
-    return response;
+    return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
   }
 
   async #checkPath(request: TargetRequestDto): Promise<void> {

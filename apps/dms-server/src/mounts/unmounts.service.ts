@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, type MountObservation, type MountUser, type TargetCommand } from '@app/contracts';
-import { measured } from '@app/platform';
+import { happened, measured } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
@@ -48,6 +48,9 @@ export class UnmountsService {
     }
     const shared = await this.#answerForPythonPeers(command, survey);
     if (shared !== null) return shared;
+    // Whoever noticed it: the watch may not have had its turn yet.
+    if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
+      happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
     const result = await this.#take({ targetId: id, mountedAs, hung: survey.hung }, limited);
     return await this.#answer(command, survey, mountedAs, result);

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { NODE_EVENT_KINDS } from '@app/contracts';
 import { type Happening, observe, type Observer, type PhaseEnd } from '@app/platform';
 import { DURATION_BUCKETS, MetricsPage } from '@app/platform/metrics';
 import { Counter, Histogram } from 'prom-client';
@@ -13,6 +14,8 @@ export class NodeMetrics implements Observer, OnModuleDestroy {
   readonly #started: Counter;
   readonly #failed: Counter<'how'>;
   readonly #seen: Counter<'kind'>;
+  /** Whose process has failed and was counted, until they get another one. */
+  readonly #failedTargets = new Set<string>();
   readonly #end: () => void;
 
   constructor({ registry }: MetricsPage) {
@@ -47,6 +50,7 @@ export class NodeMetrics implements Observer, OnModuleDestroy {
       labelNames: ['kind'],
       registers,
     });
+    for (const kind of NODE_EVENT_KINDS) this.#seen.inc({ kind }, 0);
     for (const how of ['ended', 'hung']) this.#failed.inc({ how }, 0);
     this.#end = observe(this);
   }
@@ -65,13 +69,20 @@ export class NodeMetrics implements Observer, OnModuleDestroy {
   happened(happening: Happening): void {
     switch (happening.what) {
       case 'fuse_process_started':
+        this.#failedTargets.delete(happening.targetId);
         return this.#started.inc();
       case 'fuse_process_failed':
-        return this.#failed.inc({ how: happening.how });
+        return this.#countFailure(happening.targetId, happening.how);
       case 'mount_seen':
         return this.#seen.inc({ kind: happening.kind });
       case 'drift':
       case 'unmount_skipped':
     }
+  }
+
+  #countFailure(targetId: string, how: string): void {
+    if (this.#failedTargets.has(targetId)) return;
+    this.#failedTargets.add(targetId);
+    this.#failed.inc({ how });
   }
 }

@@ -144,7 +144,8 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
     const isHung = answer === 'dead' || isHang(pulse.silence, this.settings.hangTimeoutMs, now);
     if (!isHung || this.hung.has(targetId, pulse.pid)) return;
     this.hung.add(targetId, pulse.pid);
-    happened({ what: 'fuse_process_failed', how: 'hung' });
+    const how = answer === 'dead' ? 'ended' : 'hung';
+    happened({ what: 'fuse_process_failed', targetId, how });
     const msg = answer === 'dead' ? 'The connection of a FUSE mount is cut' : 'A FUSE daemon hangs';
     this.#logger.error({ msg, targetId, pid: pulse.pid });
     if (answer === 'silent' && this.settings.fuseAbort) await this.#abort(record);

@@ -102,14 +102,8 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     if (told?.kind === sight.kind && told.mntId === sight.mntId) return;
     if (this.#begun || sight.kind !== 'mounted') await this.#say(sight.kind, record, sight);
     this.#told.set(targetId, sight);
-    if (sight.kind === 'broken' && well === false && this.#hasEnded(targetId))
-      happened({ what: 'fuse_process_failed', how: 'ended' });
-  }
-
-  /** Of a daemon that is not well: it does not hang. */
-  #hasEnded(targetId: string): boolean {
-    const daemon = this.#daemons.get(targetId);
-    return daemon !== undefined && !this.hung.has(targetId, daemon.identity.pid);
+    if (sight.kind === 'broken' && well === false && hasDaemon(mountedAs))
+      happened({ what: 'fuse_process_failed', targetId, how: 'ended' });
   }
 
   /** No command of the target came since the record was read. */

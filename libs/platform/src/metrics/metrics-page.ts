@@ -101,7 +101,7 @@ function clear(gauges: readonly Gauge[]): void {
   for (const gauge of gauges) {
     gauge.reset();
     // One without labels shows 0 after a reset, which would be a value.
-    gauge.remove();
+    gauge.remove({});
   }
 }
 

@@ -42,14 +42,14 @@ export interface Attributes {
  * - `unmount_skipped`: an unmount left the mount to others that hold it;
  * - `drift`: reconciling found a difference;
  * - `fuse_process_started`;
- * - `fuse_process_failed`: one ended, or hung, under a mount that was not to be taken away;
+ * - `fuse_process_failed`: one ended, or hung, under its mount; said by each who notices it;
  * - `mount_seen`: what the node's watch saw of a mount.
  */
 export type Happening =
   | { readonly what: 'unmount_skipped' }
   | { readonly what: 'drift'; readonly kind: string; readonly outcome: string }
-  | { readonly what: 'fuse_process_started' }
-  | { readonly what: 'fuse_process_failed'; readonly how: 'ended' | 'hung' }
+  | { readonly what: 'fuse_process_started'; readonly targetId: string }
+  | { readonly what: 'fuse_process_failed'; readonly targetId: string; readonly how: 'ended' | 'hung' }
   | { readonly what: 'mount_seen'; readonly kind: string };
 
 export interface PhaseEnd {

@@ -52,7 +52,7 @@ export class S3Provider implements TargetProvider {
     const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
     this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
-    happened({ what: 'fuse_process_started' });
+    happened({ what: 'fuse_process_started', targetId: plan.targetId });
     this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
     this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
     this.#log.log(`  Mount path: ${plan.mountPath}`);
