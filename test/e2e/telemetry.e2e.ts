@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
@@ -315,6 +315,27 @@ describeMonitored('what operators see', (rig) => {
   });
 
   describe('without what they need', () => {
+    it('nothing of OpenTelemetry is loaded where no collector is configured', async () => {
+      const list = join(fleet.directory, 'loaded');
+      const hook = join(fleet.directory, 'hook.cjs');
+      writeFileSync(
+        hook,
+        `process.on('SIGUSR2', () => require('fs').writeFileSync('${list}', Object.keys(require.cache).join('\\n')));`,
+      );
+      const client = fleet.addClient({ NODE_OPTIONS: `--require=${hook}` });
+      await client.start();
+      client.signal('SIGUSR2');
+      await waitFor(() => existsSync(list) && readFileSync(list, 'utf8').length > 0, {
+        timeoutMs: 10_000,
+        what: 'the list of modules',
+      });
+      const loaded = readFileSync(list, 'utf8');
+      expect(loaded).toContain('/node_modules/prom-client/');
+      expect(loaded).not.toContain('opentelemetry');
+      expect(loaded).not.toContain('otlp-tracer');
+      await client.stop();
+    }, 60_000);
+
     it('requests go on without a collector, and it is said once', async () => {
       await traces.stop();
       for (let round = 0; round < 3; round += 1)
