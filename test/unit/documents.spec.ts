@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { asHello, asNodeEvent, asStateEvent, parseReply, parseTargetRequest } from '@app/contracts';
 import { join } from 'node:path';
 import { CLIENT_README, clientReadme } from '../docs/client-readme';
 import { configurationDocument } from '../docs/configuration';
+import { blocksOf, documents } from '../docs/document-blocks';
 import { failuresDocument } from '../docs/failures';
+import { accessLine, routesOf } from '../docs/http';
 import { metricsDocument } from '../docs/metrics';
+import { openApiDocument } from '../docs/open-api';
 import { protocolDocument } from '../docs/protocol';
 import { ROOT } from '../fleet/programs';
 
@@ -30,5 +34,45 @@ describe('documents that are made from the code', () => {
     for (const name of readdirSync(join(ROOT, 'libs/client/examples'))) {
       expect(text).toContain(`<!-- examples/${name} -->`);
     }
+  });
+});
+
+describe('docs/HTTP.md', () => {
+  // What comes from comments and types is compared with a running service, in e2e/documented-commands.
+  it('has every call and no other, and who may make it (npm run docs makes it)', async () => {
+    const text = readFileSync(join(ROOT, 'docs/HTTP.md'), 'utf8');
+    const written = [...text.matchAll(/^### `([A-Z]+ [^`]+)`\n[^]*?^(Who: .*)$/gm)].map(
+      ([, name, access]) => `${name} ${access}`,
+    );
+    const routes = routesOf(await openApiDocument());
+    expect(written.sort()).toEqual(
+      routes.map(({ name, operation }) => `${name} ${accessLine(operation)}`).sort(),
+    );
+  });
+});
+
+/** What a JSON example may be, by a field that only it has, and how the programs read it. */
+const MESSAGES: readonly { readonly field: string; readonly read: (value: unknown) => unknown }[] = [
+  { field: 'bases', read: asHello },
+  { field: 'event', read: asNodeEvent },
+  { field: 'kind', read: asStateEvent },
+  { field: 'success_msg', read: parseReply },
+  { field: 'backup_target', read: (value) => parseTargetRequest(value, 'mount') },
+];
+
+describe('JSON in the documents', () => {
+  const examples = documents()
+    .flatMap(blocksOf)
+    .filter(({ language }) => language === 'json')
+    .map((block) => ({ ...block, at: `${block.document}:${block.line}` }));
+
+  it('is there', () => expect(examples.length).toBeGreaterThan(3));
+
+  it.each(examples)('$at is what the programs read', ({ text }) => {
+    // A key is shortened in the documents.
+    const value = JSON.parse(text.replaceAll('"…"', `"${'A'.repeat(43)}"`)) as Record<string, unknown>;
+    const [message] = MESSAGES.filter(({ field }) => field in value);
+    expect(message).toBeDefined();
+    expect(message.read(value)).toEqual(expect.objectContaining({}));
   });
 });

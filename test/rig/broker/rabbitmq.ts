@@ -82,11 +82,18 @@ export class RabbitMq extends Service {
     return join(this.directory, 'data');
   }
 
+  /** How rabbitmqctl is called on this broker. */
+  get control(): { readonly command: readonly string[]; readonly environment: Record<string, string> } {
+    const command = [join(PROGRAMS, 'rabbitmqctl'), '--quiet', '--node', NODE];
+    return { command, environment: this.environment() };
+  }
+
   /** Runs rabbitmqctl on this broker and returns what it prints. Takes a second or two. */
   async ctl(args: readonly string[]): Promise<string> {
-    const result = await runCommand(join(PROGRAMS, 'rabbitmqctl'), ['--quiet', '--node', NODE, ...args], {
+    const { command, environment } = this.control;
+    const result = await runCommand(command[0], [...command.slice(1), ...args], {
       directory: this.directory,
-      environment: this.environment(),
+      environment,
       timeoutMs: CONTROL_TIMEOUT_MS,
     });
     return result.stdout;

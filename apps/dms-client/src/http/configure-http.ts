@@ -20,7 +20,8 @@ export function configureHttp(application: NestExpressApplication, version: stri
   describe(application, version);
 }
 
-function describe(application: INestApplication, version: string): void {
+/** Documents the calls at /docs, and as OpenAPI at /docs/json. */
+export function describe(application: INestApplication, version: string): void {
   const configuration = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Dynamic Mount Service')

@@ -1,0 +1,36 @@
+/** Commands that cannot be run on the tests' fleet, each with its reason. One that matches nothing any more fails a test. */
+export const NOT_RUN: readonly { readonly command: RegExp; readonly why: string }[] = [
+  {
+    command: /^npm ci && npm run build && npm link/,
+    why: 'installs into the machine; the tests themselves were built so',
+  },
+  {
+    command: /^systemctl status /,
+    why: 'there is no systemd on the machine of the tests; e2e/systemd-units starts one',
+  },
+  { command: /^journalctl -k /, why: 'the kernel’s log is the machine’s' },
+  {
+    command: /^openstack /,
+    why: 'OpenStack’s own client; tokens and secrets come from the rig’s Keystone and Barbican',
+  },
+  {
+    command: /^(rpcinfo|showmount) /,
+    why: 'needs an NFS server with its port mapper; e2e/nfs-* have servers without',
+  },
+];
+
+/** Commands that may end with another status than 0, and why that is their answer. */
+export const OTHER_STATUS: readonly {
+  readonly command: RegExp;
+  readonly status: number;
+  readonly why: string;
+}[] = [
+  {
+    command: /^journalctl .*\| grep /,
+    status: 1,
+    why: 'grep: what is looked for has not happened; that the program can say it is looked for in its source',
+  },
+  { command: /^(timeout 10 )?fuser /, status: 1, why: 'nobody uses the mount' },
+  { command: /^lslocks .*\| grep /, status: 1, why: 'nobody holds the lock of the Python system' },
+  { command: /^curl .*--max-time/, status: 28, why: 'a stream of events does not end by itself' },
+];

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandsOf, type DocumentedCommand, documents, fits, mentionsOf } from '../docs/document-blocks';
+import { onStage } from '../docs/example-names';
+import { httpDocument } from '../docs/http';
+import { NOT_RUN, OTHER_STATUS } from '../docs/not-run';
+import { DocumentedFleet } from '../fleet/documented-fleet';
+import { type OpenApi } from '../docs/open-api';
+import { filesWith } from '../fleet/files-with';
+import { PROGRAMS, ROOT } from '../fleet/programs';
+import { type ShellSession } from '../fleet/shell-session';
+import { type CommandResult, runCommand } from '../rig';
+import { describeOnRig } from './on-rig';
+
+/** What a documented command may take; the longest wait in one is that for a node to be heard. */
+const COMMAND_TIMEOUT_MS = 60_000;
+const COMMANDS = new Map(documents().map((document) => [document, commandsOf(document)]));
+const ALL = [...COMMANDS.values()].flat();
+
+describeOnRig('the commands of the documents', (rig) => {
+  let documented: DocumentedFleet;
+
+  beforeAll(async () => {
+    documented = await DocumentedFleet.start(rig);
+  });
+  afterAll(() => documented?.stop());
+
+  const run = async (session: ShellSession, document: string, { text }: DocumentedCommand) => {
+    if (await documented.asSystemd(text)) return { status: 0, stdout: '', stderr: '' };
+    const variables = await documented.variablesFor(document, text);
+    const result = await session.run(onStage(text, documented.stage), COMMAND_TIMEOUT_MS, variables);
+    await documented.settled(text);
+    return result;
+  };
+
+  it.each([...COMMANDS].filter(([, commands]) => commands.length > 0))(
+    '%s: each does what it is there for',
+    async (document, commands) => {
+      const session = await documented.session(document);
+      const wrong: string[] = [];
+      try {
+        for (const command of commands.filter(isRun)) {
+          const result = await run(session, document, command);
+          wrong.push(...problemsOf(command, result));
+        }
+      } finally {
+        await session.end();
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  it('docs/HTTP.md is what the service says of itself (npm run docs makes it)', async () => {
+    const { body } = await documented.stage.fleet.api.get<OpenApi>('/docs/json');
+    expect(readFileSync(join(ROOT, 'docs/HTTP.md'), 'utf8')).toBe(httpDocument(body));
+  });
+
+  it('name options that the programs have', async () => {
+    const helps = new Map<string, Promise<string>>();
+    const wrong: string[] = [];
+    for (const { at, text } of [...ALL, ...documents().flatMap(mentionsOf)]) {
+      for (const [, program, command, rest] of text.matchAll(
+        /\b(dms|dms-server) ([a-z]+(?:-[a-z]+)*)\b([^|;&]*)/g,
+      )) {
+        const key = `${program} ${command}`;
+        const help = helps.get(key) ?? helpOf(program, command);
+        helps.set(key, help);
+        for (const [option] of rest.split(' -- ')[0].matchAll(/--[a-z][a-z-]*/g)) {
+          if (!new RegExp(`${option}(?![a-z-])`).test(await help))
+            wrong.push(`${at}: ${key} has no ${option}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the tables of exceptions', () => {
+  it.each([...NOT_RUN, ...OTHER_STATUS])('have a use for $command', ({ command }) => {
+    expect(ALL.filter(({ text }) => command.test(text))).not.toEqual([]);
+  });
+});
+
+describe('what is looked for in logs', () => {
+  const searches = ALL.flatMap(({ at, text }) => {
+    const found = /journalctl -u (dms-\w+) .*grep "([A-Za-z][^"$]+)"/.exec(text);
+    return found === null ? [] : [{ at, program: found[1], words: found[2] }];
+  });
+
+  it.each(searches)('$at: $program can say "$words"', async ({ program, words }) => {
+    expect(await filesWith(words, join(ROOT, 'apps', program, 'src'))).not.toEqual([]);
+  });
+});
+
+function isRun({ text }: DocumentedCommand): boolean {
+  return !NOT_RUN.some(({ command }) => command.test(text));
+}
+
+function problemsOf({ at, text, shown }: DocumentedCommand, result: CommandResult): string[] {
+  const { status, stdout, stderr } = result;
+  const others = OTHER_STATUS.filter(({ command }) => command.test(text)).map((other) => other.status);
+  const said = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n');
+  return [
+    ...([0, ...others].includes(status) ? [] : [`${at}: ${text} ended with ${status}: ${said}`]),
+    ...(shown === null || fits(stdout, shown) ? [] : [`${at}: ${text} does not show that, but: ${stdout}`]),
+  ];
+}
+
+async function helpOf(program: string, command: string): Promise<string> {
+  const file = program === 'dms' ? PROGRAMS.cli : PROGRAMS.server;
+  return (await runCommand(process.execPath, [file, command, '--help'], { timeoutMs: COMMAND_TIMEOUT_MS }))
+    .stdout;
+}

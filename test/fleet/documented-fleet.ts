@@ -1,0 +1,196 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Stage } from '../docs/example-names';
+import { cleanEnvironment, freePort, type RabbitMq, Rig, type RigAddresses, waitFor } from '../rig';
+import { Fleet } from './fleet';
+import { s3fsProcesses } from './node-look';
+import { PROGRAMS } from './programs';
+import { serverEnvironment } from './server-environment';
+import { ShellSession } from './shell-session';
+
+const JOB = 1;
+const README_NODE = 'the-first-node';
+
+/** What a document says to do before a command, or with what its variables are filled. */
+interface Situation {
+  readonly command: RegExp;
+  readonly variables: (documented: DocumentedFleet) => Promise<Readonly<Record<string, string>>>;
+}
+
+const SITUATIONS: readonly Situation[] = [
+  { command: /--forget --fenced/, variables: ({ stage }) => Promise.resolve({ HOST: stage.firstNode }) },
+  {
+    command: /\$HOST\/forget/,
+    variables: ({ stage }) => Promise.resolve({ HOST: stage.firstNode }),
+  },
+  { command: /DELETE .*\/admin\/locks/, variables: (documented) => documented.lockTarget() },
+  { command: /\$OPERATION_ID/, variables: (documented) => documented.operation() },
+  {
+    command: /--accept-key|\/accept-key/,
+    variables: async (documented) => ({ KEY_ID: await documented.keyId() }),
+  },
+  { command: /locks --release/, variables: (documented) => documented.lockTarget() },
+  { command: /--kill "\$PID"/, variables: (documented) => documented.victim() },
+];
+
+/** A fleet with a broker of its own, on which the commands of the documents are run. */
+export class DocumentedFleet {
+  private constructor(
+    private readonly rig: Rig,
+    readonly stage: Stage,
+    private readonly bin: string,
+    private readonly token: string,
+  ) {}
+
+  static async start(shared: RigAddresses): Promise<DocumentedFleet> {
+    const rig = await Rig.start({ parts: ['broker'] });
+    const fleet = await Fleet.start({ ...shared, brokerUrl: rig.broker.url });
+    await fleet.acquainted();
+    const [configuration, locks, bin] = ['configuration', 'locks', 'bin'].map((name) =>
+      join(fleet.directory, name),
+    );
+    for (const directory of [configuration, locks, bin]) await mkdir(directory, { recursive: true });
+    await writeFile(join(locks, 'dms_mount_unmount.lock'), '');
+    const stage: Stage = {
+      fleet,
+      node: fleet.node,
+      client: fleet.clients[0],
+      target: await fleet.targets.s3('documented'),
+      authUrl: String(shared.cloud?.authUrl),
+      firstNode: README_NODE,
+      configuration,
+      locks,
+    };
+    const documented = new DocumentedFleet(rig, stage, bin, await fleet.targets.cloud.token('owner'));
+    await documented.#writePrograms(rig.broker);
+    return documented;
+  }
+
+  /** Commands, in their order, in a shell of the document's own. Job 1 holds the target when it begins. */
+  async session(document: string): Promise<ShellSession> {
+    const { fleet, node, client, target } = this.stage;
+    const directory = join(fleet.directory, 'sessions', document.replaceAll('/', '-'));
+    await mkdir(join(directory, 'work'), { recursive: true });
+    await writeFile(join(directory, 'work/token'), this.token);
+    await writeFile(join(directory, '.my.cnf'), this.#databaseAccount());
+    const isFirst = document === 'README.md';
+    if (!isFirst) {
+      await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, JOB, target));
+    }
+    const own = isFirst ? join(directory, 'node') : dirname(node.base);
+    const server = serverEnvironment({
+      host: node.host,
+      directory: own,
+      base: isFirst ? join(own, 'mounts') : node.base,
+      runDirectory: isFirst ? join(own, 'run') : node.runDirectory,
+      pidDirectory: isFirst ? join(own, 'run/s3') : node.pidDirectory,
+      healthPort: await freePort(),
+      brokerUrl: fleet.brokerUrl,
+      authUrl: this.stage.authUrl,
+    });
+    if (isFirst) await mkdir(join(own, 'mounts'), { recursive: true });
+    return ShellSession.start(directory, {
+      ...cleanEnvironment({ HOME: directory }),
+      ...client.environment,
+      ...server,
+      PATH: `${this.bin}:${server.PATH}`,
+      HOME: directory,
+      DMS_HTTP_PORT: String(await freePort()),
+      CLIENT_PASSWORD: 'of-the-client',
+      NODE_PASSWORD: 'of-the-node',
+      REQUEST_ID: 'none',
+      KEYSTONE_TOKEN: this.token,
+      BARBICAN_URL: new URL(target.secretRef).origin,
+    });
+  }
+
+  /** What the command's variables are to be filled with. */
+  async variablesFor(document: string, command: string): Promise<Readonly<Record<string, string>>> {
+    const situation = SITUATIONS.find((of) => of.command.test(command));
+    return {
+      ...(document === 'README.md' ? {} : { DMS_API_URL: this.stage.client.url }),
+      ...(await situation?.variables(this)),
+    };
+  }
+
+  /** Carries out what systemd would; false where the command is not for it. */
+  async asSystemd(command: string): Promise<boolean> {
+    const [, verb, unit] = /^systemctl (start|stop|restart) (dms-\w+)$/.exec(command) ?? [];
+    const program = { 'dms-client': this.stage.client, 'dms-server': this.stage.node }[unit];
+    if (program === undefined) return false;
+    if (verb !== 'start') await program.stop();
+    if (verb !== 'stop') {
+      // Of a program that runs a start is nothing.
+      if (verb === 'restart' || !(await program.ready().catch(() => false))) await program.start();
+    }
+    return true;
+  }
+
+  /** Resolves when what the command has started in the background can be used. */
+  async settled(command: string): Promise<void> {
+    if (command.startsWith('dms-server &')) await this.#heard(this.stage.firstNode);
+  }
+
+  async keyId(): Promise<string> {
+    const { fleet, node } = this.stage;
+    const { body } = await fleet.api.get<{ key_id: string }>(`/api/v1/nodes/${node.host}`);
+    return body.key_id;
+  }
+
+  /** The target is locked by somebody elsewhere. */
+  async lockTarget(): Promise<Record<string, string>> {
+    await this.stage.fleet.query(
+      `UPDATE target_mounts SET lease_token = UUID(), lease_owner = 'elsewhere:1',
+         lease_expires_at = NOW(6) + INTERVAL 1 HOUR WHERE backup_target_id = ?`,
+      [this.stage.target.id],
+    );
+    return {};
+  }
+
+  /** The last thing that was asked for. */
+  async operation(): Promise<Record<string, string>> {
+    const { body } = await this.stage.fleet.api.get<{ operations: { id: string }[] }>('/api/v1/operations');
+    return { OPERATION_ID: body.operations[0].id };
+  }
+
+  /** A FUSE process that serves another target than the one of the documents. */
+  async victim(): Promise<Record<string, string>> {
+    const { fleet, node } = this.stage;
+    const target = await fleet.targets.s3('victim');
+    await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, JOB, target));
+    return { PID: String(s3fsProcesses(target.bucket)[0]) };
+  }
+
+  async stop(): Promise<void> {
+    await this.stage.fleet.stop();
+    await this.rig.stop();
+  }
+
+  async #heard(host: string): Promise<void> {
+    const known = async (): Promise<boolean> =>
+      (await this.stage.fleet.query('SELECT host FROM nodes WHERE host = ?', [host])).length > 0;
+    await waitFor(known, { timeoutMs: 30_000, what: `${host} to be heard` });
+  }
+
+  async #writePrograms(broker: RabbitMq): Promise<void> {
+    const { node, client } = this.stage;
+    const { command, environment } = broker.control;
+    const settings = Object.entries(environment).map(([name, value]) => `${name}='${value}'`);
+    const programs = {
+      dms: `exec '${process.execPath}' '${PROGRAMS.cli}' "$@"`,
+      'dms-client': `exec '${process.execPath}' '${PROGRAMS.client}' "$@"`,
+      'dms-server': `exec '${process.execPath}' '${PROGRAMS.server}' "$@"`,
+      rabbitmqctl: `exec env -i ${settings.join(' ')} ${command.join(' ')} "$@"`,
+      journalctl: `case "$*" in *dms-client*) exec cat '${client.logFile}';; *dms-server*) exec cat '${node.logFile}';; esac\nexit 1`,
+    };
+    for (const [name, text] of Object.entries(programs)) {
+      await writeFile(join(this.bin, name), `#!/bin/sh\n${text}\n`);
+      await chmod(join(this.bin, name), 0o755);
+    }
+  }
+
+  #databaseAccount(): string {
+    const { hostname, port, username, password } = new URL(this.stage.fleet.databaseUrl);
+    return `[client]\nhost=${hostname}\nport=${port}\nuser=${username}\npassword=${password}\nprotocol=tcp\n`;
+  }
+}
