@@ -183,7 +183,7 @@ function linkTo(name: string): string {
 /** The description of a field, and what bounds it. */
 function meaningOf(schema: Schema): string {
   const { description, minimum, maximum, minLength, maxLength } = schema;
-  const values = schema.enum?.filter((value) => value !== null).map((value) => `\`${String(value)}\``);
+  const values = schema.enum?.filter((value) => value !== null).map((value) => `\`${value}\``);
   const bounds = [
     ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
     ...(minimum === undefined ? [] : [`At least ${minimum}.`]),

@@ -12,7 +12,7 @@ export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
   readonly description?: string;
-  readonly enum?: readonly unknown[];
+  readonly enum?: readonly (string | number | null)[];
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;

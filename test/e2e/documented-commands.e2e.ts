@@ -1,19 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandsOf, type DocumentedCommand, documents, fits, mentionsOf } from '../docs/document-blocks';
-import { onStage } from '../docs/example-names';
 import { httpDocument } from '../docs/http';
 import { NOT_RUN, OTHER_STATUS } from '../docs/not-run';
 import { DocumentedFleet } from '../fleet/documented-fleet';
 import { type OpenApi } from '../docs/open-api';
-import { filesWith } from '../fleet/files-with';
 import { PROGRAMS, ROOT } from '../fleet/programs';
-import { type ShellSession } from '../fleet/shell-session';
 import { type CommandResult, runCommand } from '../rig';
 import { describeOnRig } from './on-rig';
 
-/** What a documented command may take; the longest wait in one is that for a node to be heard. */
-const COMMAND_TIMEOUT_MS = 60_000;
+const HELP_TIMEOUT_MS = 60_000;
 const COMMANDS = new Map(documents().map((document) => [document, commandsOf(document)]));
 const ALL = [...COMMANDS.values()].flat();
 
@@ -25,14 +21,6 @@ describeOnRig('the commands of the documents', (rig) => {
   });
   afterAll(() => documented?.stop());
 
-  const run = async (session: ShellSession, document: string, { text }: DocumentedCommand) => {
-    if (await documented.asSystemd(text)) return { status: 0, stdout: '', stderr: '' };
-    const variables = await documented.variablesFor(document, text);
-    const result = await session.run(onStage(text, documented.stage), COMMAND_TIMEOUT_MS, variables);
-    await documented.settled(text);
-    return result;
-  };
-
   it.each([...COMMANDS].filter(([, commands]) => commands.length > 0))(
     '%s: each does what it is there for',
     async (document, commands) => {
@@ -40,7 +28,7 @@ describeOnRig('the commands of the documents', (rig) => {
       const wrong: string[] = [];
       try {
         for (const command of commands.filter(isRun)) {
-          const result = await run(session, document, command);
+          const result = await documented.run(session, document, command.text);
           wrong.push(...problemsOf(command, result));
         }
       } finally {
@@ -75,23 +63,6 @@ describeOnRig('the commands of the documents', (rig) => {
   });
 });
 
-describe('the tables of exceptions', () => {
-  it.each([...NOT_RUN, ...OTHER_STATUS])('have a use for $command', ({ command }) => {
-    expect(ALL.filter(({ text }) => command.test(text))).not.toEqual([]);
-  });
-});
-
-describe('what is looked for in logs', () => {
-  const searches = ALL.flatMap(({ at, text }) => {
-    const found = /journalctl -u (dms-\w+) .*grep "([A-Za-z][^"$]+)"/.exec(text);
-    return found === null ? [] : [{ at, program: found[1], words: found[2] }];
-  });
-
-  it.each(searches)('$at: $program can say "$words"', async ({ program, words }) => {
-    expect(await filesWith(words, join(ROOT, 'apps', program, 'src'))).not.toEqual([]);
-  });
-});
-
 function isRun({ text }: DocumentedCommand): boolean {
   return !NOT_RUN.some(({ command }) => command.test(text));
 }
@@ -100,7 +71,9 @@ function problemsOf({ at, text, shown }: DocumentedCommand, result: CommandResul
   const { status, stdout, stderr } = result;
   const others = OTHER_STATUS.filter(({ command }) => command.test(text)).map((other) => other.status);
   const said = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n');
+  const [, complaint] = /\|\| echo '([^']+)'/.exec(text) ?? [];
   return [
+    ...(complaint !== undefined && said.includes(complaint) ? [`${at}: said “${complaint}”`] : []),
     ...([0, ...others].includes(status) ? [] : [`${at}: ${text} ended with ${status}: ${said}`]),
     ...(shown === null || fits(stdout, shown) ? [] : [`${at}: ${text} does not show that, but: ${stdout}`]),
   ];
@@ -108,6 +81,6 @@ function problemsOf({ at, text, shown }: DocumentedCommand, result: CommandResul
 
 async function helpOf(program: string, command: string): Promise<string> {
   const file = program === 'dms' ? PROGRAMS.cli : PROGRAMS.server;
-  return (await runCommand(process.execPath, [file, command, '--help'], { timeoutMs: COMMAND_TIMEOUT_MS }))
+  return (await runCommand(process.execPath, [file, command, '--help'], { timeoutMs: HELP_TIMEOUT_MS }))
     .stdout;
 }

@@ -1,13 +1,23 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Stage } from '../docs/example-names';
-import { cleanEnvironment, freePort, type RabbitMq, Rig, type RigAddresses, waitFor } from '../rig';
+import { onStage, type Stage } from '../docs/example-names';
+import {
+  cleanEnvironment,
+  type CommandResult,
+  freePort,
+  type RabbitMq,
+  Rig,
+  type RigAddresses,
+  waitFor,
+} from '../rig';
 import { Fleet } from './fleet';
 import { s3fsProcesses } from './node-look';
 import { PROGRAMS } from './programs';
 import { serverEnvironment } from './server-environment';
 import { ShellSession } from './shell-session';
 
+/** What a documented command may take; the longest wait in one is that for a node. */
+const COMMAND_TIMEOUT_MS = 60_000;
 const JOB = 1;
 const README_NODE = 'the-first-node';
 
@@ -30,6 +40,7 @@ const SITUATIONS: readonly Situation[] = [
     variables: async (documented) => ({ KEY_ID: await documented.keyId() }),
   },
   { command: /locks --release/, variables: (documented) => documented.lockTarget() },
+  { command: /mountpoint -d/, variables: (documented) => documented.mounted() },
   { command: /--kill "\$PID"/, variables: (documented) => documented.victim() },
 ];
 
@@ -104,17 +115,21 @@ export class DocumentedFleet {
     });
   }
 
-  /** What the command's variables are to be filled with. */
-  async variablesFor(document: string, command: string): Promise<Readonly<Record<string, string>>> {
-    const situation = SITUATIONS.find((of) => of.command.test(command));
-    return {
-      ...(document === 'README.md' ? {} : { DMS_API_URL: this.stage.client.url }),
-      ...(await situation?.variables(this)),
-    };
+  /** Runs a documented command, as a person would in the place that the document tells of. */
+  async run(session: ShellSession, document: string, text: string): Promise<CommandResult> {
+    if (await this.#asSystemd(text)) return { status: 0, stdout: '', stderr: '' };
+    const situation = SITUATIONS.find((of) => of.command.test(text));
+    const own = (await situation?.variables(this)) ?? {};
+    // The README works on database and broker themselves.
+    const lasting: Record<string, string> =
+      document === 'README.md' ? {} : { DMS_API_URL: this.stage.client.url };
+    const result = await session.run(onStage(text, this.stage), COMMAND_TIMEOUT_MS, lasting, own);
+    if (text.startsWith('dms-server &')) await this.#heard(this.stage.firstNode);
+    return result;
   }
 
   /** Carries out what systemd would; false where the command is not for it. */
-  async asSystemd(command: string): Promise<boolean> {
+  async #asSystemd(command: string): Promise<boolean> {
     const [, verb, unit] = /^systemctl (start|stop|restart) (dms-\w+)$/.exec(command) ?? [];
     const program = { 'dms-client': this.stage.client, 'dms-server': this.stage.node }[unit];
     if (program === undefined) return false;
@@ -122,13 +137,9 @@ export class DocumentedFleet {
     if (verb !== 'stop') {
       // Of a program that runs a start is nothing.
       if (verb === 'restart' || !(await program.ready().catch(() => false))) await program.start();
+      await this.#heard(this.stage.node.host);
     }
     return true;
-  }
-
-  /** Resolves when what the command has started in the background can be used. */
-  async settled(command: string): Promise<void> {
-    if (command.startsWith('dms-server &')) await this.#heard(this.stage.firstNode);
   }
 
   async keyId(): Promise<string> {
@@ -153,6 +164,16 @@ export class DocumentedFleet {
     return { OPERATION_ID: body.operations[0].id };
   }
 
+  /** Where job 1 has the target, as the answer to its mount says. */
+  async mounted(): Promise<Record<string, string>> {
+    const { fleet, node, target } = this.stage;
+    const { body } = await fleet.api.post<Record<string, string>>(
+      '/api/v1/mount',
+      await fleet.targets.request(node.host, JOB, target),
+    );
+    return { mount_path: body.mount_path, device: body.device };
+  }
+
   /** A FUSE process that serves another target than the one of the documents. */
   async victim(): Promise<Record<string, string>> {
     const { fleet, node } = this.stage;
@@ -166,10 +187,13 @@ export class DocumentedFleet {
     await this.rig.stop();
   }
 
+  /** Resolves when the fleet's dms-client hears the node; at once where none runs. */
   async #heard(host: string): Promise<void> {
-    const known = async (): Promise<boolean> =>
-      (await this.stage.fleet.query('SELECT host FROM nodes WHERE host = ?', [host])).length > 0;
-    await waitFor(known, { timeoutMs: 30_000, what: `${host} to be heard` });
+    const { client } = this.stage;
+    if (!(await client.ready().catch(() => false))) return;
+    const heard = async (): Promise<boolean> =>
+      (await client.api.get<{ state?: string }>(`/api/v1/nodes/${host}`)).body.state === 'up';
+    await waitFor(heard, { timeoutMs: 30_000, what: `${host} to be heard` });
   }
 
   async #writePrograms(broker: RabbitMq): Promise<void> {

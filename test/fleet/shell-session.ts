@@ -4,6 +4,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CommandResult, guardian, OWNER_VARIABLE, waitFor } from '../rig';
 
+type Variables = Readonly<Record<string, string>>;
+
 /** A shell in which one command is run after the other, as a person does: variables, files and background programs stay. */
 export class ShellSession {
   #count = 0;
@@ -39,16 +41,20 @@ export class ShellSession {
     return join(this.directory, 'work');
   }
 
-  /** @param variables are set in the shell before, and stay */
+  /**
+   * @param lasting variables that are set before, and stay
+   * @param own variables for this command alone, which then sets none itself
+   */
   async run(
     command: string,
     timeoutMs: number,
-    variables: Readonly<Record<string, string>> = {},
+    lasting: Variables = {},
+    own: Variables = {},
   ): Promise<CommandResult> {
     this.#count += 1;
     const file = join(this.directory, String(this.#count));
-    const settings = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
-    await writeFile(`${file}.sh`, `${settings.join('')}${command}\n`);
+    const alone = Object.keys(own).length > 0 ? `(\n${exported(own)}${command}\n)` : command;
+    await writeFile(`${file}.sh`, `${exported(lasting)}${alone}\n`);
     this.shell.stdin?.write(
       `. '${file}.sh' >'${file}.out' 2>'${file}.err' </dev/null; echo $? >'${file}.end'; mv '${file}.end' '${file}.status'\n`,
     );
@@ -74,4 +80,10 @@ export class ShellSession {
       guardian.forgetGroup(pid);
     }
   }
+}
+
+function exported(variables: Variables): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join('');
 }
