@@ -43,6 +43,7 @@ export const FEATURES = {
     units: [],
     check: whyFuseIsNotUsable,
   },
+  documents: { title: 'Running the commands of the documents', packages: ['curl', 'openssl'], units: [] },
   monitoring: { title: 'Prometheus', packages: ['prometheus'], units: ['prometheus.service'] },
   nfs: {
     title: 'The NFS lab',

@@ -6,7 +6,7 @@ import { ensureDebianPackages, ensureNodeModules, requireNodeVersion } from './p
 requireNodeVersion();
 await ensureNodeModules();
 const { unavailable } = await ensureDebianPackages({
-  features: ['database', 'broker', 'openstack', 's3', 'fuse', 'nfs', 'monitoring'],
+  features: ['database', 'broker', 'openstack', 's3', 'fuse', 'nfs', 'monitoring', 'documents'],
 });
 const { ensureBuilt, ROOT } = await import('./build.mjs');
 const { run } = await import('./run.mjs');

@@ -7,13 +7,13 @@ import { DocumentedFleet } from '../fleet/documented-fleet';
 import { type OpenApi } from '../docs/open-api';
 import { PROGRAMS, ROOT } from '../fleet/programs';
 import { type CommandResult, runCommand } from '../rig';
-import { describeOnRig } from './on-rig';
+import { describeDocumented } from './on-rig';
 
 const HELP_TIMEOUT_MS = 60_000;
 const COMMANDS = new Map(documents().map((document) => [document, commandsOf(document)]));
 const ALL = [...COMMANDS.values()].flat();
 
-describeOnRig('the commands of the documents', (rig) => {
+describeDocumented('the commands of the documents', (rig) => {
   let documented: DocumentedFleet;
 
   beforeAll(async () => {

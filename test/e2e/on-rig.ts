@@ -8,10 +8,12 @@ interface Unavailable {
 /** The package groups that only some tests need; the rig is made of the others. */
 const NFS = 'nfs';
 const MONITORING = 'monitoring';
+const DOCUMENTS = 'documents';
+const OPTIONAL = [NFS, MONITORING, DOCUMENTS];
 
 /** What the rig needs and this machine cannot have. */
 export function missingForRig(): Unavailable[] {
-  return unavailable().filter(({ feature }) => feature !== NFS && feature !== MONITORING);
+  return unavailable().filter(({ feature }) => !OPTIONAL.includes(feature));
 }
 
 /** Tests on the private services; where one of them cannot be had on this machine they are skipped and say why. */
@@ -29,6 +31,11 @@ export function describeOnNfsRig(name: string, tests: (rig: RigAddresses) => voi
 /** Tests on the private services and on a Prometheus; see test/rig/prometheus. */
 export function describeMonitored(name: string, tests: (rig: RigAddresses) => void): void {
   describeWith(MONITORING, name, tests);
+}
+
+/** Tests on the private services, with the programs that the documents' commands call. */
+export function describeDocumented(name: string, tests: (rig: RigAddresses) => void): void {
+  describeWith(DOCUMENTS, name, tests);
 }
 
 function describeWith(needed: string, name: string, tests: (rig: RigAddresses) => void): void {
