@@ -5,18 +5,32 @@ const TARGET = `"host": "compute-01",
     "secret_ref": "http://barbican.example:9311/v1/secrets/<uuid>"
   }`;
 
-/** How each call is made with curl: what is behind the address, and options. Tests run them in their order. */
-export const HTTP_EXAMPLES: Readonly<Record<string, { readonly path: string; readonly body?: string }>> = {
+/** How a call is made with curl, and what comes back. */
+interface HttpExample {
+  /** Behind the address of the service. */
+  readonly path: string;
+  readonly body?: string;
+  /** The file in libs/contracts/golden that holds an answer. */
+  readonly answer?: string;
+}
+
+/** An example for each call. Tests run them in their order. */
+export const HTTP_EXAMPLES: Readonly<Record<string, HttpExample>> = {
   'POST /api/v1/mount': {
     path: '/api/v1/mount',
     body: `{\n  "keystone_token": "'"$KEYSTONE_TOKEN"'",\n  "job": { "jobid": 7 },\n  ${TARGET},\n  "lease_s": 60\n}`,
+    answer: 'mount-response',
   },
   'POST /api/v1/unmount': {
     path: '/api/v1/unmount',
     body: `{\n  "job": { "jobid": 7 },\n  ${TARGET}\n}`,
+    answer: 'unmount-response',
   },
   'GET /api/v1/bindings': { path: '/api/v1/bindings?host=compute-01&mounted=true' },
-  'GET /api/v1/bindings/{jobid}/{backup_target_id}': { path: '/api/v1/bindings/1/nightly?verify=true' },
+  'GET /api/v1/bindings/{jobid}/{backup_target_id}': {
+    path: '/api/v1/bindings/1/nightly?verify=true',
+    answer: 'binding-verified',
+  },
   'DELETE /api/v1/bindings/{jobid}/{backup_target_id}': { path: '/api/v1/bindings/7/nightly' },
   'POST /api/v1/bindings/{jobid}/{backup_target_id}/renew': {
     path: '/api/v1/bindings/1/nightly/renew',
@@ -24,11 +38,11 @@ export const HTTP_EXAMPLES: Readonly<Record<string, { readonly path: string; rea
   },
   'DELETE /api/v1/jobs/{jobid}/bindings': { path: '/api/v1/jobs/7/bindings' },
   'GET /api/v1/operations': { path: '/api/v1/operations?status=error&limit=20' },
-  'GET /api/v1/operations/{id}': { path: '/api/v1/operations/$OPERATION_ID' },
+  'GET /api/v1/operations/{id}': { path: '/api/v1/operations/$OPERATION_ID', answer: 'operation' },
   'GET /api/v1/targets/{backup_target_id}/history': { path: '/api/v1/targets/nightly/history?limit=5' },
   'GET /api/v1/events': { path: '/api/v1/events?host=compute-01' },
   'GET /api/v1/nodes': { path: '/api/v1/nodes' },
-  'GET /api/v1/nodes/{host}': { path: '/api/v1/nodes/compute-01' },
+  'GET /api/v1/nodes/{host}': { path: '/api/v1/nodes/compute-01', answer: 'node-detail' },
   'POST /api/v1/nodes/{host}/drain': {
     path: '/api/v1/nodes/compute-01/drain',
     body: '{ "draining": false }',

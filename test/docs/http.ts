@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../fleet/programs';
 import { HTTP_EXAMPLES } from './http-examples';
 import { type OpenApi, type Operation, type Schema } from './open-api';
 
@@ -114,7 +117,10 @@ function example(name: string): string {
   ];
   const body = found.body === undefined ? '' : ` -d '${found.body}'`;
   const words = ['curl', '-sf', ...options, `"$DMS_API_URL${found.path}"`].join(' ');
-  return `\`\`\`sh\n${words}${body}\n\`\`\`\n`;
+  const command = `\`\`\`sh\n${words}${body}\n\`\`\`\n`;
+  if (found.answer === undefined) return command;
+  const answer = readFileSync(join(ROOT, `libs/contracts/golden/${found.answer}.json`), 'utf8').trim();
+  return `${command}\nAn answer:\n\n\`\`\`json\n${answer}\n\`\`\`\n`;
 }
 
 /** The schemas that answers name, and those that these name, each once. */
