@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../fleet/programs';
 import { HTTP_EXAMPLES } from './http-examples';
+import { inCell, lastOf, meaningOf, nameOf, referencesIn, resolved, typeOf } from './http-schemas';
 import { type OpenApi, type Operation, type Schema } from './open-api';
 
 const INTRODUCTION = `# HTTP calls
@@ -139,14 +140,6 @@ function schemas(document: OpenApi, names: Set<string>): string[] {
   return lines;
 }
 
-function referencesIn({ properties = {} }: Schema): string[] {
-  return Object.values(properties).flatMap((schema) =>
-    [schema, schema.items, ...(schema.anyOf ?? []), ...(schema.allOf ?? [])].flatMap((of) =>
-      of?.$ref === undefined ? [] : [of.$ref.split('/').at(-1) ?? ''],
-    ),
-  );
-}
-
 /** One row for each field of a body; those of objects in it with their path. */
 function fieldsOf(schema: Schema, document: OpenApi, prefix: string): string[][] {
   const whole = resolved(schema, document);
@@ -161,46 +154,7 @@ function fieldsOf(schema: Schema, document: OpenApi, prefix: string): string[][]
   });
 }
 
-function resolved(schema: Schema, document: OpenApi): Schema {
-  const reference = [schema, ...(schema.anyOf ?? []), ...(schema.allOf ?? [])].find(
-    ({ $ref }) => $ref !== undefined,
-  );
-  return reference?.$ref === undefined ? schema : document.components.schemas[lastOf(reference.$ref)];
-}
-
-function typeOf(schema: Schema): string {
-  if (schema.$ref !== undefined) {
-    const name = lastOf(schema.$ref);
-    return name === 'Secret' ? 'string' : linkTo(name);
-  }
-  const several = schema.anyOf ?? schema.allOf;
-  if (several !== undefined) return several.map(typeOf).join(' or ');
-  if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
-  return [schema.type ?? 'any'].flat().join(' or ');
-}
-
-function linkTo(name: string): string {
-  const title = nameOf(name);
-  return name.endsWith('RequestDto') || ['RequestContextDto', 'JobDto', 'BackupTargetDto'].includes(name)
-    ? 'object'
-    : `[${title}](#${title.toLowerCase()})`;
-}
-
 /** The description of a field, and what bounds it. */
-function meaningOf(schema: Schema): string {
-  const { description, minimum, maximum, minLength, maxLength } = schema;
-  const values = schema.enum?.filter((value) => value !== null).map((value) => `\`${value}\``);
-  const bounds = [
-    ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
-    ...(minimum === undefined ? [] : [`At least ${minimum}.`]),
-    ...(maximum === undefined ? [] : [`At most ${maximum}.`]),
-    ...(minLength === undefined ? [] : [`At least ${minLength} characters.`]),
-    ...(maxLength === undefined ? [] : [`At most ${maxLength} characters.`]),
-    ...(schema.default === undefined ? [] : [`Default: \`${JSON.stringify(schema.default)}\`.`]),
-  ];
-  return inCell([...(description === undefined ? [] : [description]), ...bounds].join(' '));
-}
-
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -209,19 +163,4 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function schemaIn(content: Operation['responses'][string]['content']): Schema | null {
   return Object.values(content ?? {}).at(0)?.schema ?? null;
-}
-
-function inCell(text: string): string {
-  return text
-    .trim()
-    .replaceAll(/\s*\n\s*/g, '<br>')
-    .replaceAll('|', '\\|');
-}
-
-function lastOf(reference: string): string {
-  return reference.split('/').at(-1) ?? '';
-}
-
-function nameOf(reference: string): string {
-  return lastOf(reference).replace(/Dto$/, '');
 }

@@ -1,18 +1,10 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { onStage, type Stage } from '../docs/example-names';
-import {
-  cleanEnvironment,
-  type CommandResult,
-  freePort,
-  type RabbitMq,
-  Rig,
-  type RigAddresses,
-  waitFor,
-} from '../rig';
+import { cleanEnvironment, type CommandResult, freePort, Rig, type RigAddresses, waitFor } from '../rig';
 import { Fleet } from './fleet';
 import { s3fsProcesses } from './node-look';
-import { PROGRAMS } from './programs';
+import { writeStandIns } from './documented-programs';
 import { serverEnvironment } from './server-environment';
 import { ShellSession } from './shell-session';
 
@@ -73,7 +65,7 @@ export class DocumentedFleet {
       locks,
     };
     const documented = new DocumentedFleet(rig, stage, bin, await fleet.targets.cloud.token('owner'));
-    await documented.#writePrograms(rig.broker);
+    await writeStandIns(bin, stage, rig.broker);
     return documented;
   }
 
@@ -86,6 +78,7 @@ export class DocumentedFleet {
     await writeFile(join(directory, '.my.cnf'), this.#databaseAccount());
     const isFirst = document === 'README.md';
     if (!isFirst) {
+      await this.#giveUpFirstNode();
       await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, JOB, target));
     }
     const own = isFirst ? join(directory, 'node') : dirname(node.base);
@@ -196,21 +189,14 @@ export class DocumentedFleet {
     await waitFor(heard, { timeoutMs: 30_000, what: `${host} to be heard` });
   }
 
-  async #writePrograms(broker: RabbitMq): Promise<void> {
-    const { node, client } = this.stage;
-    const { command, environment } = broker.control;
-    const settings = Object.entries(environment).map(([name, value]) => `${name}='${value}'`);
-    const programs = {
-      dms: `exec '${process.execPath}' '${PROGRAMS.cli}' "$@"`,
-      'dms-client': `exec '${process.execPath}' '${PROGRAMS.client}' "$@"`,
-      'dms-server': `exec '${process.execPath}' '${PROGRAMS.server}' "$@"`,
-      rabbitmqctl: `exec env -i ${settings.join(' ')} ${command.join(' ')} "$@"`,
-      journalctl: `case "$*" in *dms-client*) exec cat '${client.logFile}';; *dms-server*) exec cat '${node.logFile}';; esac\nexit 1`,
+  /** The node of the README has ended with it; one that is silent could not be compared with the ledger. */
+  async #giveUpFirstNode(): Promise<void> {
+    const path = `/api/v1/nodes/${this.stage.firstNode}/forget`;
+    const done = async (): Promise<boolean> => {
+      const { status } = await this.stage.client.api.post(path, { fenced: true });
+      return status === 200 || status === 404;
     };
-    for (const [name, text] of Object.entries(programs)) {
-      await writeFile(join(this.bin, name), `#!/bin/sh\n${text}\n`);
-      await chmod(join(this.bin, name), 0o755);
-    }
+    await waitFor(done, { timeoutMs: 30_000, what: 'the node of the README to be silent' });
   }
 
   #databaseAccount(): string {
