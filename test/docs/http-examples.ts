@@ -28,12 +28,14 @@ export const HTTP_EXAMPLES: Readonly<Record<string, HttpExample>> = {
   },
   'GET /api/v1/bindings': { path: '/api/v1/bindings?host=compute-01&mounted=true' },
   'GET /api/v1/bindings/{jobid}/{backup_target_id}': {
-    path: '/api/v1/bindings/1/nightly?verify=true',
+    path: '/api/v1/bindings/1/nightly?host=compute-01&verify=true',
     answer: 'binding-verified',
   },
-  'DELETE /api/v1/bindings/{jobid}/{backup_target_id}': { path: '/api/v1/bindings/7/nightly' },
+  'DELETE /api/v1/bindings/{jobid}/{backup_target_id}': {
+    path: '/api/v1/bindings/7/nightly?host=compute-01',
+  },
   'POST /api/v1/bindings/{jobid}/{backup_target_id}/renew': {
-    path: '/api/v1/bindings/1/nightly/renew',
+    path: '/api/v1/bindings/1/nightly/renew?host=compute-01',
     body: '{ "lease_s": 60 }',
   },
   'DELETE /api/v1/jobs/{jobid}/bindings': { path: '/api/v1/jobs/7/bindings' },

@@ -10,6 +10,9 @@ import { type CommandResult, runCommand } from '../rig';
 import { describeDocumented } from './on-rig';
 
 const HELP_TIMEOUT_MS = 60_000;
+/** Commands that only look: a document that repeats one gets the same answer. */
+const LOOKS =
+  /^(rabbitmqctl list_|dms (nodes|operations|list-mounts|locks)\b(?!.* --(release|drain|forget|accept))|dms-server (check|processes)(?!.* --kill))/;
 const COMMANDS = new Map(documents().map((document) => [document, commandsOf(document)]));
 const ALL = [...COMMANDS.values()].flat();
 
@@ -25,11 +28,14 @@ describeDocumented('the commands of the documents', (rig) => {
     '%s: each does what it is there for',
     async (document, commands) => {
       const session = await documented.session(document);
+      const done = new Set<string>();
       const wrong: string[] = [];
       try {
         for (const command of commands.filter(isRun)) {
+          if (done.has(command.text)) continue;
           const result = await documented.run(session, document, command.text);
           wrong.push(...problemsOf(command, result));
+          if (LOOKS.test(command.text)) done.add(command.text);
         }
       } finally {
         await session.end();
