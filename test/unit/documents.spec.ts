@@ -80,6 +80,6 @@ describe('JSON in the documents', () => {
     if (GOLDEN.some((golden) => isDeepStrictEqual(golden, value))) return;
     const [message] = MESSAGES.filter(({ field }) => field in value);
     expect(message).toBeDefined();
-    expect(message.read(value)).toEqual(expect.objectContaining({}));
+    expect(message.read(value)).not.toBeNull();
   });
 });
