@@ -14,6 +14,7 @@ import { FuseProgram } from '../fleet/fuse-program';
 import { mountsBelow } from '../fleet/mount-table';
 import { s3fsProcesses } from '../fleet/node-look';
 import { PROGRAMS } from '../fleet/programs';
+import { PythonNode } from '../fleet/python-node';
 import { type Find, SecretSearch, shownProcesses } from '../fleet/secret-search';
 import { type S3Target } from '../fleet/targets';
 import { WireClient } from '../fleet/wire-client';
@@ -414,15 +415,21 @@ describeOnRig('secrets at rest', (shared) => {
   it('the broker’s files, with requests for nodes that stand still, also when its memory is short', async () => {
     const files = rig.broker.dataDirectory;
     const inClear = marker('gAAAAAB-in-clear');
-    const python = await StillPythonNode.start(rig.broker.url);
+    const host = `python-${randomUUID()}`;
+    // It is to be known as what it is: else it would be asked before it is told the token.
+    const answering = new PythonNode(rig.broker.url, host);
+    await answering.start();
+    expect(await post('mount', { ...request, host })).toMatchObject({ status: 'success' });
+    await answering.stop();
+    const python = await StillPythonNode.start(rig.broker.url, host);
     fleet.node.signal('SIGSTOP');
     try {
-      const queues = [`dms.${fleet.node.host}`, `dms.${python.host}`];
+      const queues = [`dms.${fleet.node.host}`, `dms.${host}`];
       await python.fill(queues);
       const command = withTarget({ id: `waiting-${randomUUID()}` });
       const async = { Prefer: 'respond-async' };
       await post('mount', command, async);
-      await post('mount', { ...command, host: python.host, keystone_token: inClear }, async);
+      await post('mount', { ...command, host, keystone_token: inClear }, async);
       await waitFor(
         async () => {
           const waiting = await rig.broker.queues();
@@ -478,13 +485,12 @@ async function contents(directory: string): Promise<Buffer[]> {
 /** A Python server that takes one request and answers none. */
 class StillPythonNode {
   private constructor(
-    readonly host: string,
+    private readonly host: string,
     private readonly connection: ChannelModel,
     private readonly channel: ConfirmChannel,
   ) {}
 
-  static async start(brokerUrl: string): Promise<StillPythonNode> {
-    const host = `python-${randomUUID()}`;
+  static async start(brokerUrl: string, host: string): Promise<StillPythonNode> {
     const connection = await connect(brokerUrl);
     const channel = await connection.createConfirmChannel();
     await channel.assertQueue(`dms.${host}`, { durable: true });
