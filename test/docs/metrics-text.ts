@@ -59,7 +59,7 @@ journalctl -u dms-server -o cat | grep "$REQUEST_ID"
 ## Traces
 
 With \`OTEL_EXPORTER_OTLP_ENDPOINT\` (or \`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT\`) both programs send spans as OTLP over HTTP in
-JSON; without them nothing of OpenTelemetry is loaded. A request is one trace: \`POST /api/v1/mount\`, its \`ledger\`
+JSON; without them nothing that traces is loaded. A request is one trace: \`POST /api/v1/mount\`, its \`ledger\`
 transactions, \`lock_wait\`, \`rpc mount\`, and on the node \`command mount\`, \`queue_wait\`, \`secret\`, \`mount\`. A \`traceparent\` of
 the caller is continued. What the programs do by themselves is not traced.
 

@@ -13,7 +13,7 @@ export interface TracingOptions {
 let stop: (() => Promise<void>) | null = null;
 
 /**
- * Begins to trace if a collector is configured; OpenTelemetry is loaded only then. Spans are sent in the background,
+ * Begins to trace if a collector is configured; the parts of OpenTelemetry that trace are loaded only then. Spans are sent in the background,
  * from a bounded queue: a collector that is away costs spans and nothing else.
  */
 export async function startTracing(options: TracingOptions): Promise<void> {
