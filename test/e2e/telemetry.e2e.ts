@@ -75,7 +75,8 @@ describeMonitored('what operators see', (rig) => {
     await prometheus.start();
     target = await fleet.targets.s3('watched');
     // Prometheus has seen everything at zero before anything happens.
-    await waitFor(async () => (await prometheus.query('dms_node_fuse_failures_total')).length > 0, {
+    const atZero = 'dms_node_fuse_failures_total and on() dms_state_changes_total{kind="lost"}';
+    await waitFor(async () => (await prometheus.query(atZero)).length > 0, {
       timeoutMs: 30_000,
       what: 'the first scrapes',
     });
@@ -165,12 +166,17 @@ describeMonitored('what operators see', (rig) => {
       const dashboard = JSON.parse(await readFile(join(ROOT, 'monitoring/dashboard.json'), 'utf8')) as {
         panels: { title: string; targets?: { expr: string }[] }[];
       };
-      const empty: string[] = [];
-      for (const { targets: shown = [] } of dashboard.panels)
-        for (const { expr } of shown) {
-          const found = await prometheus.query(expr.replaceAll('$__rate_interval', '1m'));
-          if (found.length === 0) empty.push(expr);
-        }
+      let empty = dashboard.panels.flatMap(({ targets: shown = [] }) => shown.map(({ expr }) => expr));
+      expect(empty.length).toBeGreaterThan(20);
+      // A rate needs two samples.
+      const allShown = async (): Promise<boolean> => {
+        const found = await Promise.all(
+          empty.map((expr) => prometheus.query(expr.replaceAll('$__rate_interval', '1m'))),
+        );
+        empty = empty.filter((_, index) => found[index].length === 0);
+        return empty.length === 0;
+      };
+      await waitFor(allShown, { timeoutMs: SEEN_MS, what: 'values in each panel' }).catch(() => undefined);
       expect(empty).toEqual([]);
     });
 
