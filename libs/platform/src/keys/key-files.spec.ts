@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSigningKey, readTrustedKeys } from './key-files';
@@ -28,6 +28,18 @@ describe('key files', () => {
     expect((await readSigningKey(file(text, 0o600))).publicKey).toMatchObject({ crv: 'Ed25519', x });
   });
 
+  const isRoot = process.getuid?.() === 0;
+  (isRoot ? it : it.skip)(
+    `a private key may be read by its group where it is root's${isRoot ? '' : ': only root can give files away'}`,
+    async () => {
+      const path = file(secretPem, 0o640);
+      expect((await readSigningKey(path)).publicKey).toMatchObject({ x });
+      chownSync(path, 65_534, 65_534);
+      await expect(readSigningKey(path)).rejects.toThrow(/must be readable by its owner/);
+      chownSync(path, 0, 0);
+    },
+  );
+
   it.each([
     ['PEM blocks', `${pem}${pem}`],
     [
@@ -41,7 +53,7 @@ describe('key files', () => {
   it.each<[string, () => Promise<unknown>, RegExp]>([
     [
       'that others may read',
-      () => readSigningKey(file(secretPem, 0o640)),
+      () => readSigningKey(file(secretPem, 0o644)),
       /key: must be readable by its owner/,
     ],
     ['that is no key', () => readSigningKey(file('{"d": "hidden"', 0o600)), /key: is no/],

@@ -4,16 +4,19 @@ import { type KeyPair, keyPairOf, type PublicKey, publicKeyOf } from '@app/contr
 
 const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
 const OTHERS_MAY_READ = 0o077;
+/** A file of root's that its group may read: a secret volume of Kubernetes with fsGroup, a credential of systemd. */
+const OTHERS_MAY_READ_ROOTS = 0o037;
 const OTHERS_MAY_WRITE = 0o022;
 
 /**
- * The Ed25519 key of a file that only its owner may read: PEM (PKCS #8, as `openssl genpkey` writes it) or a JWK.
+ * The Ed25519 key of a file that only its owner may read, or root's group, too, where it is root's: PEM (PKCS #8, as `openssl genpkey` writes it) or a JWK.
  *
  * @throws Error that names the file and what is wrong with it, and nothing of what it holds
  */
 export async function readSigningKey(path: string): Promise<KeyPair<'Ed25519'>> {
   return about(path, () => {
-    const text = readGuarded(path, OTHERS_MAY_READ, 'must be readable by its owner alone (mode 0600)').trim();
+    const forbidden = statSync(path).uid === 0 ? OTHERS_MAY_READ_ROOTS : OTHERS_MAY_READ;
+    const text = readGuarded(path, forbidden, 'must be readable by its owner alone (mode 0600)').trim();
     return keyPairOf(text.startsWith('{') ? (JSON.parse(text) as JsonWebKey) : text, 'Ed25519');
   });
 }
