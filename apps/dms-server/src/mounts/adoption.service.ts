@@ -10,7 +10,7 @@ import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
-import { ObservationService } from './observation.service';
+import { ObservationService, type Survey } from './observation.service';
 
 const PERMISSIONS = 0o777;
 
@@ -58,13 +58,14 @@ export class AdoptionService {
   /** Does not look into mounts: a hung one must not hold up the start. */
   async #adopt({ targetId, mountedAs }: TargetRecord): Promise<boolean> {
     if (mountedAs === null) return false;
-    const { layers, ours, childrenLeft, daemonPid } = await this.observations.survey(targetId);
+    const survey = await this.observations.survey(targetId);
+    const { layers, ours, childrenLeft, daemonPid } = survey;
     if (layers.length === 0 && childrenLeft === 0 && daemonPid === null) {
       await this.absence.note(targetId);
       return false;
     }
     const top = layers.at(-1);
-    if (!ours || top === undefined) return false;
+    if (top === undefined || !(ours || isOursByAnotherId(survey))) return false;
     const { mntId, device, fstype } = top;
     this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
     return true;
@@ -100,4 +101,14 @@ export class AdoptionService {
         this.guard.removeLater(path);
     }
   }
+}
+
+/**
+ * The same mount has another id in another mount namespace, that of a new container. While the daemon lives that serves
+ * it, nothing else can have its device.
+ */
+function isOursByAnotherId({ layers, expected, daemonPid }: Survey): boolean {
+  const [layer, ...others] = layers;
+  if (daemonPid === null || others.length > 0 || expected === null || expected.device === null) return false;
+  return layer.device === expected.device && layer.fstype === expected.fstype;
 }

@@ -38,6 +38,28 @@ describe('AdoptionService', () => {
     expect(node.kernel.left.size).toBe(0);
   });
 
+  it.each([
+    ['takes up', 'a mount whose id is another in a new mount namespace', '0:41', true, 41],
+    ['leaves', 'a mount of another device', '0:42', true, 40],
+    ['leaves', 'a mount whose daemon is gone', '0:41', false, 40],
+  ])('%s %s', async (_does, what, device, alive, expected) => {
+    const mountPath = join(base, what);
+    await node.send(nfsCommand('mount', { id: what, path: mountPath, dms: node.envelope(1) }));
+    node.kernel.unmountAt(mountPath);
+    const fields = { fstype: 'fuse.s3fs', device, mntId: 41 };
+    node.kernel.mountLayer(mountPath, 'TrilioVault', fields);
+    const remembered = { type: 's3', source: 'secret', mountPath, readOnly: false } as const;
+    const mountedAs = { ...remembered, mntId: 40, device: '0:41', fstype: 'fuse.s3fs' };
+    node.fences.remember(what, { mountedAs });
+    if (alive) node.s3.daemons.set(what, 4711);
+    node.restart();
+    await adopt();
+    expect(node.fences.recordOf(what).mountedAs?.mntId).toBe(expected);
+    node.kernel.unmountAt(mountPath);
+    node.s3.daemons.delete(what);
+    await adopt();
+  });
+
   asRoot('clears guarded directories away that were left behind, and nothing else', async () => {
     for (const [name, mode] of [
       ['left', 0],
