@@ -23,7 +23,11 @@ export interface Privileges {
 }
 
 export function privilegesOf(pid: number): Privileges {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return privilegesIn(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** @param status the text of /proc/PID/status */
+export function privilegesIn(status: string): Privileges {
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? `no ${name}`;
   return {
