@@ -45,6 +45,17 @@ export const FEATURES = {
   },
   documents: { title: 'Running the commands of the documents', packages: ['curl', 'openssl'], units: [] },
   monitoring: { title: 'Prometheus', packages: ['prometheus'], units: ['prometheus.service'] },
+  containers: {
+    title: 'The container lab',
+    packages: ['podman', 'crun', 'debootstrap'],
+    units: [
+      'podman.service',
+      'podman.socket',
+      'podman-auto-update.service',
+      'podman-auto-update.timer',
+      'podman-restart.service',
+    ],
+  },
   nfs: {
     title: 'The NFS lab',
     packages: [

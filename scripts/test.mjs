@@ -5,15 +5,17 @@ import { ensureDebianPackages, ensureNodeModules, requireNodeVersion } from './p
 
 requireNodeVersion();
 await ensureNodeModules();
+const long = process.argv.includes('--long');
 const { unavailable } = await ensureDebianPackages({
-  features: ['database', 'broker', 'openstack', 's3', 'fuse', 'nfs', 'monitoring', 'documents'],
+  features: ['database', 'broker', 'openstack', 's3', 'fuse', 'nfs', 'monitoring', 'documents'].concat(
+    long ? ['containers'] : [],
+  ),
 });
 const { ensureBuilt, ROOT } = await import('./build.mjs');
 const { run } = await import('./run.mjs');
 const { countsOf, skippedOf, sumOf, summaryLine } = await import('./results.mjs');
 ensureBuilt();
 
-const long = process.argv.includes('--long');
 const rest = process.argv.slice(2).filter((argument) => argument !== '--long');
 const results = join(ROOT, 'dist/test-results');
 mkdirSync(results, { recursive: true });

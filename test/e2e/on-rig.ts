@@ -5,11 +5,12 @@ interface Unavailable {
   readonly reason: string;
 }
 
-/** The package groups that only some tests need; the rig is made of the others. */
+/** Package groups that only some tests need; the rig is made of the others. */
 const NFS = 'nfs';
 const MONITORING = 'monitoring';
 const DOCUMENTS = 'documents';
-const OPTIONAL = [NFS, MONITORING, DOCUMENTS];
+const CONTAINERS = 'containers';
+const OPTIONAL = [NFS, MONITORING, DOCUMENTS, CONTAINERS];
 
 /** What the rig needs and this machine cannot have. */
 export function missingForRig(): Unavailable[] {
