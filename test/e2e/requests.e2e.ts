@@ -1,8 +1,22 @@
 import { connect } from 'amqplib';
+import { type ErrorCode, ERROR_CODES } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
 import { type S3Target } from '../fleet/targets';
 import { waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
+
+interface ApiAnswer {
+  readonly description: string;
+  readonly content?: Record<string, { examples?: Record<string, { value: object }> }>;
+}
+
+interface ApiDocument {
+  readonly paths: Record<string, Record<string, { responses: Record<string, ApiAnswer> }>>;
+  readonly components: {
+    readonly schemas: { readonly ErrorDto: { required: string[]; properties: object } };
+    readonly securitySchemes: { readonly token: object };
+  };
+}
 
 describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
   let fleet: Fleet;
@@ -82,5 +96,53 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
     const { body } = await fleet.api.get<{ openapi: string; paths: object }>('/docs/json');
     expect(body.openapi).toMatch(/^3\.1/);
     expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/api/v1/mount', '/api/v1/unmount']));
+  });
+
+  it('documents every answer of every call, the errors by the table of codes', async () => {
+    const { body } = await fleet.api.get<ApiDocument>('/docs/json');
+    const calls = Object.entries(body.paths)
+      .filter(([path]) => path.startsWith('/api/'))
+      .flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, call]) => ({ path, method, call })),
+      );
+    expect(calls.length).toBeGreaterThan(15);
+    for (const { path, method, call } of calls) {
+      const statuses = Object.keys(call.responses);
+      expect({ path, method, statuses }).toMatchObject({ statuses: expect.arrayContaining(['200', '401', '503']) }); // prettier-ignore
+      for (const [status, { description, content }] of Object.entries(call.responses)) {
+        expect({ path, method, status, described: description.length > 10 }).toMatchObject({
+          described: true,
+        });
+        for (const [code, { value }] of Object.entries(content?.['application/json']?.examples ?? {})) {
+          expect(ERROR_CODES[code as ErrorCode].http).toBe(Number(status));
+          expect(Object.keys(value)).toEqual(
+            expect.arrayContaining(body.components.schemas.ErrorDto.required),
+          );
+          expect(Object.keys(body.components.schemas.ErrorDto.properties)).toEqual(expect.arrayContaining(Object.keys(value))); // prettier-ignore
+        }
+      }
+    }
+    const mount = body.paths['/api/v1/mount'].post.responses;
+    expect(Object.keys(mount)).toEqual(['200', '202', '400', '401', '403', '404', '409', '413', '429', '500', '502', '503', '504']); // prettier-ignore
+    expect(body.components.securitySchemes.token).toMatchObject({ scheme: 'bearer', bearerFormat: 'opaque' });
+  });
+
+  it('answers what it does not have in the one shape, the node as the client does', async () => {
+    const { body } = await fleet.api.get('/api/v2/none');
+    const ofNode = await fetch(`${fleet.node.healthUrl}/none`);
+    expect(ofNode.status).toBe(404);
+    expect(await ofNode.json()).toEqual(body);
+    expect(body).toMatchObject({ status: 'error', success_msg: null, error_code: 'NOT_FOUND' });
+  });
+
+  it('hears that a node stops, and shows it as silent at once', async () => {
+    const state = async () => (await fleet.query<{ state: string }>('SELECT state FROM nodes'))[0]?.state;
+    expect(await state()).toBe('up');
+    await fleet.node.stop();
+    // The ledger says so only where the node itself has: a silence is not written.
+    await waitFor(async () => (await state()) === 'silent', { timeoutMs: 5_000, what: 'the last hello to be heard' }); // prettier-ignore
+    expect((await fleet.api.get(`/api/v1/nodes/${fleet.node.host}`)).body.state).toBe('silent');
+    await fleet.node.start();
+    await waitFor(async () => (await state()) === 'up', { timeoutMs: 20_000, what: 'a new hello' });
   });
 });

@@ -3,7 +3,11 @@ import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'a
 interface PythonRequest {
   readonly action?: string;
   readonly jobid?: unknown;
-  readonly backup_target?: { readonly id?: string; readonly filesystem_export_mount_path?: string };
+  readonly backup_target?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly filesystem_export_mount_path?: string | null;
+  };
 }
 
 /**
@@ -35,20 +39,35 @@ export class PythonNode {
 
   #answer(channel: Channel, message: ConsumeMessage | null): void {
     if (message === null) return;
-    const request = JSON.parse(message.content.toString()) as PythonRequest;
-    this.requests.push(request);
     const { replyTo, correlationId } = message.properties as { replyTo: string; correlationId: string };
-    channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(this.#handle(request))), { correlationId });
+    const reply = this.#reply(message.content.toString());
+    channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
     channel.ack(message);
   }
 
+  #reply(text: string): object {
+    try {
+      const request = JSON.parse(text) as PythonRequest;
+      this.requests.push(request);
+      return this.#handle(request);
+    } catch {
+      return failure('Invalid JSON format in request');
+    }
+  }
+
   #handle(request: PythonRequest): object {
-    const path = request.backup_target?.filesystem_export_mount_path ?? '';
+    const { id, type, filesystem_export_mount_path: path } = request.backup_target ?? {};
+    if (id === undefined) return failure("Missing required field: 'id'");
+    if (path === undefined || path === null)
+      return failure("Missing required field: 'filesystem_export_mount_path'");
     switch (request.action) {
       case 'mount': {
         const again = this.mounted.has(path);
         this.mounted.add(path);
-        return success(again ? `Already mounted at ${path}` : `S3 target mounted successfully at ${path}`);
+        const name = type === 'nfs' ? 'NFS' : 'S3';
+        return success(
+          again ? `Already mounted at ${path}` : `${name} target mounted successfully at ${path}`,
+        );
       }
       case 'unmount':
         return success(
@@ -57,11 +76,15 @@ export class PythonNode {
             : `Target not mounted at ${path}`,
         );
       default:
-        return { status: 'error', error_msg: `Unknown action: ${request.action}`, success_msg: null };
+        return failure(`Unknown action: ${request.action}`);
     }
   }
 }
 
 function success(text: string): object {
   return { status: 'success', error_msg: null, success_msg: text };
+}
+
+function failure(text: string): object {
+  return { status: 'error', error_msg: text, success_msg: null };
 }

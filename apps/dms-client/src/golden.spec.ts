@@ -15,7 +15,7 @@ import {
 import { type DataSource } from 'typeorm';
 import { verifiedMount } from './bindings/binding-verification.service';
 import { BindingsRepository, type BindingView } from './bindings/bindings.repository';
-import { errorBody } from './http/error.filter';
+import { errorBody } from '@app/platform';
 import { type TargetRow } from './ledger/target-transaction';
 import { mountResponse, unmountResponse } from './mounts/responses';
 import { type WaitingRequest } from './mounts/waiting-request';

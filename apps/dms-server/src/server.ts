@@ -1,7 +1,7 @@
 import { type INestApplication, Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { INSECURE_TLS_WARNING, programVersion } from '@app/platform';
+import { ErrorFilter, INSECURE_TLS_WARNING, programVersion } from '@app/platform';
 import { AppModule } from './app.module';
 import { NodeCommandServer } from './commands/node-command.server';
 import { AdoptionService } from './mounts/adoption.service';
@@ -39,6 +39,7 @@ export async function startServer(settings: ServerSettings, logger: LoggerServic
   try {
     log.log({ msg: 'dms-server starts', version: programVersion(), node: settings.nodeId, pid: process.pid });
     if (settings.insecureTls) log.warn(INSECURE_TLS_WARNING);
+    app.useGlobalFilters(new ErrorFilter());
     await app.get(AdoptionService).adopt();
     app.connectMicroservice<MicroserviceOptions>({ strategy });
     await app.listen(settings.healthPort, settings.healthHost);

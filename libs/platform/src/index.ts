@@ -4,6 +4,7 @@ export * from './cli/view';
 export * from './files/changing-file';
 export * from './http/http-reader';
 export * from './http/keystone-url';
+export * from './http/error.filter';
 export * from './keys/key-files';
 export * from './logging/log-levels';
 export * from './logging/pino-logger';

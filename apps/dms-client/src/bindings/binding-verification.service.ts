@@ -3,6 +3,9 @@ import { DmsError, type MountObservation, type VerifiedMountDto } from '@app/con
 import { type Looked, NodeLooksService } from '../nodes/node-looks.service';
 import { type BindingView } from './bindings.repository';
 
+const UNKNOWN =
+  'The node cannot say yet: a command for this target is under way there, or the mount gives no answer; ask again';
+
 /** Asks a binding's node what it sees. */
 @Injectable()
 export class BindingVerificationService {
@@ -48,7 +51,7 @@ export function verifiedMount(
     read_only: seen.read_only,
     agrees: seen.state === 'unknown' ? null : agrees(view, seen, incarnation),
     error_code: null,
-    error_msg: null,
+    error_msg: seen.state === 'unknown' ? UNKNOWN : null,
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@app/contracts';
 import { type Response } from 'express';
 import { Access } from '../access/access.decorator';
+import { Answers } from '../http/answers.decorator';
 import { type ProjectScope } from '../access/identity';
 import { CallerScope } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
@@ -33,6 +34,7 @@ export class BindingsHttpController {
   /** Who holds what: the bindings of jobs to targets, oldest first. */
   @Access('read')
   @Get('bindings')
+  @Answers('A page of bindings.')
   list(
     @Query(ParametersPipe) query: BindingsQueryDto,
     @CallerScope() scope: ProjectScope,
@@ -43,6 +45,7 @@ export class BindingsHttpController {
   /** One job's binding to a target; with `verify`, what its node sees, too. */
   @Access('read')
   @Get('bindings/:jobid/:backup_target_id')
+  @Answers('The binding.', 'NOT_FOUND')
   get(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host, verify }: BindingQueryDto,
@@ -54,6 +57,7 @@ export class BindingsHttpController {
   /** Takes a binding that holds nothing out of the lists; refused while it is claimed or held. */
   @Access('change')
   @Delete('bindings/:jobid/:backup_target_id')
+  @Answers('The binding was taken out of the lists.', 'NOT_FOUND', 'CONFLICT', 'LOCK_TIMEOUT', 'TIMEOUT')
   remove(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host }: BindingHostDto,
@@ -65,6 +69,16 @@ export class BindingsHttpController {
   /** Releases all that a job holds. If some of it fails, the status is that of the first failure. */
   @Access('change')
   @Delete('jobs/:jobid/bindings')
+  @Answers(
+    'All that the job held was released.',
+    'UNMOUNT_FAILED',
+    'CONFLICT',
+    'BUSY',
+    'NODE_UNREACHABLE',
+    'BROKER_UNAVAILABLE',
+    'TIMEOUT',
+    'LOCK_TIMEOUT',
+  )
   async releaseJob(
     @Param(ParametersPipe) { jobid }: JobPathDto,
     @CallerScope() scope: ProjectScope,

@@ -7,7 +7,7 @@ import {
   type UnmountResponseDto,
 } from '@app/contracts';
 import { type ProjectScope } from '../access/identity';
-import { errorBody } from '../http/error.filter';
+import { errorBody } from '@app/platform';
 import { MountsService } from '../mounts/mounts.service';
 import { BindingsRepository, type BindingView } from './bindings.repository';
 

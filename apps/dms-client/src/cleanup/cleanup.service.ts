@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CleanupResponseDto, DmsError, type ErrorDto, type StaleEntryDto } from '@app/contracts';
-import { errorBody } from '../http/error.filter';
+import { errorBody } from '@app/platform';
 import { keyText, type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { MountsService } from '../mounts/mounts.service';

@@ -23,9 +23,7 @@ describe('what is printed of an error', () => {
       { field: 'job.jobid', problem: 'is wrong' },
       { field: 'elsewhere', problem: 'too' },
     ]);
-    expect(describeError(error).line).toBe(
-      'VALIDATION_FAILED: --job-id (job.jobid): is wrong; elsewhere: too',
-    );
+    expect(describeError(error).line).toBe('VALIDATION_FAILED: --job-id: is wrong; elsewhere: too');
   });
 
   it('is one line that does not steer the terminal', () => {

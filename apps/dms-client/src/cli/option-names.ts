@@ -20,9 +20,13 @@ const OPTIONS: Readonly<Record<string, string>> = {
   since: '--since',
   until: '--until',
   hours: '--hours',
+  fenced: '--fenced',
+  key_id: '--accept-key',
+  lease_s: '--lease',
+  'context.project_id': 'the project of the token',
 };
 
-/** `--secret-ref (backup_target.secret_ref)`; a field that no option sets stands by its name. */
+/** `--secret-ref` for `backup_target.secret_ref`; a field that no option sets stands by its name. */
 export function optionOf(field: string): string {
-  return Object.hasOwn(OPTIONS, field) ? `${OPTIONS[field]} (${field})` : field;
+  return Object.hasOwn(OPTIONS, field) ? OPTIONS[field] : field;
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DmsError } from '@app/contracts';
+import { describeError } from './error-report';
 import { type TargetOptions } from './commands/target.command';
 import { targetRequest } from './target-request';
 
@@ -77,6 +78,20 @@ describe('the request of the options', () => {
       { field: 'backup_target.id' },
       { field: 'backup_target.type' },
     ]);
+  });
+
+  it('says of each option that is missing that it is required, and of nothing else', async () => {
+    const error: unknown = await targetRequest('mount', { format: 'json' }, warn).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(describeError(error).line).toBe(
+      'VALIDATION_FAILED: --job-id: is required; --host: is required; --target-id: is required; --target-type: must be "s3" or "nfs"',
+    );
+    const { secretRef: _, ...noSecret } = S3;
+    const s3 = await targetRequest('mount', noSecret, warn).catch((thrown: unknown) => thrown);
+    expect(describeError(s3).line).toContain(
+      "--secret-ref: is required for an s3 target, as the secret's URL",
+    );
   });
 
   it('needs neither source nor token for an unmount', async () => {

@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { StateEventDto } from '@app/contracts';
 import { type Request, type Response } from 'express';
 import { Access } from '../access/access.decorator';
+import { Answers } from '../http/answers.decorator';
 import { IdentityWatch } from '../access/identity-watch.service';
 import { type Identity } from '../access/identity';
 import { scopeOf } from '../access/policy';
@@ -24,6 +25,7 @@ export class EventsHttpController {
   @ApiOkResponse({ type: StateEventDto, description: 'The data of each event.' })
   @Access('read')
   @Get('events')
+  @Answers('The data of each event.')
   events(
     @Query(ParametersPipe) filter: EventsQueryDto,
     @CallerIdentity() identity: Identity,

@@ -1,8 +1,10 @@
 import { type INestApplication } from '@nestjs/common';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { AccessMiddleware } from '../access/access.middleware';
-import { ErrorFilter } from './error.filter';
+import { ErrorDto } from '@app/contracts';
+import { ErrorFilter } from '@app/platform';
+import { withAnswers } from './api-document';
 import { requestContext } from './request-context.middleware';
 import { securityHeaders } from './security-headers';
 
@@ -27,12 +29,20 @@ export function describe(application: INestApplication, version: string): void {
     .setTitle('Dynamic Mount Service')
     .setDescription('Mounts backup targets on nodes for the jobs that need them.')
     .setVersion(version)
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'keystone')
-    .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'token')
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'X-Auth-Token', description: 'A Keystone token.' },
+      'keystone',
+    )
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', bearerFormat: 'opaque', description: 'A token of DMS_TOKEN_FILE.' },
+      'token',
+    )
     .addSecurityRequirements('keystone')
     .addSecurityRequirements('token')
     .build();
-  SwaggerModule.setup('docs', application, () => SwaggerModule.createDocument(application, configuration), {
+  const document = (): OpenAPIObject =>
+    withAnswers(SwaggerModule.createDocument(application, configuration, { extraModels: [ErrorDto] }));
+  SwaggerModule.setup('docs', application, document, {
     jsonDocumentUrl: 'docs/json',
   });
 }

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { type BindingDto } from '@app/contracts';
 import { Access } from '../access/access.decorator';
+import { Answers } from '../http/answers.decorator';
 import { type ProjectScope } from '../access/identity';
 import { CallerScope } from '../access/request-identity';
 import { BindingHostDto, BindingPathDto } from '../bindings/bindings.dto';
@@ -19,6 +20,7 @@ export class LeasesHttpController {
   @Access('change')
   @Post('bindings/:jobid/:backup_target_id/renew')
   @HttpCode(200)
+  @Answers('The binding, with the new end of its lease.', 'NOT_FOUND', 'CONFLICT', 'LOCK_TIMEOUT', 'TIMEOUT')
   async renew(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host }: BindingHostDto,

@@ -128,11 +128,16 @@ export class DecisionService {
       await drive.grant(transaction, drive.mounts);
     }
     const counts = await transaction.bindings.count();
-    if (counts.claimed + counts.held > 0) {
+    const active = counts.claimed + counts.held;
+    if (drive.unmounts.length > 0) {
+      const { targetId, host } = transaction.key;
+      this.#log.log(`Found ${active} active mount(s) for ${targetId} on ${host}`);
+    }
+    if (active > 0) {
       for (let n = 0; n < drive.unmounts.length; n += 1) happened({ what: 'unmount_skipped' });
       if (drive.unmounts.length > 0)
         this.#log.log({
-          msg: `Multiple active mounts (${counts.claimed + counts.held}) detected. Skipping physical unmount`,
+          msg: `Multiple active mounts (${active}) detected. Skipping physical unmount`,
           ...transaction.key,
         });
       return this.#rest(transaction, drive);

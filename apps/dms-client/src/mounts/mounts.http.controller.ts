@@ -1,7 +1,8 @@
 import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import {
   type MountResponseDto,
+  OperationDto,
   parseTargetRequest,
   type TargetAction,
   TargetRequestDto,
@@ -9,6 +10,7 @@ import {
 } from '@app/contracts';
 import { type Response } from 'express';
 import { Access } from '../access/access.decorator';
+import { Answers } from '../http/answers.decorator';
 import { type Identity } from '../access/identity';
 import { CallerIdentity } from '../access/request-identity';
 import { authorizeRequest } from '../access/request-project';
@@ -22,6 +24,13 @@ interface Asked {
   readonly caller: AbortSignal;
   readonly identity: Identity;
 }
+
+/** The answer to `Prefer: respond-async`. */
+const LATER = {
+  type: OperationDto,
+  description: 'With Prefer: respond-async. The operation, whose end is found at Location.',
+  headers: { Location: { description: 'Path of the operation.', schema: { type: 'string' as const } } },
+};
 
 @ApiTags('mounts')
 @ApiHeader({
@@ -40,9 +49,22 @@ export class MountsHttpController {
 
   /** Mounts the target for the job, or lets the job join the mount that stands. */
   @ApiBody({ type: TargetRequestDto })
+  @ApiAcceptedResponse(LATER)
   @Access('change')
   @Post('mount')
   @HttpCode(200)
+  @Answers(
+    'The target is mounted for the job until it asks for the unmount.',
+    'CONFLICT',
+    'BUSY',
+    'NOT_FOUND',
+    'MOUNT_FAILED',
+    'SECRET_UNAVAILABLE',
+    'NODE_UNREACHABLE',
+    'BROKER_UNAVAILABLE',
+    'TIMEOUT',
+    'LOCK_TIMEOUT',
+  )
   async mount(
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
@@ -61,9 +83,21 @@ export class MountsHttpController {
 
   /** Ends the job's hold; the last hold takes the mount away. */
   @ApiBody({ type: TargetRequestDto })
+  @ApiAcceptedResponse(LATER)
   @Access('change')
   @Post('unmount')
   @HttpCode(200)
+  @Answers(
+    'The job holds the target no more; error_code says why the mount still stands, or is not cleanly gone.',
+    'UNMOUNTED_DIRTY',
+    'CONFLICT',
+    'BUSY',
+    'UNMOUNT_FAILED',
+    'NODE_UNREACHABLE',
+    'BROKER_UNAVAILABLE',
+    'TIMEOUT',
+    'LOCK_TIMEOUT',
+  )
   async unmount(
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,

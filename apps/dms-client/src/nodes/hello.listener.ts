@@ -65,6 +65,7 @@ export class HelloListener implements OnModuleInit {
       this.#log.warn({ msg: 'A hello cannot be judged', host: hello.node, err: error });
       return;
     }
-    await this.views.hear(hello);
+    if (hello.leaving !== true) return this.views.hear(hello);
+    await this.views.bidFarewell(hello);
   }
 }

@@ -71,6 +71,16 @@ export class NodeViewsService {
     return performance.now() - this.#since >= HELLO_TIMEOUT_MS;
   }
 
+  /**
+   * The node's last hello came: it is not up from now on. Nothing follows from that for its mounts, nor for what was
+   * commanded: it is as if no hello had been heard for long.
+   */
+  async bidFarewell({ node }: Hello): Promise<void> {
+    this.#heard.delete(node);
+    this.#written.delete(node);
+    await this.nodes.silent(node);
+  }
+
   /** A hello came; what is new in it is written to the ledger. */
   async hear(hello: Hello): Promise<void> {
     const before = this.#heard.get(hello.node)?.hello;

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type NodeDetailDto, type NodeListDto } from '@app/contracts';
 import { Access } from '../access/access.decorator';
+import { Answers } from '../http/answers.decorator';
 import { ParametersPipe } from '../queries/parameters.pipe';
 import { NodeAdministrationService } from './node-administration.service';
 import { AcceptKeyRequestDto, DrainRequestDto, ForgetRequestDto, NodePathDto } from './nodes.dto';
@@ -18,6 +19,7 @@ export class NodesHttpController {
   /** The known nodes and when they were last seen. */
   @Access('operate')
   @Get()
+  @Answers('The nodes.')
   list(): Promise<NodeListDto> {
     return this.nodes.list();
   }
@@ -25,6 +27,7 @@ export class NodesHttpController {
   /** A node, what it sees now, and how that differs from the ledger. */
   @Access('operate')
   @Get(':host')
+  @Answers('The node; where it did not answer, what is known of it and why.', 'NOT_FOUND')
   get(@Param(ParametersPipe) { host }: NodePathDto): Promise<NodeDetailDto> {
     return this.nodes.get(host);
   }
@@ -33,6 +36,7 @@ export class NodesHttpController {
   @Access('administer')
   @Post(':host/drain')
   @HttpCode(200)
+  @Answers('The node, as it is now.', 'NOT_FOUND')
   drain(
     @Param(ParametersPipe) { host }: NodePathDto,
     @Body(ParametersPipe) { draining }: DrainRequestDto,
@@ -44,6 +48,7 @@ export class NodesHttpController {
   @Access('administer')
   @Post(':host/accept-key')
   @HttpCode(200)
+  @Answers('The node, with that key.', 'NOT_FOUND')
   acceptKey(
     @Param(ParametersPipe) { host }: NodePathDto,
     @Body(ParametersPipe) { key_id }: AcceptKeyRequestDto,
@@ -55,6 +60,7 @@ export class NodesHttpController {
   @Access('administer')
   @Post(':host/forget')
   @HttpCode(200)
+  @Answers('The node, forgotten.', 'NOT_FOUND', 'CONFLICT', 'LOCK_TIMEOUT', 'TIMEOUT')
   forget(
     @Param(ParametersPipe) { host }: NodePathDto,
     @Body(ParametersPipe) { fenced }: ForgetRequestDto,

@@ -35,6 +35,13 @@ export class NodesRepository {
     );
   }
 
+  /** Notes that a node has said that it stops; one that drains goes on draining. */
+  async silent(host: string): Promise<void> {
+    await this.#try(() =>
+      this.dataSource.query("UPDATE nodes SET state = 'silent' WHERE host = ? AND state = 'up'", [host]),
+    );
+  }
+
   async setState(host: string, state: NodeState): Promise<void> {
     await this.#try(() => this.dataSource.query('UPDATE nodes SET state = ? WHERE host = ?', [state, host]));
   }

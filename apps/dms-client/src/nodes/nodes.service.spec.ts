@@ -39,6 +39,8 @@ describe('NodesService', () => {
     [{ fresh: null, last_seen: null }, [], 'silent'],
     [{ fresh: 1 }, [], 'up'],
     [{ fresh: 0 }, ['n1'], 'up'],
+    [{ state: 'silent', fresh: 1 }, [], 'silent'],
+    [{ state: 'silent', fresh: 1 }, ['n1'], 'up'],
     [{ state: 'draining', fresh: 1 }, ['n1'], 'draining'],
     [{ state: 'legacy' }, [], 'legacy'],
   ])('shows a node with %j, heard %j, as %s', async (facts, upHosts, state) => {

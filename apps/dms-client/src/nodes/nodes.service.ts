@@ -90,7 +90,9 @@ function nodeOf(facts: NodeFacts, heard: Heard): NodeDto {
 /** A process that has not listened for long, such as a command that has just begun, goes by the ledger. */
 function stateOf(facts: NodeFacts, heard: Heard): NodeState {
   if (facts.state !== 'up' && facts.state !== 'silent') return facts.state;
-  return heard.hosts.has(facts.host) || (!heard.all && Boolean(facts.fresh)) ? 'up' : 'silent';
+  // `silent` in the ledger: it has said that it stops.
+  const byLedger = !heard.all && facts.state === 'up' && Boolean(facts.fresh);
+  return heard.hosts.has(facts.host) || byLedger ? 'up' : 'silent';
 }
 
 function inventoryOf({ mounts, foreign, processes }: Inventory): InventoryDto {

@@ -55,7 +55,7 @@ export class ReconcilerService {
     return {
       status: 'success',
       error_msg: null,
-      success_msg: `${hosts.length} node(s) compared, ${differences.length} difference(s)`,
+      success_msg: `${hosts.length - unreachable.length} of ${hosts.length} node(s) compared, ${differences.length} difference(s)`,
       dry_run: dryRun,
       hosts,
       differences,

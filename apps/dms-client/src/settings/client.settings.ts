@@ -6,6 +6,7 @@ import {
   asDirectory,
   asInteger,
   asLogLevel,
+  LOG_LEVEL_HELP,
   asOneOf,
   asPort,
   asSeconds,
@@ -153,7 +154,7 @@ export const CLIENT_SETTINGS = {
   logLevel: {
     env: 'DMS_LOG_LEVEL',
     file: 'log_level',
-    help: 'DEBUG, INFO, WARNING or ERROR.',
+    help: LOG_LEVEL_HELP,
     default: 'INFO',
     parse: asLogLevel,
   },

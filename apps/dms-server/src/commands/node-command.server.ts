@@ -86,6 +86,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   /** Stops consuming, ends what is in flight, then goes. Mounts stay. */
   override async close(): Promise<void> {
     await this.#consumer.stop();
+    await this.hello.leave();
     const drained = Promise.allSettled(this.#inFlight);
     await within(drained, DRAIN_MS, 'commands in flight').catch(() => {
       this.logger.warn(`${this.#inFlight.size} commands are still in flight; they go back to the queue`);

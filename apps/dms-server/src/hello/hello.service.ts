@@ -2,12 +2,16 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Hello, HELLO_INTERVAL_MS, helloRoutingKey, PROTOCOL_VERSION } from '@app/contracts';
 import { programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
+import { within } from '../commands/within';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
+
+/** A server that stops does not wait for its broker for longer. */
+const LAST_MS = 1_000;
 
 /** Says every two seconds who this node is and what memory it has. */
 @Injectable()
@@ -36,9 +40,20 @@ export class HelloService {
     this.#timer ??= setInterval(() => void this.#sayAgain(), HELLO_INTERVAL_MS);
   }
 
+  /** Says that the server stops, as well as it can: whoever does not hear it learns it by the silence. */
+  async leave(): Promise<void> {
+    this.#stopTimer();
+    try {
+      const last = { ...(await this.hello()), leaving: true };
+      const said = this.announcements.publish(helloRoutingKey(this.settings.nodeId), last);
+      await within(said, LAST_MS, 'the last hello to be taken');
+    } catch (error) {
+      this.#logger.debug({ msg: 'The last hello could not be said', err: error });
+    }
+  }
+
   end(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
+    this.#stopTimer();
     this.announcements.end();
   }
 
@@ -57,11 +72,18 @@ export class HelloService {
     };
   }
 
+  #stopTimer(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
   async #sayAgain(): Promise<void> {
     if (this.#speaking) return;
     this.#speaking = true;
     try {
-      await this.#say();
+      const hello = await this.hello();
+      if (this.#timer === null) return;
+      await this.announcements.publish(helloRoutingKey(this.settings.nodeId), hello);
     } catch (error) {
       // A lost connection is reported by who keeps it, and the next one begins with a hello.
       this.#logger.debug({ msg: 'A hello could not be said', err: error });

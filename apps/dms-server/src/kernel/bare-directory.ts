@@ -9,6 +9,7 @@ import { MOUNT_TABLE, type MountTable } from './mount-table.interface';
 export const MARKER = '.dms-not-mounted';
 const MARKER_TEXT = `Nothing is mounted here: this directory belongs to the mount service and is not the backup target.
 What is written here reaches no backup target. Ask for a mount first.
+The directory is immutable. To remove it by hand where no dms-server runs any more: chattr -i on it, then rm -r.
 `;
 const CHILD_MS = 5_000;
 /** A mount of the directory on itself, read-only: for file systems without an immutable flag. Root obeys it, too. */

@@ -7,6 +7,7 @@ import {
   asHttpUrl,
   asInteger,
   asLogLevel,
+  LOG_LEVEL_HELP,
   asOneOf,
   asPort,
   asSeconds,
@@ -235,7 +236,7 @@ export const SERVER_SETTINGS = {
   logLevel: {
     env: 'DMS_LOG_LEVEL',
     file: 'log_level',
-    help: 'DEBUG, INFO, WARNING or ERROR.',
+    help: LOG_LEVEL_HELP,
     default: 'INFO',
     parse: asLogLevel,
   },

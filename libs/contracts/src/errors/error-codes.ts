@@ -36,6 +36,11 @@ export const ERROR_CODES = {
     meaning: 'The credentials could not be read from the key manager.',
   },
   NODE_UNREACHABLE: { http: 503, exit: 75, meaning: 'No dms-server listens for that host.' },
+  CLIENT_UNREACHABLE: {
+    http: 503,
+    exit: 75,
+    meaning: 'The dms command cannot reach dms-client; nothing was asked for.',
+  },
   AUTH_UNAVAILABLE: { http: 503, exit: 75, meaning: 'Credentials cannot be checked at the moment.' },
   LOCK_TIMEOUT: { http: 503, exit: 75, meaning: 'The target was locked by others for too long.' },
   LEDGER_UNAVAILABLE: { http: 503, exit: 75, meaning: 'The database cannot be reached.' },

@@ -17,6 +17,7 @@ export class VerifiedMountDto {
   agrees: boolean | null;
   /** Why the node could not be asked. */
   error_code: ErrorCode | null;
+  /** The same in words, and why it cannot say. */
   error_msg: string | null;
 }
 

@@ -15,6 +15,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
  * compares texts without the spaces at their ends: with them two targets would be one.
  */
 export function identifierProblem(value: unknown): string | null {
+  if (value === undefined) return 'is required';
   if (typeof value !== 'string') return `must be a string, not ${typeName(value)}`;
   if (value.length === 0) return 'must not be empty';
   if (!value.isWellFormed()) return 'must be well-formed Unicode';
@@ -38,6 +39,7 @@ export function hostProblem(value: unknown): string | null {
 /** What is wrong with a job id, or null: a positive integer that JavaScript and JSON keep exact. */
 export function jobIdProblem(value: unknown): string | null {
   if (typeof value === 'string') return 'must be a JSON integer, not a string: send 12345, not "12345"';
+  if (value === undefined) return 'is required';
   if (typeof value !== 'number') return `must be an integer, not ${typeName(value)}`;
   return Number.isSafeInteger(value) && value > 0
     ? null

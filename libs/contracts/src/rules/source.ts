@@ -10,8 +10,8 @@ const MAX_SOURCE_CHARACTERS = 1024;
 
 /** What is wrong with an NFS export, or null. */
 export function exportProblem(value: unknown): string | null {
-  if (typeof value !== 'string')
-    return `is required for an nfs target as "server:/path", not ${typeName(value)}`;
+  if (value === undefined || value === null) return 'is required for an nfs target, as "server:/path"';
+  if (typeof value !== 'string') return `must be "server:/path", not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
   return value.isWellFormed() && EXPORT.test(value) && !value.split('/').includes('..')
     ? null
@@ -20,8 +20,8 @@ export function exportProblem(value: unknown): string | null {
 
 /** What is wrong with a reference to a Barbican secret, or null. */
 export function secretRefProblem(value: unknown): string | null {
-  if (typeof value !== 'string')
-    return `is required for an s3 target as the secret's URL, not ${typeName(value)}`;
+  if (value === undefined || value === null) return "is required for an s3 target, as the secret's URL";
+  if (typeof value !== 'string') return `must be the secret's URL, not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
   // A URL parser takes some of these out and others for slashes: no two programs would read the same host.
   if (NOT_IN_A_REFERENCE.test(value)) return 'must hold no spaces, backslashes and control characters';

@@ -17,6 +17,8 @@ export interface Hello {
   readonly public_key: PublicKey<'X25519'> | null;
   /** Its hellos and events are signed with it; null: they are not signed. */
   readonly signing_key: PublicKey<'Ed25519'> | null;
+  /** The last one: the server stops. It says nothing about its mounts, which stay. */
+  readonly leaving?: boolean;
 }
 
 /** `value` as a hello, or null where it is none. */

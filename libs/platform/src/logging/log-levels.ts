@@ -8,6 +8,9 @@ export const LOG_LEVELS = {
   CRITICAL: 'fatal',
 } as const;
 
+/** What the documentation says of the setting. */
+export const LOG_LEVEL_HELP = `Least level that is logged: ${Object.keys(LOG_LEVELS).join(', ')}. Upper and lower case are the same.`;
+
 export type LogLevel = (typeof LOG_LEVELS)[keyof typeof LOG_LEVELS];
 
 export function asLogLevel(text: string): LogLevel {

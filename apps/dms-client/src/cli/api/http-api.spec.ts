@@ -131,7 +131,8 @@ describe('HttpApi', () => {
     await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT' });
     const nobody = new HttpApi('http://user:pass@127.0.0.1:9', new ApiCredentials(NONE), 100);
     const refused: unknown = await nobody.mount(REQUEST).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'NODE_UNREACHABLE' });
+    expect(refused).toMatchObject({ code: 'CLIENT_UNREACHABLE', exitCode: 75 });
+    expect(String(refused)).toContain('dms-client at http://127.0.0.1:9 cannot be reached');
     expect(String(refused)).not.toContain('pass');
     await nobody.close();
   });

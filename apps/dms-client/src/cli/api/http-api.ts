@@ -190,8 +190,8 @@ export class HttpApi implements DmsApi {
     const code = String((error as { code?: unknown }).code ?? (error as { name?: unknown }).name);
     if (signal?.aborted) return new DmsError('TIMEOUT', 'The request was given up; its outcome is unknown');
     if (BEFORE_SENDING.test(code)) {
-      const message = `dms-client at ${this.#printableUrl()} cannot be reached (${code}); nothing was asked for`;
-      return new DmsError('NODE_UNREACHABLE', message, { cause: error });
+      const message = `dms-client at ${this.#printableUrl()} cannot be reached (${code}); nothing was asked for. DMS_API_URL names it`;
+      return new DmsError('CLIENT_UNREACHABLE', message, { cause: error });
     }
     const message = `dms-client at ${this.#printableUrl()} did not answer (${code}): the outcome is unknown; ask again`;
     return new DmsError('TIMEOUT', message, { cause: error });

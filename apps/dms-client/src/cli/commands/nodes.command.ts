@@ -41,6 +41,11 @@ export class NodesCommand extends DmsCommand {
     if (host === undefined) {
       throw new UsageError('--drain, --undrain, --forget and --accept-key need the name of a node');
     }
+    if (options.forget && !options.fenced) {
+      throw new UsageError(
+        '--forget needs --fenced: make sure first that the node is off, and cannot come back with its mounts',
+      );
+    }
     await this.output.print(options.format, await decided(api, host, options), nodeView);
   }
 

@@ -36,8 +36,7 @@ export class RunCommand extends TargetCommand {
       'the hold ends when it is not renewed for this long (DMS_API_URL: 60, else none); 0 for none',
   })
   lease(value: string): number {
-    if (!/^\d{1,6}$/.test(value))
-      throw new UsageError('--lease (lease_s): must be a whole number of seconds');
+    if (!/^\d{1,6}$/.test(value)) throw new UsageError('--lease: must be a whole number of seconds');
     return Number(value);
   }
 

@@ -21,7 +21,7 @@ export interface TargetOptions extends CommonOptions {
 export abstract class TargetCommand extends DmsCommand {
   @Option({ flags: '--job-id <number>', description: 'the job (required)' })
   jobId(value: string): number {
-    if (!/^\d+$/.test(value)) throw new UsageError('--job-id (job.jobid): must be a whole number');
+    if (!/^\d+$/.test(value)) throw new UsageError('--job-id: must be a whole number');
     return Number(value);
   }
 
@@ -36,7 +36,7 @@ export abstract class TargetCommand extends DmsCommand {
     choices: ['s3', 'nfs'],
   })
   targetType(value: string): string {
-    return oneOf('--target-type (backup_target.type)', value, ['s3', 'nfs']);
+    return oneOf('--target-type', value, ['s3', 'nfs']);
   }
 
   @Option({ flags: '--host <name>', description: 'the node (required)' })

@@ -32,9 +32,10 @@ export function mountView(body: MountResponseDto): View {
   ];
 }
 
+/** What went wrong is told once, as a warning. */
 export function unmountView(body: UnmountResponseDto): View {
   return [
-    body.success_msg ?? '',
+    ...(body.error_code === null ? [body.success_msg ?? ''] : []),
     {
       facts: [
         ['mount path', body.mount_path],
@@ -85,8 +86,7 @@ export function bindingsView({ bindings, next_cursor }: BindingListDto): View {
     b.backup_target_id,
     b.host,
     b.state,
-    b.mount_path,
-    b.mount_state,
+    ...(b.state === 'released' ? [null, null] : [b.mount_path, b.mount_state]),
     b.updated_at,
   ];
   const columns = ['JOB', 'TARGET', 'HOST', 'STATE', 'MOUNT PATH', 'MOUNT', 'UPDATED'];
@@ -234,9 +234,16 @@ export function reconcileView(body: ReconcileResponseDto): View {
         d.node_state,
         d.state_after,
       ]),
-      empty: 'No differences.',
+      empty: noDifferences(body),
     },
   ];
+}
+
+function noDifferences({ hosts, unreachable }: ReconcileResponseDto): string {
+  if (unreachable.length === 0) return 'No differences.';
+  return unreachable.length < hosts.length
+    ? 'No differences on the nodes that answered.'
+    : 'Nothing was compared: no node answered.';
 }
 
 function operationTable(operations: readonly OperationDto[]): Table {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { scriptPath } from '../../processes/scripts';
 
 const SEARCH_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin'];
@@ -9,6 +9,12 @@ const SEARCH_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin']
 export interface FuseProgram {
   readonly program: string;
   readonly args: readonly string[];
+}
+
+/** What the log calls it: `s3vaultfuse`, `s3fs`, or the name of another program. */
+export async function fuseProgramName(configured: string): Promise<string> {
+  const { program, args } = await chooseFuseProgram(configured);
+  return args.length === 0 ? basename(program, '.py') : 's3fs';
 }
 
 /** `configured` (a path, or a name in PATH) where it is installed, else our own launcher of s3fs. */

@@ -18,6 +18,7 @@ import {
   type UnmountResult,
 } from '../target-provider.interface';
 import { KEY_MANAGER, type KeyManager } from './key-manager.interface';
+import { fuseProgramName } from './fuse-program';
 import { parseS3Credentials } from './s3-credentials';
 import { isFuse, S3Daemon } from './s3-daemon';
 
@@ -50,10 +51,11 @@ export class S3Provider implements TargetProvider {
       this.keyManager.readSecret(plan.source, token, deadline),
     ).then(parseS3Credentials);
     const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
-    this.#log.log(`Spawning s3vaultfuse for target ${plan.targetId}`);
+    const daemon = await this.#daemonName();
+    this.#log.log(`Spawning ${daemon} for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
     happened({ what: 'fuse_process_started', targetId: plan.targetId });
-    this.#log.log(`✓ s3vaultfuse spawned successfully for target ${plan.targetId}`);
+    this.#log.log(`✓ ${daemon} spawned successfully for target ${plan.targetId}`);
     this.#log.log(`  PID: ${await this.daemonPid(plan.targetId)}`);
     this.#log.log(`  Mount path: ${plan.mountPath}`);
     this.#log.log(`  PID file: ${this.processes.pidFile(plan.targetId)}`);
@@ -89,7 +91,7 @@ export class S3Provider implements TargetProvider {
       }
     }
     await this.processes.forget(targetId);
-    this.#log.log(`✓ s3vaultfuse process killed for target ${targetId}`);
+    this.#log.log(`✓ ${await this.#daemonName()} process killed for target ${targetId}`);
     this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
     return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
   }
@@ -126,11 +128,15 @@ export class S3Provider implements TargetProvider {
     );
   }
 
+  #daemonName(): Promise<string> {
+    return fuseProgramName(this.settings.s3VaultFuseBinary);
+  }
+
   async #logDaemon(targetId: string): Promise<void> {
     const pid = await this.daemonPid(targetId);
     const uptime = await this.processes.uptimeSeconds(targetId);
     if (pid === null || uptime === null) return;
-    this.#log.log(`Killing s3vaultfuse process for target ${targetId}`);
+    this.#log.log(`Killing ${await this.#daemonName()} process for target ${targetId}`);
     this.#log.log(`  PID: ${pid}`);
     this.#log.log(`  Uptime: ${printedDuration(uptime)}`);
   }

@@ -1,8 +1,22 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import { DmsError, type ErrorDto } from '@app/contracts';
-import { type Response } from 'express';
 
 const RETRY_AFTER_SECONDS = 5;
+
+/** What is used of Express' response. */
+interface Answer {
+  readonly headersSent: boolean;
+  setHeader(name: string, value: string): void;
+  status(code: number): Answer;
+  json(body: unknown): void;
+}
 
 /** Every error leaves as the one error body, with the status of its code and without a stack. */
 @Catch()
@@ -10,14 +24,20 @@ export class ErrorFilter implements ExceptionFilter {
   readonly #log = new Logger(ErrorFilter.name);
 
   catch(thrown: unknown, host: ArgumentsHost): void {
+    // A health check that failed: its body names the parts.
+    if (thrown instanceof ServiceUnavailableException) return health(thrown, host);
     const error = asDmsError(thrown);
     if (error.code === 'INTERNAL') this.#log.error({ msg: error.message, err: thrown });
-    const response = host.switchToHttp().getResponse<Response>();
+    const response = host.switchToHttp().getResponse<Answer>();
     if (response.headersSent) return;
     const retryAfter = retryAfterOf(error);
     if (retryAfter !== null) response.setHeader('Retry-After', String(retryAfter));
     response.status(error.httpStatus).json(errorBody(error));
   }
+}
+
+function health(failed: ServiceUnavailableException, host: ArgumentsHost): void {
+  host.switchToHttp().getResponse<Answer>().status(failed.getStatus()).json(failed.getResponse());
 }
 
 /** Seconds; null where trying again changes nothing, or nothing is known about when. */

@@ -1,0 +1,42 @@
+import { type BindingDto, type ReconcileResponseDto, type UnmountResponseDto } from '@app/contracts';
+import { bindingsView, reconcileView, unmountView } from './views';
+
+const BINDING = {
+  jobid: 1,
+  backup_target_id: 't',
+  host: 'h',
+  mount_path: '/base/t',
+  mount_state: 'MOUNTED',
+  updated_at: null,
+} as BindingDto;
+
+describe('what people see', () => {
+  it('shows no mount beside a hold that was given back: it is the mount of others', () => {
+    const bindings: BindingDto[] = [
+      { ...BINDING, state: 'held' },
+      { ...BINDING, state: 'released' },
+    ];
+    const rows = JSON.stringify(bindingsView({ bindings, next_cursor: null }));
+    expect(rows).toContain('[1,"t","h","held","/base/t","MOUNTED",null]');
+    expect(rows).toContain('[1,"t","h","released",null,null,null]');
+  });
+
+  it.each<[string, string[], string]>([
+    ['No differences.', [], 'no node is silent'],
+    ['No differences on the nodes that answered.', ['b'], 'one is'],
+    ['Nothing was compared: no node answered.', ['a', 'b'], 'all are'],
+  ])('says "%s" where of two nodes %j cannot be asked', (text, silent) => {
+    const unreachable = silent.map((host) => ({ host, error_code: 'NODE_UNREACHABLE', error_msg: 'silent' }));
+    const body = { success_msg: '', hosts: ['a', 'b'], differences: [], unreachable };
+    expect(JSON.stringify(reconcileView(body as unknown as ReconcileResponseDto))).toContain(
+      `"empty":"${text}"`,
+    );
+  });
+
+  it('leaves what went wrong with an unmount to the warning', () => {
+    const body = { success_msg: 'Released; the mount still stands', error_code: 'BUSY' };
+    expect(JSON.stringify(unmountView(body as UnmountResponseDto))).not.toContain('Released');
+    const well = { success_msg: 'Target unmounted', error_code: null };
+    expect(JSON.stringify(unmountView(well as UnmountResponseDto))).toContain('Target unmounted');
+  });
+});
