@@ -15,7 +15,10 @@ export interface PythonClientOptions {
 }
 
 /** The request of a job, as its caller gives it. */
-export type PythonRequest = Record<string, unknown> & { readonly backup_target: { readonly id: string } };
+export type PythonRequest = Record<string, unknown> & {
+  readonly backup_target: { readonly id: string };
+  readonly job: object;
+};
 
 /** Where a client is killed: its node has answered, and nothing is written. */
 export type Death = 'before commit';
@@ -87,7 +90,7 @@ export class PythonClient {
   }
 
   async #ask(action: string, jobid: number, request: PythonRequest): Promise<PythonAnswer> {
-    const { body } = await this.wire.call({ ...request, jobid, action });
+    const { body } = await this.wire.call({ ...request, job: { ...request.job, jobid }, jobid, action });
     return body as unknown as PythonAnswer;
   }
 

@@ -1,12 +1,12 @@
 import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiBody, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import {
-  type MountResponseDto,
+  MountResponseDto,
   OperationDto,
   parseTargetRequest,
   type TargetAction,
   TargetRequestDto,
-  type UnmountResponseDto,
+  UnmountResponseDto,
 } from '@app/contracts';
 import { type Response } from 'express';
 import { Access } from '../access/access.decorator';
@@ -49,6 +49,7 @@ export class MountsHttpController {
 
   /** Mounts the target for the job, or lets the job join the mount that stands. */
   @ApiBody({ type: TargetRequestDto })
+  @ApiOkResponse({ type: MountResponseDto })
   @ApiAcceptedResponse(LATER)
   @Access('change')
   @Post('mount')
@@ -83,6 +84,7 @@ export class MountsHttpController {
 
   /** Ends the job's hold; the last hold takes the mount away. */
   @ApiBody({ type: TargetRequestDto })
+  @ApiOkResponse({ type: UnmountResponseDto })
   @ApiAcceptedResponse(LATER)
   @Access('change')
   @Post('unmount')

@@ -19,7 +19,7 @@ export class NodesHttpController {
   /** The known nodes and when they were last seen. */
   @Access('operate')
   @Get()
-  @Answers('The nodes.')
+  @Answers('The known nodes.')
   list(): Promise<NodeListDto> {
     return this.nodes.list();
   }
