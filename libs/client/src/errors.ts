@@ -41,7 +41,7 @@ export class SecretUnavailableError extends ServiceError {}
 /** No dms-server listens for the host. */
 export class NodeUnreachableError extends ServiceError {}
 /** The service itself cannot be connected to: nothing was asked for. */
-export class ServiceUnreachableError extends NodeUnreachableError {}
+export class ServiceUnreachableError extends ServiceError {}
 /** Unmounted, but what was written last may not have reached the target. */
 export class UnmountedDirtyError extends ServiceError {}
 /** A defect of the service, or what answers is no dms-client. */
@@ -72,6 +72,7 @@ const CLASSES: Readonly<
   UNMOUNT_FAILED: UnmountFailedError,
   SECRET_UNAVAILABLE: SecretUnavailableError,
   NODE_UNREACHABLE: NodeUnreachableError,
+  CLIENT_UNREACHABLE: ServiceUnreachableError,
   UNMOUNTED_DIRTY: UnmountedDirtyError,
   INTERNAL: InternalError,
   STALE_EPOCH: InternalError,

@@ -103,7 +103,7 @@ export class Service {
       return errorOf('TIMEOUT', message, { cause });
     }
     const message = `dms-client at ${address} cannot be reached (${reason}); nothing was asked for`;
-    return new ServiceUnreachableError('NODE_UNREACHABLE', message, { cause });
+    return new ServiceUnreachableError('CLIENT_UNREACHABLE', message, { cause });
   }
 
   /** What a proxy says while the service is away tells nothing of the request. */

@@ -16,6 +16,7 @@ export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
   UNMOUNT_FAILED: 'Look at the node; the service goes on trying.',
   SECRET_UNAVAILABLE: 'Look whether the token may read the secret, and whether the key manager runs.',
   NODE_UNREACHABLE: 'Look whether dms-server runs on the host, and ask again.',
+  CLIENT_UNREACHABLE: 'Look whether dms-client runs at that address, and ask again.',
   AUTH_UNAVAILABLE: 'Look whether Keystone can be reached, and ask again.',
   LOCK_TIMEOUT: 'Ask again; "dms locks" shows who works on the target.',
   LEDGER_UNAVAILABLE: 'Look whether the database can be reached, and ask again.',
