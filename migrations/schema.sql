@@ -63,6 +63,12 @@ CREATE TABLE `lease_waiters` (
   KEY `idx_lease_waiters_target` (`host`,`backup_target_id`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `ledger_identity` (
+  `only_row` tinyint(4) NOT NULL DEFAULT 1,
+  `ledger_id` char(36) NOT NULL,
+  PRIMARY KEY (`only_row`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `mount_operations` (
   `id` char(36) NOT NULL,
   `action` varchar(16) NOT NULL,
@@ -108,6 +114,7 @@ CREATE TABLE `nodes` (
   `updated_at` datetime(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
   `pinned_keys` text DEFAULT NULL,
   `refused_key_id` varchar(64) DEFAULT NULL,
+  `served_ledger` varchar(64) DEFAULT NULL,
   PRIMARY KEY (`host`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
 import { MigrateService } from '../../apps/dms-client/src/ledger/migrate.service';
+import { readLocked } from '../../apps/dms-client/src/ledger/target-transaction';
 import { Secret } from '@app/contracts';
+import { type DataSource } from 'typeorm';
 import { ROOT } from '../fleet/programs';
 import { describeOnRig } from './on-rig';
 
@@ -24,7 +26,7 @@ describeOnRig('the schema', (rig) => {
     await connection.end();
   });
 
-  const migrate = async (): Promise<string[]> => {
+  const onSource = async <T>(work: (source: DataSource) => Promise<T>): Promise<T> => {
     const url = new URL(String(rig.databaseUrl));
     url.pathname = `/${name}`;
     const source = createDataSource({
@@ -34,11 +36,12 @@ describeOnRig('the schema', (rig) => {
     });
     await source.initialize();
     try {
-      return await new MigrateService(source).migrate();
+      return await work(source);
     } finally {
       await source.destroy();
     }
   };
+  const migrate = (): Promise<string[]> => onSource((source) => new MigrateService(source).migrate());
   const rows = async (sql: string): Promise<RowDataPacket[]> =>
     (await connection.query<RowDataPacket[]>(sql))[0];
 
@@ -63,5 +66,25 @@ describeOnRig('the schema', (rig) => {
     expect(none).toBe(0);
     expect(all).toBe((await rows('SELECT name FROM dms_migrations')).length);
     expect(await migrate()).toEqual([]);
+  });
+
+  it('has the row of a target read with the id of the ledger, and nothing but that row locked', async () => {
+    await migrate();
+    const [{ ledger_id: ledger }] = await rows('SELECT ledger_id FROM ledger_identity');
+    expect(ledger).toMatch(/^[0-9a-f-]{36}$/);
+    await onSource(async (source) => {
+      const runners = [source.createQueryRunner(), source.createQueryRunner()];
+      for (const [index, runner] of runners.entries()) {
+        await runner.startTransaction();
+        const { row } = await readLocked(runner, { host: 'compute-01', targetId: `target-${index}` });
+        expect(row.ledger).toBe(ledger);
+      }
+      await connection.query('SET SESSION innodb_lock_wait_timeout = 1');
+      await connection.query('UPDATE ledger_identity SET ledger_id = UUID()');
+      for (const runner of runners) {
+        await runner.rollbackTransaction();
+        await runner.release();
+      }
+    });
   });
 });

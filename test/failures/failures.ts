@@ -238,6 +238,12 @@ export const FAILURES: readonly Failure[] = [
     ],
   },
   {
+    failure: 'A dms-client is started with another database',
+    seen: 'Nothing for the jobs: nodes that have mounts of the right one refuse it. Its own requests are answered `CONFLICT`, which names `DMS_DB_URL`; `dms nodes` and `dms reconcile` tell it, too.',
+    takes: 'nothing',
+    shownBy: [e2e('two-ledgers', 'leaves what the first one holds as it is, whatever the second one tries')],
+  },
+  {
     failure: 'Two dms-clients decide at once; the database or the broker is away',
     seen: 'Row locks decide. Without the database 503 `LEDGER_UNAVAILABLE` (504 where a commit was on its way), without the broker 503 `BROKER_UNAVAILABLE`; mounts stay, and all comes back by itself.',
     takes: 'back within seconds',

@@ -53,6 +53,17 @@ export class NodeProcess {
     return this.#running.pid;
   }
 
+  /** The settings under which the commands of dms-server reach it. */
+  get environment(): Record<string, string> {
+    return serverEnvironment({
+      ...this.options,
+      base: this.base,
+      runDirectory: this.runDirectory,
+      pidDirectory: this.pidDirectory,
+      healthPort: this.#healthPort,
+    });
+  }
+
   /** Starts the program and waits until it says that it is ready. */
   async start(): Promise<void> {
     await this.launch();
@@ -73,13 +84,7 @@ export class NodeProcess {
       args: [PROGRAMS.server],
       directory: options.directory,
       logFile: this.logFile,
-      environment: serverEnvironment({
-        ...options,
-        base: this.base,
-        runDirectory: this.runDirectory,
-        pidDirectory: this.pidDirectory,
-        healthPort: this.#healthPort,
-      }),
+      environment: this.environment,
     });
   }
 

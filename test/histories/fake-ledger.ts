@@ -42,6 +42,8 @@ export interface Stored {
 export type DatabaseFault = 'begin' | 'commit lost' | 'commit unknown, done' | 'commit unknown, undone';
 
 const LATENCY_MS = 2;
+/** The ledger of a history. */
+export const LEDGER = '44444444-4444-4444-8444-444444444444';
 
 /** The database of a history: one target's row with its lock, atomic commits, and the time of the history. */
 export class FakeDatabase {
@@ -62,6 +64,7 @@ export class FakeDatabase {
       leaseToken: null,
       leaseExpiresAt: 0,
       draining: false,
+      ledger: LEDGER,
     },
     bindings: new Map(),
     operations: new Map(),

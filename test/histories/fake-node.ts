@@ -40,11 +40,15 @@ interface Deed {
 
 class Memory implements FenceMemory {
   readonly #records = new Map<string, TargetRecord>();
+  incarnation: string;
+  ledger: string | null = null;
 
   constructor(
-    readonly incarnation: string,
+    readonly memoryId: string,
     readonly bootId: string,
-  ) {}
+  ) {
+    this.incarnation = memoryId;
+  }
 
   get(targetId: string): TargetRecord | null {
     return this.#records.get(targetId) ?? null;
@@ -56,6 +60,15 @@ class Memory implements FenceMemory {
 
   save(record: TargetRecord): void {
     this.#records.set(record.targetId, record);
+  }
+
+  takeLedger(ledger: string): void {
+    this.ledger = ledger;
+  }
+
+  changeLedger(ledger: string | null): void {
+    this.ledger = ledger;
+    this.incarnation += '+';
   }
 
   problem(): null {
@@ -157,7 +170,8 @@ export class FakeNode {
       const mounts = [this.#observation(busy ? 'unknown' : this.#state())];
       return { ...this.#ok(this.#state(), 'seen'), inventory: { mounts, foreign: [], processes: [] } };
     }
-    const admission = this.#fences.admit(TARGET, envelope);
+    const admission = this.#fences.admit(TARGET, envelope, this.#queues.isAnyBusy);
+    if (admission === 'foreign') return this.#error('CONFLICT', this.#state(), false);
     if (admission === 'stale') return this.#error('STALE_EPOCH', this.#state(), false);
     return this.#queues.run(TARGET, async () => {
       if (server !== this.#server) return this.#error('INTERNAL', 'unknown');

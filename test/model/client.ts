@@ -8,6 +8,7 @@ import {
   Command,
   counted,
   endOperation,
+  heldCount,
   isWorkedOn,
   JobPhase,
   Kernel,
@@ -20,6 +21,7 @@ import {
   OperationStatus,
   Phase,
   Reply,
+  servesOthers,
   Sleep,
   spend,
   type State,
@@ -159,6 +161,8 @@ function reconciles(steps: Steps, setting: Setting): void {
   const free = s.workers.findIndex(({ phase }) => phase === Phase.Idle);
   const busy = s.workers.some(({ phase, task }) => phase !== Phase.Idle && task === Task.Reconcile);
   if (free < 0 || busy || !s.node.up || !leaseIsFree(s) || s.row.epoch >= setting.lastEpoch) return;
+  // What another ledger has there is not nominated; nor can it be settled what its commands may change.
+  if (servesOthers(s) && heldCount(s) === 0) return;
   const suspicious = differs(s);
   if (!suspicious && !isOpen(s)) return;
   steps.may(

@@ -1,4 +1,5 @@
 import { isAsking, release } from './decision';
+import { epochOf } from './node';
 import { type FaultName, type Setting } from './rules';
 import {
   Binding,
@@ -12,6 +13,7 @@ import {
   mayFail,
   MESSAGES,
   MountState,
+  NO_LEDGER,
   NOBODY,
   OperationStatus,
   PeerPhase,
@@ -21,7 +23,10 @@ import {
   Sleep,
   spend,
   type State,
+  STRANGER,
+  STRANGER_LIFE,
   Task,
+  THEIRS,
 } from './state';
 import { type Steps } from './step';
 
@@ -32,6 +37,7 @@ export function environmentSteps(steps: Steps, setting: Setting): void {
   peerSteps(steps);
   clientFaults(steps);
   nodeFaults(steps);
+  strangerSteps(steps);
   restores(steps);
 }
 
@@ -176,6 +182,31 @@ function peerSteps(steps: Steps): void {
   }
 }
 
+/** A client of another ledger commands what it likes, and gives back what it has mounted whenever it likes. */
+function strangerSteps(steps: Steps): void {
+  const { node, messages, queue, kernel } = steps.state;
+  if (!node.up || messages.length >= MESSAGES) return;
+  const { incarnation } = node;
+  const sends = (command: Command, change: (next: State) => void): void => {
+    const epoch = node.epoch + 1;
+    const text = `a client of another ledger sends ${Command[command]}, epoch ${epoch}`;
+    steps.mayFromOutside(text, (next) => {
+      change(next);
+      const sender = STRANGER;
+      next.messages.push({ command, epoch, incarnation, sender, life: STRANGER_LIFE, repeat: false });
+    });
+  };
+  if (mayFail(steps.state, 'otherLedger')) {
+    for (const command of [Command.Mount, Command.Unmount, Command.Fence]) {
+      sends(command, (next) => spend(next, 'otherLedger'));
+    }
+  }
+  const asks = [...messages, ...queue].some(({ sender }) => sender === STRANGER);
+  if (node.ledger === THEIRS && node.own && kernel !== Kernel.Absent && !asks) {
+    sends(Command.Unmount, () => undefined);
+  }
+}
+
 function clientFaults(steps: Steps): void {
   const s = steps.state;
   for (const [index, worker] of s.workers.entries()) {
@@ -262,7 +293,7 @@ function killServer(next: State, lives: boolean, again: boolean): void {
 /** The child that runs outlives its server. */
 function orphan({ node, queue }: State): void {
   if (node.progress !== 1 || node.child !== Command.None) return;
-  Object.assign(node, { child: queue[0].command, childEpoch: queue[0].epoch, childKnown: false });
+  Object.assign(node, { child: queue[0].command, childEpoch: epochOf(queue[0]), childKnown: false });
 }
 
 function forgetAll(next: State): void {
@@ -282,6 +313,7 @@ function forgetAll(next: State): void {
     childKnown: false,
     peerHolds: false,
     own: false,
+    ledger: NO_LEDGER,
   });
 }
 

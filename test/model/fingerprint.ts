@@ -74,6 +74,7 @@ function write(s: State): void {
   put(node.childKnown);
   put(node.peerHolds);
   put(node.own);
+  put(node.ledger);
   put(s.queue.length);
   for (const message of s.queue) putMessage(message);
   put(s.messages.length);

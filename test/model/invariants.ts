@@ -10,6 +10,7 @@ import {
   OperationStatus,
   Phase,
   Reply,
+  servesOthers,
   Sleep,
   type State,
 } from './state';
@@ -52,6 +53,11 @@ export function violationAtRest(s: State, { lastEpoch }: Setting): string | null
   if (s.row.epoch >= lastEpoch) return null;
   if (s.workers.some(({ phase }) => phase !== Phase.Idle)) return 'I3: a request waits for ever';
   const { row, kernel, node } = s;
+  if (servesOthers(s)) {
+    // What is open waits until the other ledger lets the node go; that a mount is gone is told all the same.
+    const held = s.jobs.findIndex(({ binding }) => binding === Binding.Held);
+    return held < 0 ? null : `I1: job ${held + 1} stays held on a node that serves another ledger`;
+  }
   const peerHolds = node.peerHolds && node.child === Command.None;
   if (counted(s) === 0 && kernel !== Kernel.Absent && !peerHolds) return 'I2: the mount stays, nobody counts';
   for (const [index, job] of s.jobs.entries()) {

@@ -3,8 +3,12 @@ import {
   Binding,
   Command,
   Kernel,
+  isInUse,
   mayFail,
   type Message,
+  NO_LEDGER,
+  NOT_SEEN,
+  OURS,
   PeerPhase,
   Phase,
   QUEUE_LENGTH,
@@ -12,6 +16,8 @@ import {
   Sleep,
   spend,
   type State,
+  STRANGER,
+  THEIRS,
 } from './state';
 import { type Steps } from './step';
 
@@ -45,6 +51,7 @@ function network(steps: Steps, { rules }: Setting): void {
 }
 
 function isAwaited({ workers }: State, { sender, epoch, command }: Message): boolean {
+  if (sender === STRANGER) return false;
   const worker = workers[sender - 1];
   return worker.phase === Phase.Awaits && worker.epoch === epoch && worker.command === command;
 }
@@ -53,6 +60,7 @@ function isAwaited({ workers }: State, { sender, epoch, command }: Message): boo
 function receive(s: State, message: Message, rules: Rules): void {
   const { node, queue } = s;
   const { command, epoch, incarnation } = message;
+  const ledger = message.sender === STRANGER ? THEIRS : OURS;
   if (command === Command.PeerMount || command === Command.PeerUnmount) return void queue.push(message);
   if (command === Command.Probe) {
     // Beside the queue nothing is certain while something is in it.
@@ -60,6 +68,14 @@ function receive(s: State, message: Message, rules: Rules): void {
     return reply(s, message, certain ? seen(s) : Reply.Unknown);
   }
   if (rules.incarnationChecked && incarnation !== node.incarnation) return reply(s, message, Reply.Stale);
+  if (rules.ledgerChecked && node.ledger !== NO_LEDGER && node.ledger !== ledger) {
+    if (isInUse(s)) return reply(s, message, Reply.OtherLedger);
+    node.ledger = ledger;
+    if (rules.takeoverRenews) {
+      node.incarnation += 1;
+      return reply(s, message, Reply.Stale);
+    }
+  }
   if (rules.lowerEpochStale && epoch < node.epoch) return reply(s, message, Reply.Stale);
   // Another operation under the same epoch: a restored ledger takes its epochs again.
   if (rules.epochOnce && epoch === node.epoch && message.life !== node.life)
@@ -69,11 +85,12 @@ function receive(s: State, message: Message, rules: Rules): void {
   if (queue.length >= QUEUE_LENGTH) {
     return reply(s, message, command === Command.Mount ? Reply.Failed : Reply.Unknown);
   }
-  if (!repeat) remember(s, message);
+  if (!repeat) remember(s, message, ledger);
   queue.push({ ...message, repeat });
 }
 
-function remember({ node }: State, { epoch, life }: Message): void {
+function remember({ node }: State, { epoch, life }: Message, ledger: number): void {
+  node.ledger = ledger;
   node.epoch = epoch;
   node.life = life;
   node.outcome = Reply.None;
@@ -93,13 +110,22 @@ function repeated(s: State, { command, epoch }: Message): Reply {
 }
 
 function reply(s: State, message: Message, what: Reply): void {
+  // What was refused is to do nothing at any time.
+  if (what === Reply.OtherLedger && message.sender !== STRANGER && message.command === Command.Mount)
+    s.settledEpoch = Math.max(s.settledEpoch, message.epoch + 1);
   if (!isAwaited(s, message)) return;
   const worker = s.workers[message.sender - 1];
   if (worker.reply !== Reply.None) return;
   worker.reply = what;
   worker.replyIncarnation = s.node.incarnation;
-  worker.replyMount = s.instance;
+  worker.replyMount = what === Reply.OtherLedger ? glance(s) : s.instance;
   worker.replyEpoch = what === Reply.Stale ? s.node.epoch : 0;
+}
+
+/** The good mount that is seen beside the queue. */
+function glance({ queue, node, kernel, instance }: State): number {
+  if (queue.length > 0 || node.child !== Command.None) return NOT_SEEN;
+  return kernel === Kernel.Good ? instance : 0;
 }
 
 /** The first command in the target's queue: one at a time, none beside a child of an earlier one. */
@@ -120,12 +146,12 @@ function queueSteps(steps: Steps, setting: Setting): void {
   if (s.node.progress === 1) {
     steps.may(`kernel: ${text} is done`, (next) => {
       next.node.progress = 2;
-      return act(next, message.command, message.epoch);
+      return act(next, message.command, epochOf(message));
     });
     if (mayFail(s, 'hang') && s.node.child === Command.None) {
       steps.mayFromOutside(`node: ${text} hangs and is given up on; its child lives`, (next) => {
         spend(next, 'hang');
-        Object.assign(next.node, { child: message.command, childEpoch: message.epoch, childKnown: true });
+        Object.assign(next.node, { child: message.command, childEpoch: epochOf(message), childKnown: true });
         end(next, Reply.Unknown);
       });
     }
@@ -140,7 +166,12 @@ function childIsInTheWay({ node }: State, rules: Rules): boolean {
 
 function begin(steps: Steps, message: Message, text: string, { rules }: Setting): void {
   const { command } = message;
-  if (message.repeat) {
+  const { node, kernel } = steps.state;
+  const unknown = kernel !== Kernel.Absent && !node.own && !node.peerHolds;
+  if (message.sender === STRANGER && unknown) {
+    // Its ledger knows nothing of the mount, nor does the node: it is somebody else's.
+    steps.may(`node lets be what it does not know, for ${text}`, (next) => end(next, Reply.Failed));
+  } else if (message.repeat) {
     steps.may(`node answers the repeat of ${text}`, (next) => {
       if (command === Command.Fence) finds(next, rules);
       end(next, repeated(next, message));
@@ -268,6 +299,11 @@ function unmount(s: State): string | null {
   return violation;
 }
 
+/** The epoch in our ledger's count; 0: it is of another. */
+export function epochOf({ sender, epoch }: Message): number {
+  return sender === STRANGER ? 0 : epoch;
+}
+
 /** A command with an epoch, or a child of one, changes the kernel. */
 function act(s: State, command: Command, epoch: number): string | null {
   const changes = command === Command.Mount ? s.kernel === Kernel.Absent : s.kernel !== Kernel.Absent;
@@ -275,6 +311,7 @@ function act(s: State, command: Command, epoch: number): string | null {
   let violation: string | null = null;
   if (command === Command.Mount) mount(s);
   else violation = unmount(s);
+  if (epoch === 0) return violation;
   if (epoch <= s.actedEpoch) violation ??= 'I4: a repeated or older command changes the kernel';
   if (epoch < s.settledEpoch) violation ??= 'I4: a command that was overtaken changes the kernel';
   s.actedEpoch = Math.max(s.actedEpoch, epoch);

@@ -53,6 +53,10 @@ export const RULES = {
   ownMountKept: true,
   /** A fence that finds a mount makes it one that a command with an epoch found: no Python peer's alone. */
   fenceMakesOwn: true,
+  /** While it has anything of one ledger, the node refuses the commands of another. */
+  ledgerChecked: true,
+  /** Another ledger takes an idle node over under a new incarnation. */
+  takeoverRenews: true,
   /** The lease of a binding runs only while renewing is possible. */
   leaseRunsWhileRenewable: true,
   /** After the lease of a binding ran out there is a grace, in which it can still be renewed. */
@@ -96,6 +100,8 @@ export const FAULTS = {
   restore: 0,
   /** A Python peer uses the target: it mounts, and unmounts, once for each. */
   python: 0,
+  /** A client of another ledger, which knows nothing of ours, sends a command with an epoch of its own. */
+  otherLedger: 0,
   /** A job with a lease dies. */
   jobDeath: 0,
   /** A job with a lease sleeps past its lease, but not past the grace. */

@@ -34,6 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
   { without: ['peerMakesBusy'], faults: ['python'], shows: /^I1: the mount is taken from a Python peer/ },
   { without: ['ownMountKept'], faults: ['python'], shows: /^I1: the mount is taken from job/ },
   { without: ['fenceMakesOwn'], faults: ['python'], shows: /^I1: the mount is taken from job/ },
+  { without: ['ledgerChecked'], faults: ['otherLedger'], shows: /^I1: the mount is taken from job/ },
+  { without: ['takeoverRenews'], faults: ['otherLedger', 'redeliver'], shows: /^I4/ },
   { without: ['leaseRunsWhileRenewable'], faults: ['outage'], shows: /^I1: .* has no binding/ },
   { without: ['leaseGrace'], faults: ['jobNap'], shows: /^I1: .* has no binding/ },
   { without: ['plainUnmount'], faults: ['jobSleep'], shows: /^I1: the mount is taken from job/ },

@@ -1,6 +1,17 @@
 import { decide, finish, loseHeld, refuse } from './decision';
 import { type Setting } from './rules';
-import { Answer, Command, idleWorker, MountState, NOBODY, Phase, Reply, type State, Task } from './state';
+import {
+  Answer,
+  Command,
+  idleWorker,
+  MountState,
+  NOBODY,
+  NOT_SEEN,
+  Phase,
+  Reply,
+  type State,
+  Task,
+} from './state';
 
 /** What the node said, and of which mount and memory. */
 interface Said {
@@ -33,6 +44,8 @@ export function settle(s: State, index: number, setting: Setting): void {
       return unroutable(s, index, command, setting);
     case Reply.Unknown:
       return unknown(s, index, command, setting);
+    case Reply.OtherLedger:
+      return refused(s, index, command, mount, setting);
     default:
       return answered(s, index, command, { reply, incarnation, mount }, setting);
   }
@@ -54,7 +67,12 @@ function meaningOf(reply: Reply, command: Command, rules: Setting['rules']): Rep
 }
 
 function isStatement(reply: Reply): boolean {
-  return reply !== Reply.Stale && reply !== Reply.Unroutable && reply !== Reply.Unknown;
+  return (
+    reply !== Reply.Stale &&
+    reply !== Reply.Unroutable &&
+    reply !== Reply.Unknown &&
+    reply !== Reply.OtherLedger
+  );
 }
 
 /** A reply tells the node's incarnation; a hello that differs was older. */
@@ -94,6 +112,17 @@ function unroutable(s: State, index: number, command: Command, setting: Setting)
   if (command === Command.Unmount) {
     s.row.state = setting.rules.unroutableUnmountUncertain ? MountState.Uncertain : MountState.Mounted;
   }
+  if (worker.task === Task.Mount && command !== Command.Unmount) return refuse(s, index);
+  decide(s, index, setting);
+}
+
+/** The node serves another ledger: final for a mount. Else nothing is settled, but what is seen to be gone is gone. */
+function refused(s: State, index: number, command: Command, mount: number, setting: Setting): void {
+  const worker = s.workers[index];
+  worker.problem = true;
+  s.row.state = command === Command.Mount ? MountState.Absent : MountState.Uncertain;
+  const seen = mount !== NOT_SEEN;
+  if (seen && mount !== s.row.mountId) loseHeld(s);
   if (worker.task === Task.Mount && command !== Command.Unmount) return refuse(s, index);
   decide(s, index, setting);
 }

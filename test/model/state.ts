@@ -50,6 +50,8 @@ export enum Reply {
   LookedMounted,
   LookedAbsent,
   LookedBroken,
+  /** Refused, for the node serves another ledger. */
+  OtherLedger,
 }
 
 export enum Phase {
@@ -124,6 +126,15 @@ export const NOBODY = 0;
 export const CRASHED = 3;
 /** Where the sender of a command is a Python peer. */
 export const PEER = 3;
+/** Where the sender of a command is a client of another ledger; its operations are none of ours. */
+export const STRANGER = 4;
+export const STRANGER_LIFE = 200;
+/** In a refusal: something is under way, and what stands cannot be said. */
+export const NOT_SEEN = 254;
+/** What a node remembers of ledgers. */
+export const NO_LEDGER = 0;
+export const OURS = 1;
+export const THEIRS = 2;
 /** The mount that a job was given was broken from outside. */
 export const BROKEN_FROM_OUTSIDE = 255;
 export const WORKERS = 2;
@@ -220,6 +231,8 @@ export interface Node {
   childKnown: boolean;
   peerHolds: boolean;
   own: boolean;
+  /** Whose commands it obeyed last. */
+  ledger: number;
 }
 
 /** Everything that matters, and ghosts (what an observer remembers) for the invariants. */
@@ -313,6 +326,7 @@ export function initialState({ budgets }: Setting): State {
       childKnown: false,
       peerHolds: false,
       own: false,
+      ledger: NO_LEDGER,
     },
     queue: [],
     messages: [],
@@ -412,6 +426,7 @@ function copyOfNode(node: Node): Node {
     childKnown: node.childKnown,
     peerHolds: node.peerHolds,
     own: node.own,
+    ledger: node.ledger,
   };
 }
 
@@ -436,6 +451,16 @@ export function counted(s: State): number {
 
 function counts({ binding }: Job): boolean {
   return binding === Binding.Claimed || binding === Binding.Held;
+}
+
+/** The node has something that it remembers, or a command under way. */
+export function isInUse({ node, queue }: State): boolean {
+  return node.own || node.peerHolds || queue.length > 0;
+}
+
+/** What the node has is another ledger's: it refuses our commands. */
+export function servesOthers(s: State): boolean {
+  return s.node.ledger === THEIRS && isInUse(s);
 }
 
 export function heldCount(s: State): number {
@@ -477,7 +502,7 @@ export function describe(s: State): string {
   return [
     `row ${MountState[row.state].toUpperCase()} epoch ${row.epoch}, lease ${lease}`,
     `kernel ${words(s.kernel, Kernel)} #${s.instance}`,
-    `node ${node.up ? 'up' : 'down'} incarnation ${node.incarnation} epoch ${node.epoch}${node.child ? ', child left' : ''}${node.peerHolds ? ', a peer holds' : ''}`,
+    `node ${node.up ? 'up' : 'down'} incarnation ${node.incarnation} epoch ${node.epoch}${node.child ? ', child left' : ''}${node.peerHolds ? ', a peer holds' : ''}${node.ledger === THEIRS ? ', of the other ledger' : ''}`,
     ...jobs,
     ...workers,
     `operations: ${operations || 'none'}`,

@@ -6,6 +6,8 @@ const UNMOUNTS = 'apps/dms-server/src/mounts/unmounts.spec.ts';
 const REPLIES = 'apps/dms-client/src/nodes/node-commands.spec.ts';
 const LEASES = 'test/e2e/binding-leases.e2e.ts';
 const CLEANUP = 'apps/dms-client/src/cleanup/cleanup.service.spec.ts';
+const LEDGERS = 'apps/dms-server/src/mounts/other-ledger.spec.ts';
+const TWO_LEDGERS = 'test/e2e/two-ledgers.e2e.ts';
 const RECONCILE = 'test/e2e/reconcile.e2e.ts';
 const NODE = 'test/e2e/node-broker.e2e.ts';
 
@@ -200,6 +202,49 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         rule: 'A command that does not expire is obeyed only while its caller waits.',
         without: 'A mount is made for a program that ended hours ago.',
         shownBy: [test('test/e2e/legacy-wire.e2e.ts', 'does nothing for a caller that is gone')],
+      },
+    ],
+  },
+  {
+    title: 'Other ledgers',
+    rules: [
+      {
+        rule: 'A command names the ledger of the row that it was decided under; while a node has anything of one ledger, mounted or under way, it refuses the mounts, unmounts and fences of another.',
+        without: 'A dms-client with a wrong database takes away what its own ledger does not know.',
+        shownBy: [
+          model('ledgerChecked'),
+          test(LEDGERS, 'are refused while the node has mounts of the first one'),
+          test(LEDGERS, 'are refused while a command of the first one is under way, of whatever target'),
+          test(TWO_LEDGERS, 'leaves what the first one holds as it is, whatever the second one tries'),
+        ],
+      },
+      {
+        rule: 'Another ledger takes over a node that has nothing of the former one, and only under a new incarnation.',
+        without:
+          'A mount that was refused for the other ledger, and told so, is made when it is delivered again after that one has gone.',
+        shownBy: [
+          model('takeoverRenews'),
+          test(LEDGERS, 'let it take the node over after the last unmount'),
+          test(TWO_LEDGERS, 'lets the second one use the node after the last unmount of the first'),
+        ],
+      },
+      {
+        rule: 'The incarnation of a command is looked at before its ledger: what is refused for the ledger was never obeyed.',
+        without:
+          'A repeat is refused for good whose first delivery acts still, from before the node lost its memory.',
+        shownBy: [test(MEMORY, 'does not let one in by a command that was overtaken')],
+      },
+      {
+        rule: 'A fence that is refused for the other ledger settles nothing; but a mount that is seen to be gone is lost.',
+        without: 'Jobs believe in their mounts after a reboot, as long as another ledger has the node.',
+        shownBy: [
+          test('apps/dms-client/src/mounts/settlement.spec.ts', 'makes them lost where nothing stands'),
+        ],
+      },
+      {
+        rule: 'Only at the node itself it can be said that the next ledger takes over what is mounted.',
+        without: 'Whoever is refused could let himself in.',
+        shownBy: [test(TWO_LEDGERS, 'gives the node to the second one while something is mounted')],
       },
     ],
   },

@@ -14,6 +14,7 @@ const FAULTS: (readonly FaultName[])[] = [
   ['redeliver', 'pause'],
   ['python'],
   ['restore'],
+  ['otherLedger'],
   ['jobNap', 'outage'],
   ['jobDeath', 'jobSleep'],
 ];

@@ -57,6 +57,7 @@ const ROW: TargetRow = {
   leaseToken: null,
   leased: false,
   draining: false,
+  ledger: null,
 };
 
 /** A request of a golden file as the services have it. */
@@ -192,12 +193,17 @@ describe('golden signature', () => {
 });
 
 describe('golden replies', () => {
-  it.each(['mount-reply', 'unmount-reply', 'probe-reply', 'fence-reply', 'inventory-reply', 'stale-reply'])(
-    '%s is read without loss',
-    (name) => {
-      expect(parseReply(golden(name))).toEqual({ kind: 'node', reply: golden(name) });
-    },
-  );
+  it.each([
+    'mount-reply',
+    'unmount-reply',
+    'probe-reply',
+    'fence-reply',
+    'inventory-reply',
+    'ledger-reply',
+    'stale-reply',
+  ])('%s is read without loss', (name) => {
+    expect(parseReply(golden(name))).toEqual({ kind: 'node', reply: golden(name) });
+  });
 
   it.each(['legacy-reply', 'legacy-error-reply'])('%s is that of a Python server', (name) => {
     expect(parseReply(golden(name))).toEqual({ kind: 'legacy', reply: golden(name) });
@@ -249,7 +255,7 @@ function nodesService(inventory: unknown): NodesService {
   jest.spyOn(facts, 'mounts').mockResolvedValue(new Map([['target-123', mount]]));
   return new NodesService(
     facts,
-    { upHosts: () => new Set() } as unknown as NodeViewsService,
+    { upHosts: () => new Set(), heardLedger: () => undefined } as unknown as NodeViewsService,
     { inventory: () => Promise.resolve(inventory) } as unknown as NodeLooksService,
   );
 }

@@ -4,21 +4,22 @@ import { startServer } from './server';
 import { requireRunDirectory } from './settings/private-directory';
 import { loadServerSettings } from './settings/server.settings';
 
-const HELP = `Usage: dms-server [processes | check] [--help | --version]
+const HELP = `Usage: dms-server [processes | check | forget-ledger] [--help | --version]
 
 Mounts and unmounts backup targets on this node, by commands from the message broker.
 Settings come from the environment (DMS_RABBITMQ_URL, DMS_NODE_ID, DMS_MOUNT_BASE, ...)
 and from /etc/trilio-dms/server.conf.
 
-  processes   show and end the FUSE processes of this node
-  check       look whether this node and its configuration are fit
+  processes       show and end the FUSE processes of this node
+  check           look whether this node and its configuration are fit
+  forget-ledger   let another database's dms-clients take this node over while something is mounted
 `;
 const WRONG_USE = 2;
 
 /** Runs until a signal or a failure, and gives the exit status. */
 async function run(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
-  if (command === 'processes' || command === 'check') {
+  if (command === 'processes' || command === 'check' || command === 'forget-ledger') {
     const { runCommand } = await import('./cli/program.js');
     return await runCommand(command, rest);
   }

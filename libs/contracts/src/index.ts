@@ -26,6 +26,7 @@ export * from './wire/event';
 export * from './wire/hello';
 export * from './wire/key-pair';
 export * from './wire/names';
+export * from './wire/other-ledger';
 export * from './wire/public-key';
 export * from './wire/reply';
 export * from './wire/sealed-token';

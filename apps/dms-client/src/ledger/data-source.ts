@@ -10,6 +10,7 @@ import { MountProjects1795270000000 } from '../../../../migrations/1795270000000
 import { NodeKeys1795270200000 } from '../../../../migrations/1795270200000-node-keys';
 import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mount-boots';
 import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
+import { LedgerIdentity1795275000000 } from '../../../../migrations/1795275000000-ledger-identity';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -48,6 +49,7 @@ export function createDataSource(
       NodeKeys1795270200000,
       MountBoots1795271000000,
       RequestIds1795272000000,
+      LedgerIdentity1795275000000,
     ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',

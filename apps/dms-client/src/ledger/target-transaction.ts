@@ -30,11 +30,13 @@ export interface TargetRow {
   readonly leased: boolean;
   /** An operator lets no new holds onto the node. */
   readonly draining: boolean;
+  /** Id of the ledger, which commands bear; null: somebody has removed it. */
+  readonly ledger: string | null;
 }
 
 /** What a decision may change. */
 export type RowChange = Partial<
-  Omit<TargetRow, 'leased' | 'leaseToken' | 'draining'> & {
+  Omit<TargetRow, 'leased' | 'leaseToken' | 'draining' | 'ledger'> & {
     errorCode: ErrorCode | null;
     errorMessage: string | null;
   }
@@ -61,7 +63,8 @@ const SELECT_ROW = `SELECT CAST(NOW(6) AS CHAR) AS now, state, epoch, incarnatio
     read_only AS readOnly, project_id AS projectId, mnt_id AS mntId, device, boot_id AS bootId,
     operation_id AS operationId, error_code AS errorCode, lease_token AS leaseToken,
     COALESCE(lease_expires_at > NOW(6), FALSE) AS leased,
-    EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining
+    EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining,
+    (SELECT ledger_id FROM ledger_identity) AS ledger
   FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE`;
 
 /** Locks the row of the target, made if it is missing, in the transaction of `runner`. */

@@ -105,6 +105,7 @@ export class CommandFactory {
       epoch: row.epoch,
       operation_id: operationId,
       deadline_ms: deadlineMs,
+      ...(row.ledger === null ? {} : { ledger: row.ledger }),
     };
   }
 }

@@ -4,6 +4,7 @@ import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
+import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
 import { answerStrangers } from './strangers';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
@@ -71,7 +72,7 @@ export class IntakeService {
     const { row, bindings, operations } = transaction;
     const fitting: WaitingRequest[] = [];
     for (const waiting of mounts) {
-      const error = refusal(row, waiting) ?? conflictWith(row, waiting);
+      const error = refusal(row, view, waiting) ?? conflictWith(row, waiting);
       if (error === null) fitting.push(waiting);
       else {
         await operations.record([{ opening: openingOf(waiting), end: errorEnd(waiting, error, null) }]);
@@ -177,10 +178,14 @@ async function endsBinding({ bindings }: TargetTransaction, { request }: Waiting
   return (await bindings.endHold(request.job.jobid, request.hold_id)) === 'last';
 }
 
-function refusal(row: TargetRow, { request }: WaitingRequest): DmsError | null {
-  return row.draining
-    ? new DmsError('BUSY', `Node "${request.host}" is being drained and takes no new mounts`)
-    : null;
+function refusal(
+  row: TargetRow,
+  { ledger }: NodeView,
+  { request: { host } }: WaitingRequest,
+): DmsError | null {
+  if (isOther(ledger, row.ledger)) return otherLedger(host, ledger, row.ledger);
+  if (row.draining) return new DmsError('BUSY', `Node "${host}" is being drained and takes no new mounts`);
+  return null;
 }
 
 function overtaken(): IntakeResult {

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type NodeReply } from '@app/contracts';
 import { type TargetTransaction } from '../ledger/target-transaction';
 import { type CommandOutcome } from '../nodes/node-commands.service';
+import { isRefusedForLedger } from '../nodes/other-ledger';
 import { type Drive } from './drive';
 import {
   errorOf,
@@ -85,6 +86,9 @@ export class SettlementService {
       await transaction.change({ state: 'UNCERTAIN', epoch, incarnation: reply.incarnation });
       return this.#overtaken(transaction, drive, command);
     }
+    if (command.action !== 'mount' && isRefusedForLedger(reply, transaction.row.ledger)) {
+      return this.#foreign(transaction, drive, command, reply);
+    }
     switch (command.action) {
       case 'mount':
         return this.#mountReply(transaction, drive, command, reply);
@@ -104,6 +108,25 @@ export class SettlementService {
     const message = `Node "${transaction.key.host}" refuses every command as overtaken; see its log`;
     drive.problem = { code: 'NODE_UNREACHABLE', message };
     await drive.refuse(transaction, open(command), new DmsError('NODE_UNREACHABLE', message));
+  }
+
+  /**
+   * The node serves another ledger. That settles nothing, for what was sent before the fence may act once the node is
+   * free again; but a mount that was seen to be gone does not come back.
+   */
+  async #foreign(
+    transaction: TargetTransaction,
+    drive: Drive,
+    command: Command,
+    reply: NodeReply,
+  ): Promise<void> {
+    const { mount } = reply;
+    const stands = mount?.state === 'mounted' && isSameMount(transaction.row, reply, mount);
+    if (mount !== null && mount.state !== 'unknown' && !stands) await this.#lose(transaction);
+    const error = errorOf(reply, 'CONFLICT');
+    drive.problem = { code: error.code, message: error.message };
+    await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    return drive.refuse(transaction, open(command), error);
   }
 
   async #mountReply(

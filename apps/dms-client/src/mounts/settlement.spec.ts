@@ -42,3 +42,32 @@ describe('a fence that finds nothing', () => {
     expect(change).not.toHaveProperty('errorCode');
   });
 });
+
+describe('a fence that is refused because the node serves another ledger', () => {
+  const row = { state: 'MOUNTED', mntId: 7, bootId: 'a-boot', device: '0:7', ledger: 'ours' };
+  const standing = { state: 'mounted', mounted: true, mnt_id: 7, device: '0:7', children_left: 0 };
+
+  it.each([
+    ['keeps the holds of a mount that still stands', standing, 0],
+    ['keeps them where it cannot be said', { ...standing, state: 'unknown' }, 0],
+    ['makes them lost where nothing stands', { ...standing, state: 'absent', mounted: false }, 1],
+    ['makes them lost where another mount stands', { ...standing, mnt_id: 8 }, 1],
+  ])('settles nothing, and %s', async (_, mount, losses) => {
+    const change = jest.fn(() => Promise.resolve());
+    const lose = jest.fn(() => Promise.resolve([]));
+    const withdraw = jest.fn(() => Promise.resolve());
+    const transaction = { key: KEY, row, bindings: { lose, withdraw }, change };
+    const reply = {
+      ...{ status: 'error', error_code: 'CONFLICT', error_msg: 'another ledger', acted: false },
+      ...{ incarnation: 'a-memory', boot_id: 'a-boot', ledger: 'theirs', mount },
+    } as unknown as NodeReply;
+    const drive = new Drive(KEY, new Set());
+    const outcome = { kind: 'reply', reply: { kind: 'node', reply } } as const;
+    await new SettlementService().settle(transaction as never, drive, FENCE, outcome);
+    expect(lose).toHaveBeenCalledTimes(losses);
+    expect(change).toHaveBeenCalledWith({
+      ...{ state: 'UNCERTAIN', errorCode: 'CONFLICT', errorMessage: 'another ledger' },
+    });
+    expect(drive.problem).toEqual({ code: 'CONFLICT', message: 'another ledger' });
+  });
+});

@@ -33,6 +33,16 @@ export function differencesOf(
   ];
 }
 
+/** Those that this ledger knows of: what a node has mounted of another ledger that it serves is no difference to ours. */
+export function ofThisLedger(differences: readonly NodeDifferenceDto[]): NodeDifferenceDto[] {
+  return differences.filter(
+    ({ kind, ledger_state }) =>
+      kind === 'foreign' ||
+      kind === 'held_without_mount' ||
+      (ledger_state !== null && ledger_state !== 'ABSENT'),
+  );
+}
+
 function isUnderWay(row: LedgerMount | undefined): boolean {
   return row?.state === 'MOUNTING' || row?.state === 'UNMOUNTING';
 }

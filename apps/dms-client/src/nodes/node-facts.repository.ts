@@ -19,6 +19,10 @@ export interface NodeFacts {
   readonly last_seen: Date | null;
   readonly key_id: string | null;
   readonly refused_key_id: string | null;
+  /** The ledger of which it has something mounted, as it said half a minute ago or later. */
+  readonly served_ledger: string | null;
+  /** This ledger. */
+  readonly ledger: string | null;
   /** Written within the last minute, by the database's clock; 1 or 0. */
   readonly fresh: number | null;
 }
@@ -47,11 +51,18 @@ export class NodeFactsRepository {
     return queryLedger<NodeFacts>(
       this.dataSource,
       `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
-         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id,
+         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger,
+         (SELECT ledger_id FROM ledger_identity) AS ledger,
          last_seen > NOW(6) - INTERVAL ? SECOND AS fresh
        FROM nodes WHERE ${String(where)} ORDER BY host`,
       [FRESH_SECONDS, ...where.parameters],
     );
+  }
+
+  /** Id of this ledger; null: somebody has removed it. */
+  async ledger(): Promise<string | null> {
+    const sql = 'SELECT ledger_id AS id FROM ledger_identity';
+    return (await queryLedger<{ id: string }>(this.dataSource, sql, [])).at(0)?.id ?? null;
   }
 
   /** The mounts of a node, by target id. */

@@ -30,6 +30,8 @@ export interface LookTarget {
 export interface Looked<T> {
   readonly incarnation: string;
   readonly seen: T;
+  /** The ledger of which the node has something mounted, where it says that: with an inventory. */
+  readonly ledger?: string;
 }
 
 /** Asks nodes what they see. Nothing is changed by it, neither on the node nor in the ledger. */
@@ -61,7 +63,7 @@ export class NodeLooksService {
     const envelope = await this.#envelope(host, INVENTORY_DEADLINE_MS);
     const reply = await this.#ask(host, inventoryCommandBody(envelope), INVENTORY_DEADLINE_MS);
     if (!isInventory(reply.inventory)) throw saidNothing(host);
-    return { incarnation: reply.incarnation, seen: reply.inventory };
+    return { incarnation: reply.incarnation, seen: reply.inventory, ledger: reply.ledger };
   }
 
   async #ask(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<NodeReply> {

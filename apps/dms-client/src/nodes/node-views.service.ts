@@ -13,6 +13,8 @@ export interface NodeView {
   readonly legacy: boolean;
   /** Directories below which the node mounts; empty where it has not said. */
   readonly bases: readonly string[];
+  /** The ledger of which it has something mounted, heard within six seconds; null: none, or it has not said. */
+  readonly ledger: string | null;
 }
 
 /** `nodes` is written when something changed, and else this often. */
@@ -45,8 +47,8 @@ export class NodeViewsService {
   async view(host: string): Promise<NodeView> {
     const heard = this.#heard.get(host);
     if (heard !== undefined && performance.now() - heard.at < HELLO_TIMEOUT_MS) {
-      const { incarnation, bases } = heard.hello;
-      return { up: true, incarnation, legacy: false, bases };
+      const { incarnation, bases, ledger = null } = heard.hello;
+      return { up: true, incarnation, legacy: false, bases, ledger };
     }
     const learned = this.#learned.get(host);
     const stored = await this.nodes.find(host);
@@ -55,6 +57,7 @@ export class NodeViewsService {
       incarnation: learned?.incarnation ?? stored?.incarnation ?? null,
       legacy: learned?.legacy ?? stored?.state === 'legacy',
       bases: stored?.bases ? (JSON.parse(stored.bases) as string[]) : [],
+      ledger: null,
     };
   }
 
@@ -64,6 +67,13 @@ export class NodeViewsService {
     return new Set(
       [...this.#heard].filter(([, { at }]) => now - at < HELLO_TIMEOUT_MS).map(([host]) => host),
     );
+  }
+
+  /** The ledger of which the node has something mounted, by a hello of the last six seconds; undefined: none was heard. */
+  heardLedger(host: string): string | null | undefined {
+    const heard = this.#heard.get(host);
+    if (heard === undefined || performance.now() - heard.at >= HELLO_TIMEOUT_MS) return undefined;
+    return heard.hello.ledger ?? null;
   }
 
   /** This process has listened for long enough to have heard every node that is up. */
@@ -89,7 +99,8 @@ export class NodeViewsService {
       before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
     if (!same) this.#changes.emit('change', hello.node);
     this.#learned.delete(hello.node);
-    const text = JSON.stringify({ ...hello, mount_table_version: 0 });
+    // What comes and goes with each mount is not written every time.
+    const text = JSON.stringify({ ...hello, mount_table_version: 0, ledger: null });
     const written = this.#written.get(hello.node);
     if (written?.text === text && performance.now() - written.at < WRITE_INTERVAL_MS) return;
     this.#written.set(hello.node, { text, at: performance.now() });

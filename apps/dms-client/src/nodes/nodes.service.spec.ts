@@ -9,6 +9,7 @@ function serviceWith(
   upHosts: string[] = [],
   inventory: () => Promise<unknown> = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent')),
   hasListened = false,
+  heardLedger?: string | null,
 ): NodesService {
   const known = {
     host: 'n1',
@@ -20,6 +21,8 @@ function serviceWith(
     bases: '["/base"]',
     last_seen: new Date(0),
     fresh: 0,
+    served_ledger: null,
+    ledger: 'ours',
     ...facts,
   };
   const repository = {
@@ -28,7 +31,11 @@ function serviceWith(
   };
   return new NodesService(
     repository as unknown as NodeFactsRepository,
-    { upHosts: () => new Set(upHosts), hasListened } as unknown as NodeViewsService,
+    {
+      upHosts: () => new Set(upHosts),
+      heardLedger: () => heardLedger,
+      hasListened,
+    } as unknown as NodeViewsService,
     { inventory } as unknown as NodeLooksService,
   );
 }
@@ -69,6 +76,31 @@ describe('NodesService', () => {
     const seen = { mounts: [], foreign: [], processes: [] };
     const service = serviceWith({}, [], () => Promise.resolve({ incarnation: 'i', seen }));
     expect(await service.get('n1')).toMatchObject({ inventory: seen, differences: [], error_code: null });
+  });
+
+  it.each<[string, Partial<NodeFacts>, string | null | undefined, string | null]>([
+    ['nothing, of one that serves ours', { served_ledger: 'ours' }, 'ours', null],
+    ['what it says itself', { served_ledger: null }, 'theirs', 'theirs'],
+    ['what was written, of one that is not heard', { served_ledger: 'theirs' }, undefined, 'theirs'],
+    ['nothing, once it says that it serves none', { served_ledger: 'theirs' }, null, null],
+    ['nothing, where our ledger has no name', { ledger: null }, 'theirs', null],
+  ])('shows of another ledger %s', async (_, facts, heard, shown) => {
+    const service = serviceWith(facts, [], undefined, false, heard);
+    expect((await service.list()).nodes[0].other_ledger).toBe(shown);
+  });
+
+  it("asks a node which ledger it serves, and shows no difference for that one's mounts", async () => {
+    const mount = { backup_target_id: 't1', state: 'mounted', layers: 1, mount_path: '/base/t1', users: [] };
+    const seen = { mounts: [mount], foreign: [], processes: [] };
+    const asked = (ledger: string) => () => Promise.resolve({ incarnation: 'i', seen, ledger });
+    expect(await serviceWith({}, [], asked('theirs')).get('n1')).toMatchObject({
+      other_ledger: 'theirs',
+      differences: [],
+    });
+    expect(await serviceWith({}, [], asked('ours')).get('n1')).toMatchObject({
+      other_ledger: null,
+      differences: [{ kind: 'not_in_ledger' }],
+    });
   });
 
   it('does not hide a defect behind a silent node', async () => {

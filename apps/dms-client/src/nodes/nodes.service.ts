@@ -9,10 +9,11 @@ import {
   type NodeState,
 } from '@app/contracts';
 import { isoTime } from '../queries/query-ledger';
-import { differencesOf } from './differences';
+import { differencesOf, ofThisLedger } from './differences';
 import { NodeFactsRepository, type NodeFacts } from './node-facts.repository';
 import { NodeLooksService } from './node-looks.service';
 import { NodeViewsService } from './node-views.service';
+import { isOther } from './other-ledger';
 
 /** What this process has heard itself. */
 interface Heard {
@@ -33,7 +34,8 @@ export class NodesService {
   /** @throws DmsError LEDGER_UNAVAILABLE */
   async list(): Promise<NodeListDto> {
     const heard = this.#heard();
-    return { nodes: (await this.facts.nodes()).map((facts) => nodeOf(facts, heard)) };
+    const nodes = await this.facts.nodes();
+    return { nodes: nodes.map((facts) => nodeOf(facts, heard, this.#servedBy(facts))) };
   }
 
   /**
@@ -47,10 +49,12 @@ export class NodesService {
     const before = await this.facts.mounts(host);
     try {
       const looked = await this.looks.inventory(host);
+      const node = nodeOf(facts, this.#heard(), looked.ledger ?? null);
+      const differences = differencesOf(before, await this.facts.mounts(host), looked);
       return {
-        ...nodeOf(facts, this.#heard()),
+        ...node,
         inventory: inventoryOf(looked.seen),
-        differences: differencesOf(before, await this.facts.mounts(host), looked),
+        differences: node.other_ledger === null ? differences : ofThisLedger(differences),
         error_code: null,
         error_msg: null,
       };
@@ -59,7 +63,7 @@ export class NodesService {
       if (error.code === 'INTERNAL' || error.code === 'LEDGER_UNAVAILABLE') throw thrown;
       const silent = { inventory: null, differences: null };
       return {
-        ...nodeOf(facts, this.#heard()),
+        ...nodeOf(facts, this.#heard(), this.#servedBy(facts)),
         ...silent,
         error_code: error.code,
         error_msg: error.message,
@@ -67,12 +71,18 @@ export class NodesService {
     }
   }
 
+  #servedBy({ host, served_ledger }: NodeFacts): string | null {
+    const heard = this.views.heardLedger(host);
+    return heard === undefined ? served_ledger : heard;
+  }
+
   #heard(): Heard {
     return { hosts: this.views.upHosts(), all: this.views.hasListened };
   }
 }
 
-function nodeOf(facts: NodeFacts, heard: Heard): NodeDto {
+/** @param served the ledger of which the node has something mounted */
+function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto {
   return {
     host: facts.host,
     state: stateOf(facts, heard),
@@ -84,6 +94,7 @@ function nodeOf(facts: NodeFacts, heard: Heard): NodeDto {
     last_seen: isoTime(facts.last_seen),
     key_id: facts.key_id,
     refused_key_id: facts.refused_key_id,
+    other_ledger: isOther(served, facts.ledger) ? served : null,
   };
 }
 

@@ -50,7 +50,11 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
   #run(host: string | null): void {
     this.reconciler.reconcile(host, false).then(
       ({ unreachable }) => {
-        for (const node of unreachable) this.#log.debug({ msg: 'A node could not be compared', ...node });
+        for (const node of unreachable) {
+          // What an operator has to mend.
+          const level = node.error_code === 'CONFLICT' ? 'warn' : 'debug';
+          this.#log[level]({ msg: 'A node could not be compared', ...node });
+        }
       },
       (error: unknown) => {
         if (DmsError.from(error).code !== 'NOT_FOUND')

@@ -12,13 +12,24 @@ import { currentRequest, happened } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
-import { differencesOf } from '../nodes/differences';
+import { differencesOf, ofThisLedger } from '../nodes/differences';
 import { NodeFactsRepository } from '../nodes/node-facts.repository';
 import { NodeLooksService } from '../nodes/node-looks.service';
+import { isOther, otherLedger } from '../nodes/other-ledger';
 import { NodeLeaseRepository } from './node-lease.repository';
 
 /** What became of one node. */
-type NodeReport = { readonly differences: ReconciledDifferenceDto[] } | { readonly error: DmsError };
+interface NodeReport {
+  readonly differences: ReconciledDifferenceDto[];
+  /** Why it was not compared, or not in all. */
+  readonly error: DmsError | null;
+}
+
+/** What was found on one node. */
+interface Comparison {
+  readonly differences: NodeDifferenceDto[];
+  readonly error: DmsError | null;
+}
 
 /**
  * Compares the ledger with what the nodes see, and settles each difference. The comparison only nominates: each repair
@@ -46,11 +57,9 @@ export class ReconcilerService {
     const reports = await Promise.all(
       hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun) })),
     );
-    const differences = reports.flatMap(({ report }) => ('differences' in report ? report.differences : []));
-    const unreachable = reports.flatMap(({ name, report }) =>
-      'error' in report
-        ? [{ host: name, error_code: report.error.code, error_msg: report.error.message }]
-        : [],
+    const differences = reports.flatMap(({ report }) => report.differences);
+    const unreachable = reports.flatMap(({ name, report: { error } }) =>
+      error === null ? [] : [{ host: name, error_code: error.code, error_msg: error.message }],
     );
     return {
       status: 'success',
@@ -73,24 +82,31 @@ export class ReconcilerService {
 
   async #node(host: string, dryRun: boolean): Promise<NodeReport> {
     try {
-      const differences = await this.leases.run(host, async () => this.#differences(host));
-      if (differences === null)
-        return { error: new DmsError('BUSY', 'Another process compares this node just now') };
+      const compared = await this.leases.run(host, async () => this.#compare(host));
+      if (compared === null) {
+        const error = new DmsError('BUSY', 'Another process compares this node just now');
+        return { differences: [], error };
+      }
+      const { differences, error } = compared;
       const reconciled = await Promise.all(
         differences.map((difference) => this.#settle(host, difference, dryRun)),
       );
-      return { differences: reconciled };
+      return { differences: reconciled, error };
     } catch (error) {
       const problem = DmsError.from(error);
       if (problem.code === 'INTERNAL') this.#log.error(error);
-      return { error: problem };
+      return { differences: [], error: problem };
     }
   }
 
-  async #differences(host: string): Promise<NodeDifferenceDto[]> {
+  /** On a node that serves another ledger only what ours knows of is nominated; the node refuses to have it changed. */
+  async #compare(host: string): Promise<Comparison> {
     const before = await this.facts.mounts(host);
     const looked = await this.looks.inventory(host);
-    return differencesOf(before, await this.facts.mounts(host), looked);
+    const differences = differencesOf(before, await this.facts.mounts(host), looked);
+    const ours = looked.ledger === undefined ? null : await this.facts.ledger();
+    if (!isOther(looked.ledger, ours)) return { differences, error: null };
+    return { differences: ofThisLedger(differences), error: otherLedger(host, looked.ledger, ours) };
   }
 
   async #settle(

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FuseProcess } from '@app/contracts';
 import { render, type Cell, type View } from '@app/platform';
-import { askServer } from '../control/control.client';
 import { CLEANUP_PATH, END_PATH } from '../control/control.protocol';
 import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { errorLinesOf, printable } from '../processes/daemon-log';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
 import { SessionLauncher } from '../processes/supervisor-launcher.adapter';
 import { loadServerSettings, type ServerSettings } from '../settings/server.settings';
+import { ask } from './ask';
 import { type Options, UsageError } from './options';
 
 export const PROCESSES_HELP = `Usage: dms-server processes [--watch] [--detailed] [--kill PID [--force]] [--cleanup] [--format table|json]
@@ -48,12 +48,6 @@ export async function processes(options: Options): Promise<number> {
     print(shown, options);
     if (watch) await sleep(REDRAW_MS);
   } while (watch);
-  return 0;
-}
-
-async function ask(settings: ServerSettings, path: string, { format }: Options): Promise<number> {
-  const message = await askServer(settings, path);
-  process.stdout.write(`${format === 'json' ? JSON.stringify({ status: 'success', message }) : message}\n`);
   return 0;
 }
 

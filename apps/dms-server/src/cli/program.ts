@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { SettingsError } from '@app/platform';
 import { check, CHECK_HELP } from './check.command';
 import { type Options, UsageError } from './options';
+import { FORGET_LEDGER_HELP, forgetLedger } from './forget-ledger.command';
 import { processes, PROCESSES_HELP } from './processes.command';
 
 const WRONG_USE = 2;
@@ -18,10 +19,11 @@ const COMMANDS = {
     },
   },
   check: { run: check, help: CHECK_HELP, options: {} },
+  'forget-ledger': { run: forgetLedger, help: FORGET_LEDGER_HELP, options: {} },
 } as const;
 
 /**
- * Runs `dms-server processes` or `dms-server check`. Errors are one line on standard error, with their code.
+ * Runs a command beside the server, such as `dms-server processes`. Errors are one line on standard error, with their code.
  *
  * @returns the exit status: 0 done, 1 failed, 2 wrong use, 75 try again later
  */

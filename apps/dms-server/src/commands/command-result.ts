@@ -10,6 +10,8 @@ export interface CommandResult extends RecordedOutcome {
   /** False only where it is certain that nothing was begun. */
   readonly acted: boolean;
   readonly inventory?: Inventory;
+  /** The ledger of which something is mounted here, where that is told. */
+  readonly ledger?: string | null;
 }
 
 /** A command that was refused before anything was done. */

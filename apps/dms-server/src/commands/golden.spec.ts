@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { asHello, parseReply } from '@app/contracts';
 import { programVersion } from '@app/platform';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
+import { FenceService } from '../fence/fence.service';
 import { Announcements } from '../hello/announcements.service';
 import { HelloService } from '../hello/hello.service';
 import { decoderOf, goldenKeys, messageOf } from '../testing/test-decoder';
@@ -54,7 +55,7 @@ describe('golden messages', () => {
   };
 
   it('are understood, and answered to the letter, one after the other', async () => {
-    for (const name of ['mount', 'probe', 'fence', 'inventory', 'unmount', 'stale']) {
+    for (const name of ['mount', 'probe', 'fence', 'inventory', 'ledger', 'unmount', 'stale']) {
       const reply = await answer(golden(`${name}-command`));
       expect(reply).toBe(golden(`${name}-reply`));
       expect(parseReply(JSON.parse(reply))).toMatchObject({ kind: 'node', reply: { node: ANSWERER.node } });
@@ -99,10 +100,19 @@ describe('golden messages', () => {
   it('say hello', async () => {
     const memory = new FileFenceMemory(node.runDir, BOOT);
     const announcements = new Announcements(keys);
-    const service = new HelloService(node.settings, memory, node.kernel, announcements, keys);
+    const service = new HelloService(
+      node.settings,
+      new FenceService(memory),
+      node.kernel,
+      announcements,
+      keys,
+    );
     const hello = await service.hello();
     const expected = JSON.parse(golden('hello')) as Record<string, unknown>;
     expect(JSON.stringify(hello)).toBe(JSON.stringify({ ...expected, version: programVersion() }));
     expect(asHello(expected)).toEqual(expected);
+    const { ledger } = (JSON.parse(golden('mount-command')) as { dms: { ledger: string } }).dms;
+    expect(asHello({ ...expected, ledger })).toEqual({ ...expected, ledger });
+    expect(asHello({ ...expected, ledger: 7 })).toEqual(expected);
   });
 });

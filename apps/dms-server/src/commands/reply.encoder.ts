@@ -33,5 +33,6 @@ function extendedReply(legacy: LegacyReply, result: CommandResult, answerer: Ans
     mount: result.mount,
     acted: result.acted,
     ...(result.inventory === undefined ? {} : { inventory: result.inventory }),
+    ...(typeof result.ledger === 'string' ? { ledger: result.ledger } : {}),
   };
 }

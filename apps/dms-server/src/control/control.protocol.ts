@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { type ErrorCode } from '@app/contracts';
 import { type ServerSettings } from '../settings/server.settings';
 
-/** `POST /end?pid=N&force=true|false` and `POST /cleanup`, without a body. */
+/** `POST /end?pid=N&force=true|false`, `POST /cleanup` and `POST /forget-ledger`, without a body. */
 export const END_PATH = '/end';
 export const CLEANUP_PATH = '/cleanup';
+export const FORGET_LEDGER_PATH = '/forget-ledger';
 
 export interface ControlAnswer {
   readonly status: 'success' | 'error';

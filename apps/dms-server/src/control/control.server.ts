@@ -10,12 +10,18 @@ import {
 } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
-import { type ControlAnswer, controlSocket, END_PATH, CLEANUP_PATH } from './control.protocol';
+import {
+  CLEANUP_PATH,
+  type ControlAnswer,
+  controlSocket,
+  END_PATH,
+  FORGET_LEDGER_PATH,
+} from './control.protocol';
 import { ControlService } from './control.service';
 
 const ROOT_ONLY = 0o600;
 
-/** The way in for `dms-server processes`: HTTP on a socket in the run directory, which root alone can open. */
+/** The way in for `dms-server processes` and `forget-ledger`: HTTP on a socket in the run directory, which root alone can open. */
 @Injectable()
 export class ControlServer implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #logger = new Logger(ControlServer.name);
@@ -40,7 +46,11 @@ export class ControlServer implements OnApplicationBootstrap, OnApplicationShutd
       this.#server = server;
     } catch (error) {
       server.close();
-      this.#logger.warn({ msg: 'dms-server processes cannot ask this server', path, err: error });
+      this.#logger.warn({
+        msg: 'dms-server processes and forget-ledger cannot ask this server',
+        path,
+        err: error,
+      });
     }
   }
 
@@ -64,6 +74,7 @@ export class ControlServer implements OnApplicationBootstrap, OnApplicationShutd
   async #execute(request: IncomingMessage): Promise<string> {
     const url = new URL(request.url ?? '/', 'http://control');
     if (request.method === 'POST' && url.pathname === CLEANUP_PATH) return await this.control.cleanUp();
+    if (request.method === 'POST' && url.pathname === FORGET_LEDGER_PATH) return this.control.forgetLedger();
     if (request.method === 'POST' && url.pathname === END_PATH) {
       const pid = Number(url.searchParams.get('pid'));
       return await this.control.end(pid, url.searchParams.get('force') === 'true');

@@ -69,6 +69,18 @@ export class ControlService {
     return `${removed} of ${dead.length} dead process(es) cleaned up`;
   }
 
+  /**
+   * Lets the next ledger that comes take this node over, with all that is mounted. Which that is nobody can say here.
+   *
+   * @throws DmsError INTERNAL if the node's memory cannot be written
+   */
+  forgetLedger(): string {
+    const mounts = this.fences.records().filter(({ mountedAs }) => mountedAs !== null).length;
+    const ledger = this.fences.forgetLedger();
+    if (ledger === null) return 'This node remembers no ledger: the next one that comes is served';
+    return `The ledger ${ledger} is forgotten: the next one that comes takes this node over, with ${mounts} mount(s)`;
+  }
+
   async #unmount({ backup_target_id: targetId, pid, mount_path }: FuseProcess): Promise<string> {
     const { mountedAs } = this.fences.recordOf(targetId);
     if (mountedAs === null) {

@@ -5,8 +5,12 @@ import { type TargetRecord } from './target-record';
  * a memory that was lost shows by another incarnation.
  */
 export interface FenceMemory {
-  /** Random id of this memory; a new one whenever nothing could be remembered. */
+  /** Random id of this memory, to which the node's keys belong; a new one whenever nothing could be remembered. */
+  readonly memoryId: string;
+  /** What commands are meant for: the id of the memory at first, and a new one whenever another ledger takes over. */
   readonly incarnation: string;
+  /** The ledger whose commands were obeyed last; null where none was, or where an operator had it forgotten. */
+  readonly ledger: string | null;
   readonly bootId: string;
   /** Null where nothing was heard of the target. */
   get(targetId: string): TargetRecord | null;
@@ -17,6 +21,18 @@ export interface FenceMemory {
    * @throws DmsError INTERNAL where it cannot be written: nothing may be done then
    */
   save(record: TargetRecord): void;
+  /**
+   * Remembers a first ledger.
+   *
+   * @throws DmsError INTERNAL where it cannot be written: nothing may be done for it then
+   */
+  takeLedger(ledger: string): void;
+  /**
+   * Remembers another ledger, or none, under a new incarnation: whatever anybody sent until now is overtaken.
+   *
+   * @throws DmsError INTERNAL where it cannot be written: all is as it was
+   */
+  changeLedger(ledger: string | null): void;
   /** What is wrong with the memory, for the health check; null where nothing is. */
   problem(): string | null;
 }

@@ -10,18 +10,27 @@ import { type TargetRecord } from './target-record';
 
 const RECORD_SUFFIX = '.json';
 
+/** What `node.json` says. */
+interface NodeFile {
+  readonly incarnation: string;
+  /** Absent where it is the incarnation still. */
+  readonly memory_id?: string;
+  readonly boot_id: string;
+  /** Absent: none. */
+  readonly ledger?: string;
+}
+
 /**
- * The memory as files: `<run>/node.json` with the incarnation and the boot that it belongs to, and one file for each
- * target in `<run>/targets`. All of it is read at the start; only one server works on a run directory (server.lock).
+ * The memory as files: `<run>/node.json` with what is said of the node as a whole, and one file for each target in `<run>/targets`. All of it is read at the start; only one server works on a run directory (server.lock).
  */
 export class FileFenceMemory implements FenceMemory {
-  readonly incarnation: string;
   readonly #logger = new Logger(FileFenceMemory.name);
   readonly #records = new Map<string, TargetRecord>();
   /** Which target's record a file holds: a target may be called as the hash of another one's name. */
   readonly #owners = new Map<string, string>();
   readonly #nodeFile: string;
   readonly #targets: string;
+  #node: NodeFile;
 
   /** @throws Error if the run directory cannot be read or written */
   constructor(
@@ -31,7 +40,19 @@ export class FileFenceMemory implements FenceMemory {
     this.#nodeFile = join(runDir, 'node.json');
     this.#targets = join(runDir, 'targets');
     mkdirSync(this.#targets, { recursive: true, mode: 0o700 });
-    this.incarnation = this.#load() ?? this.#begin();
+    this.#node = this.#load() ?? this.#begin();
+  }
+
+  get memoryId(): string {
+    return this.#node.memory_id ?? this.#node.incarnation;
+  }
+
+  get incarnation(): string {
+    return this.#node.incarnation;
+  }
+
+  get ledger(): string | null {
+    return this.#node.ledger ?? null;
   }
 
   get(targetId: string): TargetRecord | null {
@@ -48,15 +69,24 @@ export class FileFenceMemory implements FenceMemory {
     if (owner !== record.targetId) {
       throw new DmsError('CONFLICT', `Target "${record.targetId}" has the file name of another target`);
     }
-    try {
-      writeAtomically(this.#fileOf(name), encodeRecord(record));
-    } catch (error) {
-      throw new DmsError('INTERNAL', `The node's memory cannot be written (${codeOf(error)})`, {
-        cause: error,
-      });
-    }
+    write(this.#fileOf(name), encodeRecord(record));
     this.#records.set(record.targetId, record);
     this.#owners.set(name, record.targetId);
+  }
+
+  takeLedger(ledger: string): void {
+    this.#change({ ...this.#node, ledger });
+  }
+
+  changeLedger(ledger: string | null): void {
+    const { memoryId, bootId } = this;
+    const incarnation = randomUUID();
+    this.#change({
+      incarnation,
+      memory_id: memoryId,
+      boot_id: bootId,
+      ...(ledger === null ? {} : { ledger }),
+    });
   }
 
   problem(): string | null {
@@ -69,17 +99,20 @@ export class FileFenceMemory implements FenceMemory {
     }
   }
 
-  /** The incarnation that is remembered, its records loaded; null where the memory is void. */
-  #load(): string | null {
+  #change(node: NodeFile): void {
+    write(this.#nodeFile, `${JSON.stringify(node)}\n`);
+    this.#node = node;
+  }
+
+  /** What is remembered of the node, its records loaded; null where the memory is void. */
+  #load(): NodeFile | null {
     try {
       if (!existsSync(this.#nodeFile)) return this.#forget('there is none yet');
-      const node = JSON.parse(readFileSync(this.#nodeFile, 'utf8')) as Record<string, unknown>;
-      if (typeof node.incarnation !== 'string' || node.incarnation === '') {
-        return this.#forget('node.json is damaged');
-      }
+      const node = JSON.parse(readFileSync(this.#nodeFile, 'utf8')) as Partial<NodeFile>;
+      if (!isNodeFile(node)) return this.#forget('node.json is damaged');
       if (node.boot_id !== this.bootId) return this.#forget('the node was booted since');
       for (const file of readdirSync(this.#targets)) this.#loadRecord(file);
-      return node.incarnation;
+      return node;
     } catch (error) {
       return this.#forget(error instanceof Error ? error.message : String(error));
     }
@@ -110,17 +143,35 @@ export class FileFenceMemory implements FenceMemory {
   }
 
   /** Old records go before the new incarnation is written: they must never be read as its own. */
-  #begin(): string {
+  #begin(): NodeFile {
     rmSync(this.#nodeFile, { force: true });
     for (const file of readdirSync(this.#targets)) rmSync(join(this.#targets, file), { force: true });
-    const incarnation = randomUUID();
-    writeAtomically(this.#nodeFile, `${JSON.stringify({ incarnation, boot_id: this.bootId })}\n`);
-    return incarnation;
+    const node = { incarnation: randomUUID(), boot_id: this.bootId };
+    writeAtomically(this.#nodeFile, `${JSON.stringify(node)}\n`);
+    return node;
   }
 
   #fileOf(name: string): string {
     return join(this.#targets, `${name}${RECORD_SUFFIX}`);
   }
+}
+
+/** @throws DmsError INTERNAL */
+function write(path: string, text: string): void {
+  try {
+    writeAtomically(path, text);
+  } catch (error) {
+    throw new DmsError('INTERNAL', `The node's memory cannot be written (${codeOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+function isNodeFile(node: Partial<NodeFile>): node is NodeFile {
+  const { incarnation, memory_id, boot_id, ledger } = node;
+  const isId = (value: unknown): boolean => typeof value === 'string' && value !== '';
+  const isIdOrAbsent = (value: unknown): boolean => value === undefined || isId(value);
+  return isId(incarnation) && isId(boot_id) && isIdOrAbsent(memory_id) && isIdOrAbsent(ledger);
 }
 
 function codeOf(error: unknown): string {

@@ -113,6 +113,99 @@ describe('FileFenceMemory', () => {
       expect(service.admit('t1', envelope(service, 0, 1))).toBe('stale');
     });
 
+    describe('and ledgers', () => {
+      const ours = (service: FenceService, epoch: number) => ({
+        ...envelope(service, epoch, epoch),
+        ledger: 'ours',
+      });
+      const theirs = (service: FenceService, epoch: number) => ({
+        ...envelope(service, epoch, epoch),
+        ledger: 'theirs',
+      });
+      const mountedAs = {
+        type: 'nfs' as const,
+        ...{ source: 'server:/export', mountPath: '/srv/t1', readOnly: false },
+        ...{ mntId: null, device: null, fstype: null },
+      };
+
+      it('serves the first one that comes, also after a restart, and others not while it has mounts', () => {
+        const service = new FenceService(open());
+        expect(service.admit('t1', ours(service, 1))).toBe('proceed');
+        expect(service.servedLedger).toBeNull();
+        service.remember('t1', { mountedAs });
+        const { incarnation } = service;
+        for (const again of [service, new FenceService(open())]) {
+          expect(again.servedLedger).toBe('ours');
+          expect(again.admit('t1', theirs(again, 9))).toBe('foreign');
+          expect(again.admit('t2', theirs(again, 9))).toBe('foreign');
+          expect(again.recordOf('t1').epoch).toBe(1);
+          expect(again.incarnation).toBe(incarnation);
+        }
+        expect(service.admit('t1', ours(service, 2))).toBe('proceed');
+      });
+
+      it('refuses another one while anything is under way', () => {
+        const service = new FenceService(open());
+        service.admit('t1', ours(service, 1));
+        expect(service.admit('t2', theirs(service, 9), true)).toBe('foreign');
+      });
+
+      it('lets another one in where nothing is left, under a new incarnation, for all that was sent before', () => {
+        const service = new FenceService(open());
+        service.admit('t1', ours(service, 1));
+        const [late, { incarnation }] = [ours(service, 2), service];
+        expect(service.admit('t1', theirs(service, 9))).toBe('stale');
+        expect(service.incarnation).not.toBe(incarnation);
+        expect(service.recordOf('t1').epoch).toBe(1);
+        expect(service.admit('t1', late)).toBe('stale');
+        expect(service.ledger).toBe('theirs');
+        expect(service.admit('t1', theirs(service, 2))).toBe('proceed');
+      });
+
+      it('does not let one in by a command that was overtaken', () => {
+        const service = new FenceService(open());
+        service.admit('t1', ours(service, 1));
+        expect(service.admit('t1', { ...theirs(service, 9), incarnation: 'another' })).toBe('stale');
+        expect(service.ledger).toBe('ours');
+      });
+
+      it('obeys commands that name none as before', () => {
+        const service = new FenceService(open());
+        service.admit('t1', ours(service, 1));
+        service.remember('t1', { mountedAs });
+        expect(service.admit('t1', envelope(service, 2, 2))).toBe('proceed');
+        expect(service.ledger).toBe('ours');
+      });
+
+      it('forgets one when it is told to, with all that was sent, and keeps mounts and keys', () => {
+        const memory = open();
+        const service = new FenceService(memory);
+        service.admit('t1', ours(service, 1));
+        service.remember('t1', { mountedAs });
+        const { incarnation } = service;
+        expect(service.forgetLedger()).toBe('ours');
+        expect(service.forgetLedger()).toBeNull();
+        expect(service.incarnation).not.toBe(incarnation);
+        const after = open();
+        expect(after).toMatchObject({
+          incarnation: service.incarnation,
+          ledger: null,
+          memoryId: incarnation,
+        });
+        expect(after.get('t1')).toMatchObject({ epoch: 1, mountedAs });
+        expect(after.problem()).toBeNull();
+        expect(service.admit('t1', theirs(service, 2))).toBe('proceed');
+        expect(open()).toMatchObject({ ledger: 'theirs', memoryId: incarnation });
+      });
+
+      it('knows none after a reboot', () => {
+        const service = new FenceService(open());
+        service.admit('t1', ours(service, 1));
+        service.remember('t1', { mountedAs });
+        expect(open('boot-2')).toMatchObject({ ledger: null });
+      });
+    });
+
     it('records an outcome only under the epoch that is still the last', () => {
       const service = new FenceService(open());
       const outcome = { status: 'success', error_code: null, error_msg: null, success_msg: 'done' } as const;

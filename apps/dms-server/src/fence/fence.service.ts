@@ -6,14 +6,15 @@ import { emptyRecord, type RecordedOutcome, type TargetRecord } from './target-r
 /**
  * - `proceed`: the epoch is new and is remembered from now on: act;
  * - `repeat`: this very operation was received before: report, do not act;
- * - `stale`: of another incarnation, or overtaken: leave the kernel alone.
+ * - `stale`: of another incarnation, or overtaken: leave the kernel alone;
+ * - `foreign`: of another ledger than the one of which something is mounted or under way here: refuse it.
  */
-export type Admission = 'proceed' | 'repeat' | 'stale';
+export type Admission = 'proceed' | 'repeat' | 'stale' | 'foreign';
 
 /** What a command may change in the memory of its target. */
 export type RecordChanges = Partial<Pick<TargetRecord, 'mountedAs' | 'legacyHolder' | 'epochHolder'>>;
 
-/** Keeps the rule that an epoch authorises one operation once. */
+/** Keeps the rules that an epoch authorises one operation once, and that a node serves one ledger at a time. */
 @Injectable()
 export class FenceService {
   readonly #logger = new Logger(FenceService.name);
@@ -28,6 +29,16 @@ export class FenceService {
     return this.memory.bootId;
   }
 
+  /** The ledger whose commands were obeyed last; null: none is remembered. */
+  get ledger(): string | null {
+    return this.memory.ledger;
+  }
+
+  /** The ledger of which something is mounted here, so that another one's commands are refused; null: none. */
+  get servedLedger(): string | null {
+    return this.memory.all().some(({ mountedAs }) => mountedAs !== null) ? this.memory.ledger : null;
+  }
+
   recordOf(targetId: string): TargetRecord {
     return this.memory.get(targetId) ?? emptyRecord(targetId);
   }
@@ -40,15 +51,26 @@ export class FenceService {
    * Decides on a command when it is received, before it is queued. `proceed` is written to the memory at once, so that
    * a restarted server knows that the operation may have begun.
    *
+   * Another ledger than the one that is remembered is let in where nothing of that one is left, under a new
+   * incarnation: so what is refused here was never obeyed, nor will it be when its ledger comes back.
+   *
+   * @param underWay whether a command of any target waits here or is worked on
    * @throws DmsError INTERNAL if the memory cannot be written: the command is to be refused
    */
-  admit(targetId: string, envelope: EnvelopeDto): Admission {
+  admit(targetId: string, envelope: EnvelopeDto, underWay = false): Admission {
     if (envelope.incarnation !== this.memory.incarnation) return 'stale';
+    const ledger = envelope.ledger ?? null;
+    if (ledger !== null && this.memory.ledger !== null && ledger !== this.memory.ledger) {
+      if (underWay || this.servedLedger !== null) return 'foreign';
+      this.#changeLedger(ledger);
+      return 'stale';
+    }
     const record = this.recordOf(targetId);
     if (envelope.epoch < record.epoch) return 'stale';
     if (envelope.epoch === record.epoch) {
       return envelope.operation_id === record.operationId ? 'repeat' : 'stale';
     }
+    if (ledger !== null && this.memory.ledger === null) this.memory.takeLedger(ledger);
     this.memory.save({
       ...record,
       epoch: envelope.epoch,
@@ -56,6 +78,18 @@ export class FenceService {
       outcome: null,
     });
     return 'proceed';
+  }
+
+  /**
+   * Lets the next ledger in that comes, whatever is mounted; all that was sent until now is overtaken.
+   *
+   * @returns the one that was remembered; null: there was none
+   * @throws DmsError INTERNAL if the memory cannot be written
+   */
+  forgetLedger(): string | null {
+    const { ledger } = this.memory;
+    if (ledger !== null) this.#changeLedger(null);
+    return ledger;
   }
 
   /**
@@ -83,6 +117,14 @@ export class FenceService {
     const { mountedAs, legacyHolder, epochHolder } = this.recordOf(targetId);
     if (mountedAs === null && !legacyHolder && !epochHolder) return;
     this.note(targetId, { mountedAs: null, legacyHolder: false, epochHolder: false });
+  }
+
+  #changeLedger(ledger: string | null): void {
+    const before = this.memory.ledger;
+    this.memory.changeLedger(ledger);
+    const msg =
+      ledger === null ? 'The next ledger that comes is served' : 'Another ledger is served from now on';
+    this.#logger.warn({ msg, before, ledger, incarnation: this.memory.incarnation });
   }
 
   #try(write: () => void, targetId: string): void {

@@ -3,7 +3,7 @@ import { type Hello, HELLO_INTERVAL_MS, helloRoutingKey, PROTOCOL_VERSION } from
 import { programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { within } from '../commands/within';
-import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
+import { FenceService } from '../fence/fence.service';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
@@ -24,7 +24,7 @@ export class HelloService {
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
-    @Inject(FENCE_MEMORY) private readonly memory: FenceMemory,
+    private readonly fences: FenceService,
     @Inject(MOUNT_TABLE) private readonly mountTable: MountTable,
     private readonly announcements: Announcements,
     @Inject(NODE_KEYS) private readonly keys: NodeKeys,
@@ -59,16 +59,18 @@ export class HelloService {
 
   /** What this node says of itself now. */
   async hello(): Promise<Hello> {
+    const { servedLedger: ledger } = this.fences;
     return {
       node: this.settings.nodeId,
-      incarnation: this.memory.incarnation,
-      boot_id: this.memory.bootId,
+      incarnation: this.fences.incarnation,
+      boot_id: this.fences.bootId,
       protocol: PROTOCOL_VERSION,
       version: this.#version,
       bases: this.settings.mountBases,
       mount_table_version: this.#tableVersion.of(await this.mountTable.read()),
       public_key: this.keys.encryption.publicKey,
       signing_key: this.keys.signing.publicKey,
+      ...(ledger === null ? {} : { ledger }),
     };
   }
 

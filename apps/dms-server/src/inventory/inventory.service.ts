@@ -50,6 +50,7 @@ export class InventoryService {
       mount: null,
       acted: true,
       inventory,
+      ledger: this.fences.servedLedger,
     };
   }
 

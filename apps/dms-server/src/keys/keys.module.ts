@@ -13,8 +13,7 @@ import { TrustedKeyFile } from './trusted-key-file.adapter';
   providers: [
     {
       provide: NODE_KEYS,
-      useFactory: ({ runDir }: ServerSettings, memory: FenceMemory) =>
-        loadNodeKeys(runDir, memory.incarnation),
+      useFactory: ({ runDir }: ServerSettings, memory: FenceMemory) => loadNodeKeys(runDir, memory.memoryId),
       inject: [SETTINGS, FENCE_MEMORY],
     },
     {

@@ -10,7 +10,7 @@ import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
-import { ObservationService, type Survey } from './observation.service';
+import { isGone, ObservationService, type Survey } from './observation.service';
 
 const PERMISSIONS = 0o777;
 
@@ -59,13 +59,12 @@ export class AdoptionService {
   async #adopt({ targetId, mountedAs }: TargetRecord): Promise<boolean> {
     if (mountedAs === null) return false;
     const survey = await this.observations.survey(targetId);
-    const { layers, ours, childrenLeft, daemonPid } = survey;
-    if (layers.length === 0 && childrenLeft === 0 && daemonPid === null) {
+    if (isGone(survey)) {
       await this.absence.note(targetId);
       return false;
     }
-    const top = layers.at(-1);
-    if (top === undefined || !(ours || isOursByAnotherId(survey))) return false;
+    const top = survey.layers.at(-1);
+    if (top === undefined || !(survey.ours || isOursByAnotherId(survey))) return false;
     const { mntId, device, fstype } = top;
     this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
     return true;

@@ -5,7 +5,7 @@ import { FenceService } from '../fence/fence.service';
 import { type Deadline } from '../providers/target-provider.interface';
 import { AbsenceService } from './absence.service';
 import { success, uncertain } from './answers';
-import { type LookHint, ObservationService, type Survey } from './observation.service';
+import { isGone, type LookHint, ObservationService, type Survey } from './observation.service';
 import { TargetQueues } from './target-queue';
 
 /** Answers what is seen of a target. */
@@ -42,6 +42,23 @@ export class LooksService {
     if (mount.state === 'absent') await this.absence.note(command.targetId);
     else if (mount.state !== 'foreign') this.#adopt(survey, mount);
     return success(sentenceOf(mount), mount);
+  }
+
+  /**
+   * Forgets mounts that were taken away by somebody else, of which nothing is left.
+   *
+   * @returns whether there were any
+   */
+  async forgetGone(): Promise<boolean> {
+    let any = false;
+    for (const { targetId } of this.fences.records().filter(({ mountedAs }) => mountedAs !== null)) {
+      if (this.queues.isBusy(targetId)) continue;
+      const gone = isGone(await this.observations.survey(targetId));
+      if (!gone || this.queues.isBusy(targetId)) continue;
+      await this.absence.note(targetId);
+      any = true;
+    }
+    return any;
   }
 
   #adopt({ record, expected, ours }: Survey, mount: MountObservation): void {

@@ -39,6 +39,11 @@ export interface Survey {
   readonly hung: boolean;
 }
 
+/** No layer is left, no daemon, and no child that could still mount. */
+export function isGone({ layers, childrenLeft, daemonPid }: Survey): boolean {
+  return layers.length === 0 && childrenLeft === 0 && daemonPid === null;
+}
+
 /** The one place where it is decided what state a target is in. */
 @Injectable()
 export class ObservationService {

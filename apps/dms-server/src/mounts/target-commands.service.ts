@@ -5,6 +5,7 @@ import {
   DmsError,
   type LookCommand,
   type MountObservation,
+  servesAnother,
   sourceOf,
   type TargetCommand,
 } from '@app/contracts';
@@ -49,11 +50,13 @@ export class TargetCommandsService {
     try {
       // A command that there is no room for leaves no trace in the memory.
       this.queues.requireRoom(targetId);
-      admission = command.envelope === null ? 'proceed' : this.fences.admit(targetId, command.envelope);
+      admission = this.#admit(command);
+      if (admission === 'foreign' && (await this.looks.forgetGone())) admission = this.#admit(command);
     } catch (error) {
       return this.#refusal(targetId, error);
     }
     if (admission === 'stale') return await this.#stale(command, context);
+    if (admission === 'foreign') return await this.#foreign(command, context);
     try {
       return await this.queues.run(targetId, () =>
         admission === 'repeat' ? this.#repeat(command, context) : this.#first(command, context),
@@ -63,6 +66,11 @@ export class TargetCommandsService {
         this.#logger.error({ msg: 'A command met a defect', targetId, err: error });
       return { ...failure(DmsError.from(error)), epoch: this.#epochOf(command) };
     }
+  }
+
+  #admit(command: QueuedCommand): Admission {
+    if (command.envelope === null) return 'proceed';
+    return this.fences.admit(targetOf(command), command.envelope, this.queues.isAnyBusy);
   }
 
   async #first(command: QueuedCommand, context: CommandContext): Promise<CommandResult> {
@@ -152,6 +160,18 @@ export class TargetCommandsService {
     const mount = await this.looks.glance(targetOf(command), hintOf(command), deadline);
     const text = `The ${command.action} was overtaken: this node remembers epoch ${epoch} of incarnation ${this.fences.incarnation}`;
     return { ...problem('STALE_EPOCH', text, mount, { acted: false }), epoch };
+  }
+
+  /** Of another ledger than the one that is served: what it is about is looked at, and no more. */
+  async #foreign(command: QueuedCommand, { deadline }: CommandContext): Promise<CommandResult> {
+    const targetId = targetOf(command);
+    const { ledger } = this.fences;
+    const theirs = command.envelope?.ledger;
+    this.#logger.warn({ msg: 'A command of another ledger is refused', targetId, ledger, theirs });
+    const mount = await this.looks.glance(targetId, hintOf(command), deadline);
+    const text = `The ${command.action} was refused: ${servesAnother(ledger, theirs)}`;
+    const { epoch } = this.fences.recordOf(targetId);
+    return { ...problem('CONFLICT', text, mount, { acted: false }), epoch, ledger };
   }
 
   #refusal(targetId: string, error: unknown): CommandResult {

@@ -24,6 +24,11 @@ export class TargetQueues {
     return { inAll: waiting.reduce((sum, n) => sum + n, 0), most: Math.max(0, ...waiting) };
   }
 
+  /** True while a command of any target waits or is worked on. */
+  get isAnyBusy(): boolean {
+    return this.#lines.size > 0;
+  }
+
   /** @throws DmsError BUSY if no more commands may wait for the target */
   requireRoom(targetId: string): void {
     if ((this.#lines.get(targetId)?.waiting ?? 0) < this.limit) return;

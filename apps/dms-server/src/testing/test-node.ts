@@ -121,6 +121,11 @@ export class TestNode {
     };
   }
 
+  /** An envelope of a new operation of that ledger. */
+  envelopeOf(ledger: string, epoch: number): Record<string, unknown> {
+    return { ...this.envelope(epoch), ledger };
+  }
+
   remove(): void {
     rmSync(this.runDir, { recursive: true, force: true });
   }

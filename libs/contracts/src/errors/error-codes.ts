@@ -18,7 +18,8 @@ export const ERROR_CODES = {
   CONFLICT: {
     http: 409,
     exit: 1,
-    meaning: 'The target or the path is in use with another path, source or mode.',
+    meaning:
+      'The target or the path is in use with another path, source or mode, or the node by another ledger.',
   },
   BUSY: { http: 409, exit: 75, meaning: 'Somebody uses the mount, or too many requests wait for it.' },
   TOO_LARGE: { http: 413, exit: 2, meaning: 'The request is larger than what is accepted.' },

@@ -1,4 +1,4 @@
-import { IsInt, IsOptional, IsString, IsUUID, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, IsUUID, Length, MaxLength, Min } from 'class-validator';
 
 /**
  * What this project adds to a request on the wire, under the key `dms`, where an older peer ignores it.
@@ -27,6 +27,12 @@ export class EnvelopeDto {
   @IsInt()
   @Min(1)
   deadline_ms: number;
+
+  /** Id of the sender's ledger; absent where it is an older program. A node serves one ledger at a time. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 64)
+  ledger?: string | null;
 
   /** The Keystone token, sealed for this node and this command; `keystone_token` is null then. See sealed-token.ts. */
   @IsOptional()

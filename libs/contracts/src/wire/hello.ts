@@ -19,6 +19,8 @@ export interface Hello {
   readonly signing_key: PublicKey<'Ed25519'> | null;
   /** The last one: the server stops. It says nothing about its mounts, which stay. */
   readonly leaving?: boolean;
+  /** The ledger of which something is mounted: another one's commands are refused. Absent: whichever comes is served. */
+  readonly ledger?: string;
 }
 
 /** `value` as a hello, or null where it is none. */
@@ -26,6 +28,7 @@ export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
+  const { ledger, ...others } = hello;
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
   // An older node publishes neither; one without the other is nothing.
@@ -37,5 +40,11 @@ export function asHello(value: unknown): Hello | null {
     Array.isArray(hello.bases) &&
     hello.bases.every((base) => typeof base === 'string') &&
     (keyless || (publicKey !== null && signingKey !== null));
-  return fits ? { ...(hello as Hello), public_key: publicKey, signing_key: signingKey } : null;
+  if (!fits) return null;
+  const keys = { public_key: publicKey, signing_key: signingKey };
+  return { ...(others as Hello), ...keys, ...(isLedger(ledger) ? { ledger } : {}) };
+}
+
+function isLedger(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 64;
 }

@@ -71,6 +71,8 @@ export interface NodeReply extends LegacyReply {
   readonly acted: boolean;
   /** Answer to `inventory` only. */
   readonly inventory?: Inventory;
+  /** The ledger of which the node has something mounted: in an inventory, and where another one's command is refused. */
+  readonly ledger?: string;
 }
 
 /** A mount table entry that is not ours, below one of the node's bases. */
@@ -132,6 +134,7 @@ export function parseReply(body: unknown): ParsedReply | null {
       mount: isObservation(reply.mount) ? reply.mount : null,
       acted: reply.acted !== false,
       ...(reply.inventory === undefined ? {} : { inventory: reply.inventory }),
+      ...(typeof reply.ledger === 'string' ? { ledger: reply.ledger } : {}),
     },
   };
 }

@@ -129,8 +129,9 @@ export function nodesView({ nodes }: NodeListDto): View {
     node.last_seen,
     node.version,
     node.bases.join(', '),
+    node.other_ledger === null ? '' : `serves another ledger (${node.other_ledger})`,
   ];
-  const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES'];
+  const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
   return [{ columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
 }
 
@@ -146,6 +147,7 @@ export function nodeView(body: NodeDetailDto): View {
         ['incarnation', body.incarnation],
         ['key', body.key_id],
         ['key refused', body.refused_key_id],
+        ['serves another ledger', body.other_ledger],
         ['problem', body.error_msg],
       ],
     },

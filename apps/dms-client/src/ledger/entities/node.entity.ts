@@ -37,6 +37,10 @@ export class Node {
   @Column({ name: 'refused_key_id', type: 'varchar', length: 64, nullable: true })
   refusedKeyId: string | null;
 
+  /** The ledger of which it had something mounted, by the hello that was written last. */
+  @Column({ name: 'served_ledger', type: 'varchar', length: 64, nullable: true })
+  servedLedger: string | null;
+
   @Column({ name: 'last_seen', type: 'datetime', precision: 6, nullable: true })
   lastSeen: Date | null;
 }
