@@ -8,6 +8,15 @@ export const NOT_RUN: readonly { readonly command: RegExp; readonly why: string 
     command: /^systemctl status /,
     why: 'there is no systemd on the machine of the tests; e2e/systemd-units starts one',
   },
+  {
+    command: /^(npm ci && npm run build +#|sudo scripts\/install\.sh )/,
+    why: 'installs into the machine; long/install does it on a Debian of its own',
+  },
+  {
+    command: /^sudo (docker\/make-secrets\.sh|DMS_NODE_ID=)/,
+    why: 'needs an engine for containers; long/containers has one',
+  },
+  { command: /^kubectl /, why: 'needs a cluster; e2e/manifests renders the manifests and checks them' },
   { command: /^journalctl -k /, why: 'the kernel’s log is the machine’s' },
   {
     command: /^openstack /,

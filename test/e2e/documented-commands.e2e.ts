@@ -54,7 +54,7 @@ describeDocumented('the commands of the documents', (rig) => {
     const wrong: string[] = [];
     for (const { at, text } of [...ALL, ...documents().flatMap(mentionsOf)]) {
       for (const [, program, command, rest] of text.matchAll(
-        /\b(dms|dms-server) ([a-z]+(?:-[a-z]+)*)\b([^|;&]*)/g,
+        /(?<!-n )\b(dms|dms-server) ([a-z]+(?:-[a-z]+)*)\b([^|;&]*)/g,
       )) {
         const key = `${program} ${command}`;
         const help = helps.get(key) ?? helpOf(program, command);

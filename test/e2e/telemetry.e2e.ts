@@ -222,7 +222,7 @@ describeMonitored('what operators see', (rig) => {
         lines.filter(({ request_id }) => request_id === REQUEST_ID).map(({ msg }) => msg);
       expect(of(client)).toContain('Successfully acquired lock for mount_unmount');
       expect(of(node)).toEqual(
-        expect.arrayContaining([`Spawning s3vaultfuse for target ${target.id}`, 'mount: success']),
+        expect.arrayContaining([`Spawning s3fs for target ${target.id}`, 'mount: success']),
       );
       expect(node.find(({ request_id }) => request_id === REQUEST_ID)?.trace_id).toBe(TRACE_ID);
       const { body } = await fleet.api.get<{
@@ -250,15 +250,15 @@ describeMonitored('what operators see', (rig) => {
       ['dms-client', 'Multiple active mounts (2) detected. Skipping physical unmount'],
       ['dms-client', 'No active mount found for this job'],
       ['dms-server', 'Mount failed'],
-      ['dms-server', /^Spawning s3vaultfuse for target watched-/],
-      ['dms-server', /^✓ s3vaultfuse spawned successfully for target watched-/],
+      ['dms-server', /^Spawning s3fs for target watched-/],
+      ['dms-server', /^✓ s3fs spawned successfully for target watched-/],
       ['dms-server', /^ {2}PID: \d+$/],
       ['dms-server', /^ {2}Mount path: \//],
       ['dms-server', /^ {2}PID file: .*\.pid$/],
       ['dms-server', /^ {2}Total tracked processes: \d+$/],
-      ['dms-server', /^Killing s3vaultfuse process for target watched-/],
+      ['dms-server', /^Killing s3fs process for target watched-/],
       ['dms-server', /^ {2}Uptime: \d+:\d\d:\d\d$/],
-      ['dms-server', /^✓ s3vaultfuse process killed for target watched-/],
+      ['dms-server', /^✓ s3fs process killed for target watched-/],
       ['dms-server', /^✓ PID file deleted: .*\.pid$/],
     ])('of %s hold the line of the Python system: %s', async (program, words) => {
       const lines = await linesOf(program === 'dms-client' ? fleet.clients[0] : fleet.node);

@@ -171,7 +171,11 @@ export class DocumentedFleet {
   async victim(): Promise<Record<string, string>> {
     const { fleet, node } = this.stage;
     const target = await fleet.targets.s3('victim');
-    await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, JOB, target));
+    const { body } = await fleet.api.post(
+      '/api/v1/mount',
+      await fleet.targets.request(node.host, JOB, target),
+    );
+    if (s3fsProcesses(target.bucket).length !== 1) throw new Error(`No victim: ${JSON.stringify(body)}`);
     return { PID: String(s3fsProcesses(target.bucket)[0]) };
   }
 

@@ -129,10 +129,6 @@ export class DecisionService {
     }
     const counts = await transaction.bindings.count();
     const active = counts.claimed + counts.held;
-    if (drive.unmounts.length > 0) {
-      const { targetId, host } = transaction.key;
-      this.#log.log(`Found ${active} active mount(s) for ${targetId} on ${host}`);
-    }
     if (active > 0) {
       for (let n = 0; n < drive.unmounts.length; n += 1) happened({ what: 'unmount_skipped' });
       if (drive.unmounts.length > 0)

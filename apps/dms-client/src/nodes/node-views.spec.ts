@@ -29,10 +29,22 @@ describe('NodeViewsService', () => {
   it('takes a node that says it leaves for one that is not up, and for nothing else', async () => {
     const views = new NodeViewsService(repository);
     await views.hear(HELLO);
-    expect(await views.view('n1')).toEqual({ up: true, incarnation: 'i1', legacy: false, bases: ['/base'] });
+    expect(await views.view('n1')).toEqual({
+      up: true,
+      incarnation: 'i1',
+      legacy: false,
+      bases: ['/base'],
+      ledger: null,
+    });
     await views.bidFarewell({ ...HELLO, leaving: true });
     // The same as if its hellos had not been heard for long: what it commands or has mounted is not touched by it.
-    expect(await views.view('n1')).toEqual({ up: false, incarnation: 'i1', legacy: false, bases: ['/base'] });
+    expect(await views.view('n1')).toEqual({
+      up: false,
+      incarnation: 'i1',
+      legacy: false,
+      bases: ['/base'],
+      ledger: null,
+    });
     expect([...views.upHosts()]).toEqual([]);
     expect(written).toEqual(['heard i1', 'silent n1']);
   });
