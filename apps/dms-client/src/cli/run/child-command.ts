@@ -61,7 +61,10 @@ export function runCommand(
   });
 }
 
-/** The standard streams, and what a shell opened for the command and names to it: `<(…)` is /dev/fd/63 in bash. */
+/**
+ * The standard streams, and what a shell opened for the command and names to it, as with `<(…)`: Node.js keeps the low
+ * descriptors that it was given from its children.
+ */
 function descriptorsFor(args: readonly string[]): ('inherit' | 'ignore' | number)[] {
   const named = args.flatMap((text) =>
     [...text.matchAll(/\/dev\/fd\/(\d{1,3})(?!\d)/g)].map(([, n]) => Number(n)),
