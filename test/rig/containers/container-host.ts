@@ -6,7 +6,7 @@ import { type CommandResult, runCommand } from '../support/command';
 import { makeDirectory } from '../support/directory';
 import { cleanEnvironment } from '../support/environment';
 import { waitFor } from '../support/wait';
-import { HOST_SCRIPT } from './host-script';
+import { HOST_SCRIPT, RUN_ROOT } from './host-script';
 
 const PROGRAMS = ['/usr/bin/podman', '/usr/bin/crun', '/usr/sbin/debootstrap'];
 const START_MS = 20_000;
@@ -101,14 +101,7 @@ export class ContainerHost {
     expected: number[] = [],
   ): Promise<CommandResult> {
     const place = join(this.directory, '../storage');
-    const options = [
-      '--root',
-      join(place, 'root'),
-      '--runroot',
-      join(place, 'runroot'),
-      '--storage-driver',
-      driver(),
-    ];
+    const options = ['--root', join(place, 'root'), '--runroot', RUN_ROOT, '--storage-driver', driver()];
     return this.run(['podman', ...options, ...words], timeoutMs, expected);
   }
 
