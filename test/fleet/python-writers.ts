@@ -4,6 +4,8 @@ import { PythonLedger } from './python-ledger';
 
 /** Longest time that a node takes in these histories; the transaction is open meanwhile. */
 const NODE_MS = 30;
+/** Longest time until a client gets its next request. */
+const IDLE_MS = 60;
 
 /** What a client has committed of a job. */
 export interface Written {
@@ -69,6 +71,7 @@ export class PythonWriters {
       );
       this.#written.set(jobid, mounts ? 1 : 0);
       this.#commits += 1;
+      await sleep(Math.random() * IDLE_MS);
     }
   }
 

@@ -47,8 +47,7 @@ function isWritten(line: string): boolean {
 describe('docs/MIGRATION.md', () => {
   it('names options that the commands take', async () => {
     const application = await CommandFactory.createWithoutRunning(CliModule, { logger: false });
-    const { root } = application.get<{ root: Command }>(Commander);
-    const { commands } = root;
+    const { commands } = application.get<unknown, { root: Command }>(Commander).root;
     const rows = rowsOf('Command line').filter(([, options]) => options.includes('--'));
     expect(rows).toHaveLength(6);
     for (const [name, options] of rows) {

@@ -7,7 +7,8 @@ import { migrationError } from './migration-errors';
 import { SilentLogger } from './silent-logger';
 
 const LOCK_NAME = 'dms_migrate';
-const LOCK_SECONDS = 60;
+/** Longer than a migration looks for its moment, and then takes. */
+const LOCK_SECONDS = 600;
 const A_DAY_SECONDS = 86_400;
 
 /** What a migration would do. */
@@ -29,7 +30,7 @@ export class MigrateService {
 
   /**
    * @returns the names of the migrations that were run
-   * @throws DmsError LOCK_TIMEOUT where another process migrates for longer than a minute, or others leave no moment to
+   * @throws DmsError LOCK_TIMEOUT where another process migrates for longer than ten minutes, or others leave no moment to
    *   alter a table; CONFLICT where existing tables cannot be taken over; FORBIDDEN where the account may not do it
    */
   async migrate(): Promise<string[]> {
