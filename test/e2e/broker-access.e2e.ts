@@ -233,10 +233,12 @@ describeOnRig('a broker that is shared with care', (shared) => {
     const before = node.pid;
     await writeFile(trustedFile, theirs);
     try {
-      await waitFor(async () => (await ask('mount', 7)).error_code === 'FORBIDDEN', {
+      // A look always asks the node; a mount that stands already would be shared without a command.
+      await waitFor(async () => (await look()).inventory === null, {
         timeoutMs: NOTICED_MS,
         what: 'the key to be refused',
       });
+      expect(await ask('mount', 7)).toMatchObject({ error_code: 'FORBIDDEN' });
       expect(layers()).toBe(0);
     } finally {
       await writeFile(trustedFile, both);
@@ -249,11 +251,15 @@ describeOnRig('a broker that is shared with care', (shared) => {
     expect(node.pid).toBe(before);
   }, 60_000);
 
+  async function look(): Promise<{
+    inventory: { mounts: { backup_target_id: string; pid: number }[] } | null;
+  }> {
+    return (await fleet.api.get<Awaited<ReturnType<typeof look>>>(`/api/v1/nodes/${HOST}`)).body;
+  }
+
   async function daemon(): Promise<{ pid: number }> {
-    const { body } = await fleet.api.get<{
-      inventory: { mounts: { backup_target_id: string; pid: number }[] };
-    }>(`/api/v1/nodes/${HOST}`);
-    const mount = body.inventory.mounts.find(({ backup_target_id: id }) => id === target.id);
+    const { inventory } = await look();
+    const mount = inventory?.mounts.find(({ backup_target_id: id }) => id === target.id);
     if (mount === undefined) throw new Error('The node sees no such mount');
     return mount;
   }

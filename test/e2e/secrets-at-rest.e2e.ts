@@ -18,6 +18,7 @@ import { PythonNode } from '../fleet/python-node';
 import { type Find, SecretSearch, shownProcesses } from '../fleet/secret-search';
 import { type S3Target } from '../fleet/targets';
 import { WireClient } from '../fleet/wire-client';
+import { Jobs } from '../fleet/jobs';
 import { Child, Rig, waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
 
@@ -334,7 +335,11 @@ describeOnRig('secrets at rest', (shared) => {
   }, 150_000);
 
   it('all columns of all tables of the ledger', async () => {
-    expect(await post('unmount', request)).toMatchObject({ unmounted: true });
+    expect(await post('unmount', request)).toMatchObject({ status: 'success' });
+    await waitFor(async () => (await new Jobs(fleet).target(target.id))?.state === 'ABSENT', {
+      timeoutMs: 60_000,
+      what: `${target.id} to be unmounted`,
+    });
     const tables = await fleet.query<{ name: string }>(
       'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()',
     );
