@@ -26,7 +26,7 @@ async function demo(keep: boolean): Promise<void> {
     say(`node "${fleet.node.host}", HTTP facade at ${fleet.api.url}`);
     await Promise.race([runMainJob(fleet), interrupted]);
     if (keep) {
-      await tellHowToTry(fleet);
+      await tellHowToTry(fleet, String((await starting).addresses.cloud?.authUrl));
       await interrupted.catch(() => undefined);
     }
   } finally {
@@ -37,11 +37,15 @@ async function demo(keep: boolean): Promise<void> {
   }
 }
 
-async function tellHowToTry(fleet: Fleet): Promise<void> {
+async function tellHowToTry(fleet: Fleet, authUrl: string): Promise<void> {
   const { node, targets, api } = fleet;
   const target = await targets.s3('try');
   const dms = 'node dist/apps/dms-client/src/cli/main.js';
   const what = `--target-id ${target.id} --target-type s3 --host ${node.host} --secret-ref ${target.secretRef}`;
+  step('What a dms-server and a dms-client of your own would need');
+  say(`export DMS_RABBITMQ_URL=${fleet.brokerUrl}`);
+  say(`export DMS_DB_URL=${fleet.databaseUrl}`);
+  say(`export DMS_AUTH_URL=${authUrl}`);
   step(`Everything stays up until ctrl-C, or "kill ${process.pid}". In another terminal:`);
   say(`export DMS_API_URL=${api.url}`);
   say(`export KEYSTONE_TOKEN=${await targets.cloud.token('owner')}`);
@@ -56,7 +60,12 @@ async function tellHowToTry(fleet: Fleet): Promise<void> {
   say(`OpenAPI: ${api.url}/docs`);
 }
 
-demo(process.argv.includes('--keep')).catch((error: unknown) => {
+const [option, ...others] = process.argv.slice(2);
+if (others.length > 0 || (option !== undefined && option !== '--keep')) {
+  process.stderr.write('Usage: npm run demo [-- --keep]\n--keep: everything stays up, to try things on\n');
+  process.exit(option === '--help' ? 0 : 2);
+}
+demo(option === '--keep').catch((error: unknown) => {
   process.stderr.write(
     `\nThe demo did not finish: ${error instanceof Error ? error.message : String(error)}\n`,
   );

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -25,7 +25,10 @@ async function backup(): Promise<void> {
       const directory = join(mountPath, `vm-${VM_ID}`);
       await mkdir(directory, { recursive: true });
       // The signal ends the copying where the mount breaks: nothing is written beside the target.
-      await pipeline(createReadStream(VM_DISK), createWriteStream(join(directory, 'disk.img')), { signal });
+      // An earlier backup stays until the new one is whole.
+      const image = join(directory, 'disk.img');
+      await pipeline(createReadStream(VM_DISK), createWriteStream(`${image}.new`), { signal });
+      await rename(`${image}.new`, image);
       const metadata = { vm_id: VM_ID, job: Number(JOB_ID), written_at: new Date().toISOString() };
       await writeFile(join(directory, 'metadata.json'), JSON.stringify(metadata), { signal });
     },
@@ -38,7 +41,7 @@ backup()
   .catch((error: unknown) => {
     process.exitCode = 1;
     if (error instanceof MountLostError) console.error(`The target was lost on the way: ${error.message}`);
-    else if (error instanceof ServiceError) console.error(`${error.code}: ${error.message} ${error.remedy}`);
+    else if (error instanceof ServiceError) console.error(`${error.code}: ${error.message}\n${error.remedy}`);
     else console.error('The backup failed:', error);
   })
   .finally(() => client.close());

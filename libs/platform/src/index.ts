@@ -8,6 +8,7 @@ export * from './http/error.filter';
 export * from './keys/key-files';
 export * from './logging/log-levels';
 export * from './logging/pino-logger';
+export * from './logging/rare-warnings';
 export * from './program-version';
 export * from './settings/broker.settings';
 export * from './settings/broker-url';

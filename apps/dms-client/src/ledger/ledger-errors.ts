@@ -3,6 +3,7 @@ import { QueryFailedError } from 'typeorm';
 
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 const LOCK_WAIT = 'ER_LOCK_WAIT_TIMEOUT';
+const NO_DATABASE = 'ER_BAD_DB_ERROR';
 const DUPLICATE = 'ER_DUP_ENTRY';
 
 /** The driver's code of a failed query or connection, e.g. `ER_DUP_ENTRY` or `ECONNREFUSED`. */
@@ -27,6 +28,10 @@ export function ledgerError(error: unknown): DmsError {
   const code = driverCode(error);
   if (code === LOCK_WAIT)
     return new DmsError('LOCK_TIMEOUT', 'The target is locked by another transaction', { cause: error });
+  if (code === NO_DATABASE) {
+    const message = 'The database that DMS_DB_URL names does not exist: create it, or correct the name';
+    return new DmsError('LEDGER_UNAVAILABLE', message, { cause: error });
+  }
   if (code?.startsWith('ER_') && !code.startsWith('ER_CON_') && code !== 'ER_ACCESS_DENIED_ERROR') {
     return DmsError.from(error);
   }

@@ -1,5 +1,5 @@
-import { type FactoryProvider } from '@nestjs/common';
-import { connectBroker } from '@app/platform';
+import { type FactoryProvider, Logger } from '@nestjs/common';
+import { connectBroker, RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
@@ -9,12 +9,16 @@ export const BROKER = Symbol('Broker');
 export const brokerProvider: FactoryProvider<AmqpConnectionManager> = {
   provide: BROKER,
   inject: [SETTINGS],
-  useFactory: (settings: ClientSettings) =>
-    connectBroker({
+  useFactory: (settings: ClientSettings) => {
+    const broker = connectBroker({
       urls: settings.rabbitmqUrls,
       connectionName: `dms-client ${process.pid}`,
       caFile: settings.caFile,
       certificateFile: settings.certificateFile,
       keyFile: settings.keyFile,
-    }),
+    });
+    const warnings = new RareWarnings(new Logger('Broker'));
+    broker.on('connectFailed', ({ err }) => warnings.warn(`The broker cannot be reached: ${err.message}`));
+    return broker;
+  },
 };

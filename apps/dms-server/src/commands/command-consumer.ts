@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { nodeQueue } from '@app/contracts';
+import { RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { type BrokerFactory } from './broker.provider';
 import { isInExclusiveUse, isRefusal } from './broker-errors';
-import { RareWarnings } from './rare-warnings';
 import { within } from './within';
 
 /** A message with what is needed to answer and to acknowledge it; both are void once the channel has closed. */

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, nodeQueue, SIGNATURE_HEADER, SignatureError, verifyMessage } from '@app/contracts';
+import { RareWarnings } from '@app/platform';
 import { type ConsumeMessage } from 'amqplib';
 import { CLIENT_KEYS, type ClientKeys } from '../keys/client-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
-import { RareWarnings } from './rare-warnings';
 
 /** Decides whether a message is a command of a client that this node trusts. */
 @Injectable()

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type PublicKey } from '@app/contracts';
-import { ChangingFile, readTrustedKeys } from '@app/platform';
-import { RareWarnings } from '../commands/rare-warnings';
+import { ChangingFile, RareWarnings, readTrustedKeys } from '@app/platform';
 import { type ClientKeys } from './client-keys';
 
 const LOOK_MS = 2_000;

@@ -47,11 +47,12 @@ export class S3Provider implements TargetProvider {
         { field: 'keystone_token', problem: 'is required to read the secret of an s3 target' },
       ]);
     }
+    const daemon = await this.#daemonName();
+    // Nothing is waited for between here and who takes what is rejected: Node.js would end the process.
     const reading = measured('secret', { target_type: this.type }, () =>
       this.keyManager.readSecret(plan.source, token, deadline),
     ).then(parseS3Credentials);
     const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
-    const daemon = await this.#daemonName();
     this.#log.log(`Spawning ${daemon} for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
     happened({ what: 'fuse_process_started', targetId: plan.targetId });
