@@ -39,7 +39,7 @@ describe('documents that are made from the code', () => {
 });
 
 describe('docs/HTTP.md', () => {
-  // What comes from comments and types is compared with a running service, in e2e/documented-commands.
+  // What comes from comments and types is compared with a running service, in long/documented-commands.
   it('has every call and no other, and who may make it (npm run docs makes it)', async () => {
     const text = readFileSync(join(ROOT, 'docs/HTTP.md'), 'utf8');
     const written = [...text.matchAll(/^### `([A-Z]+ [^`]+)`\n[^]*?^(Who: .*)$/gm)].map(

@@ -7,7 +7,7 @@ import { DocumentedFleet } from '../fleet/documented-fleet';
 import { type OpenApi } from '../docs/open-api';
 import { PROGRAMS, ROOT } from '../fleet/programs';
 import { type CommandResult, runCommand } from '../rig';
-import { describeDocumented } from './on-rig';
+import { describeDocumented } from '../e2e/on-rig';
 
 const HELP_TIMEOUT_MS = 60_000;
 /** Commands that only look: one that stands in several places is run once, and in the README, which has no fleet yet. */
