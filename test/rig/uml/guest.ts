@@ -149,10 +149,10 @@ export class Guest {
   /** Ends it with all its processes, at once. */
   async stop(): Promise<void> {
     if (this.#child === null) return;
-    const network = this.#networkPid();
+    // A guest that did not get so far has no network.
+    const network = existsSync(this.#networkFile) ? this.#networkPid() : null;
     await this.#child.kill();
-    if (groupMembers(network).length > 0) signalGroup(network, 'SIGKILL');
-    guardian.forgetGroup(network);
+    if (network !== null) endNetwork(network);
     this.#child = null;
   }
 
@@ -180,8 +180,17 @@ export class Guest {
     return this.#child;
   }
 
+  get #networkFile(): string {
+    return join(this.directory, 'network.pid');
+  }
+
   /** Number of the process that carries the network, and of its group. */
   #networkPid(): number {
-    return Number(readFileSync(join(this.directory, 'network.pid'), 'utf8'));
+    return Number(readFileSync(this.#networkFile, 'utf8'));
   }
+}
+
+function endNetwork(group: number): void {
+  if (groupMembers(group).length > 0) signalGroup(group, 'SIGKILL');
+  guardian.forgetGroup(group);
 }
