@@ -10,6 +10,12 @@ import { describeOnRig } from './on-rig';
 
 const MARKER = '.dms-not-mounted';
 
+/** Immutable, or under a read-only placeholder. */
+function isLocked(path: string): boolean {
+  const [flags] = execFileSync('lsattr', ['-d', path], { encoding: 'utf8' }).split(' ');
+  return flags.includes('i') || mountsBelow(path).length > 0;
+}
+
 describeOnRig('a directory in which a target is not mounted', (rig) => {
   let fleet: Fleet;
   let jobs: Jobs;
@@ -32,7 +38,10 @@ describeOnRig('a directory in which a target is not mounted', (rig) => {
     expect(readdirSync(path)).toEqual(['file']);
     await jobs.unmount(1, target);
     await expectUnwritable(path);
-    await waitFor(() => existsSync(join(path, MARKER)), { timeoutMs: 10_000, what: 'the marker' });
+    await waitFor(() => existsSync(join(path, MARKER)) && isLocked(path), {
+      timeoutMs: 10_000,
+      what: 'the marker, and the directory to be locked again',
+    });
     expect(readFileSync(join(path, MARKER), 'utf8')).toContain('Nothing is mounted here');
     await expectUnwritable(path);
     expect(statSync(path).mode & 0o777).toBe(0);
