@@ -106,7 +106,7 @@ describeOnRig('the client package, installed', (rig) => {
     // The job finds a writer, which never gives it anything.
     const writer = await open(disk, 'r+');
     try {
-      const copy = join(fleet.node.base, target.id, 'vm-endless', 'disk.img');
+      const copy = join(fleet.node.base, target.id, 'vm-endless', 'disk.img.new');
       await waitFor(() => existsSync(copy), { timeoutMs: 30_000, what: 'the job to copy' });
       // Reading a pipe cannot be broken off: the second signal ends the waiting for it.
       await waitFor(() => job.exitCode !== null || job.signalCode !== null || !job.kill('SIGTERM'), {
