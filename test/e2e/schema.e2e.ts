@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
-import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
 import { MigrateService } from '../../apps/dms-client/src/ledger/migrate.service';
 import { readLocked } from '../../apps/dms-client/src/ledger/target-transaction';
-import { Secret } from '@app/contracts';
 import { type DataSource } from 'typeorm';
+import { databaseAddress, onLedgerSource } from '../fleet/ledger-source';
 import { ROOT } from '../fleet/programs';
 import { describeOnRig } from './on-rig';
 
@@ -26,21 +25,8 @@ describeOnRig('the schema', (rig) => {
     await connection.end();
   });
 
-  const onSource = async <T>(work: (source: DataSource) => Promise<T>): Promise<T> => {
-    const url = new URL(String(rig.databaseUrl));
-    url.pathname = `/${name}`;
-    const source = createDataSource({
-      databaseUrl: new Secret(url.href),
-      databasePool: 5,
-      databaseCaFile: null,
-    });
-    await source.initialize();
-    try {
-      return await work(source);
-    } finally {
-      await source.destroy();
-    }
-  };
+  const onSource = <T>(work: (source: DataSource) => Promise<T>): Promise<T> =>
+    onLedgerSource(databaseAddress(String(rig.databaseUrl), name), work);
   const migrate = (): Promise<string[]> => onSource((source) => new MigrateService(source).migrate());
   const rows = async (sql: string): Promise<RowDataPacket[]> =>
     (await connection.query<RowDataPacket[]>(sql))[0];

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
-import { Secret } from '@app/contracts';
-import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
 import { type MigrationPlan, MigrateService } from '../../apps/dms-client/src/ledger/migrate.service';
 import { Binding } from '../../apps/dms-client/src/ledger/entities/binding.entity';
+import { databaseAddress, onLedgerSource } from '../fleet/ledger-source';
 import { PROGRAMS } from '../fleet/programs';
 import { PYTHON_COLUMNS, PYTHON_TABLE, PythonLedger } from '../fleet/python-ledger';
 import { PythonWriters } from '../fleet/python-writers';
@@ -37,32 +36,17 @@ describeOnRig("taking over the Python system's table", (rig) => {
     await Promise.all(open.splice(0).map((each) => each.end()));
   });
 
-  const url = (): string => {
-    const address = new URL(String(rig.databaseUrl));
-    address.pathname = `/${name}`;
-    return address.href;
-  };
+  const url = (): string => databaseAddress(String(rig.databaseUrl), name);
   const connect = async (database: string | null = name): Promise<Connection> => {
     const made = await createConnection({ uri: String(rig.databaseUrl), multipleStatements: true });
     open.push(made);
     if (database !== null) await made.changeUser({ database });
     return made;
   };
-  const service = async <T>(work: (service: MigrateService) => Promise<T>, address = url()): Promise<T> => {
-    const source = createDataSource({
-      databaseUrl: new Secret(address),
-      databasePool: 5,
-      databaseCaFile: null,
-    });
-    await source.initialize();
-    try {
-      return await work(new MigrateService(source));
-    } finally {
-      await source.destroy();
-    }
-  };
-  const migrate = (address?: string): Promise<string[]> => service((each) => each.migrate(), address);
-  const plan = (): Promise<MigrationPlan> => service((each) => each.plan());
+  const migrate = (address = url()): Promise<string[]> =>
+    onLedgerSource(address, (source) => new MigrateService(source).migrate());
+  const plan = (): Promise<MigrationPlan> =>
+    onLedgerSource(url(), (source) => new MigrateService(source).plan());
   const rows = async (sql: string): Promise<RowDataPacket[]> =>
     (await connection.query<RowDataPacket[]>(sql))[0];
   const failure = async (work: Promise<unknown>): Promise<{ code: string; message: string }> =>
@@ -98,7 +82,7 @@ describeOnRig("taking over the Python system's table", (rig) => {
     for (const [job, mounted] of [[1, 1], [2, -1], [3, 2], [4, 0], [5, null]]) // prettier-ignore
       await connection.query(`INSERT INTO ${TABLE} (jobid, backup_target_id, host, mounted) VALUES (?, 't', 'h', ?)`, [job, mounted]); // prettier-ignore
     await migrate();
-    const found = await new DataSourceOf(url()).use((source) => source.getRepository(Binding).find());
+    const found = await onLedgerSource(url(), (source) => source.getRepository(Binding).find());
     expect(found.map(({ jobid, effectiveState }) => [jobid, effectiveState])).toEqual([
       [1, 'held'],
       [2, 'held'],
@@ -290,21 +274,3 @@ describeOnRig("taking over the Python system's table", (rig) => {
     expect(await dms('--dry-run')).toBe('The schema is up to date.\n');
   });
 });
-
-class DataSourceOf {
-  constructor(private readonly address: string) {}
-
-  async use<T>(work: (source: ReturnType<typeof createDataSource>) => Promise<T>): Promise<T> {
-    const source = createDataSource({
-      databaseUrl: new Secret(this.address),
-      databasePool: 2,
-      databaseCaFile: null,
-    });
-    await source.initialize();
-    try {
-      return await work(source);
-    } finally {
-      await source.destroy();
-    }
-  }
-}
