@@ -1,4 +1,6 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { alterLedger } from './takeover/alter-ledger';
+import { ledgerShape } from './takeover/ledger-shape';
 
 /** Under which id a request is found in the logs of clients and nodes; and counting claims and losses by an index. */
 export class RequestIds1795272000000 implements MigrationInterface {
@@ -10,12 +12,10 @@ export class RequestIds1795272000000 implements MigrationInterface {
         'ALTER TABLE mount_operations ADD COLUMN request_id VARCHAR(128) NULL AFTER project_id',
       );
     }
-    const [known] = (await runner.query(
-      `SELECT 1 FROM information_schema.statistics WHERE table_schema = DATABASE()
-         AND table_name = 'backup_target_mount_ledger' AND index_name = 'idx_state'`,
-    )) as unknown[];
-    if (known === undefined)
-      await runner.query('ALTER TABLE backup_target_mount_ledger ADD INDEX idx_state (state)');
+    await alterLedger(runner, async () => {
+      const shape = await ledgerShape(runner);
+      return shape?.indexes.has('idx_state') ? null : ['ADD KEY idx_state (state)'];
+    });
   }
 
   /** Migrations go forward only. */

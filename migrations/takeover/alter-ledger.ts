@@ -13,10 +13,12 @@ const OVERTAKEN = ['ER_DUP_FIELDNAME', 'ER_DUP_KEYNAME', 'ER_MULTIPLE_PRI_KEY', 
 /**
  * Alters the ledger's table while programs of other versions work on it.
  *
- * An ALTER that waits for a transaction makes that transaction's next write fail (the server sees a deadlock and ends
- * the weaker side). So it never waits: where anybody has the table open it is tried again a moment later. Once it runs,
- * the statements of others wait for its end and go on. A write that comes in the very moment of an attempt can still be
- * ended with a deadlock, which is rare: it left nothing, and its request can be repeated. MySQL has no such ALTER and waits a second.
+ * Every migration that changes this table does it by this. An ALTER that waits for a transaction ends that transaction:
+ * its next write has to wait behind the ALTER, and of the two the server takes the write as the victim of the deadlock
+ * (`find_deadlock` in MariaDB's sql/mdl.cc). So it never waits: with NOWAIT it gives up before it stands in a queue, and
+ * where anybody has the table open it is tried again a moment later. With LOCK=EXCLUSIVE it has the table for itself
+ * before it copies, and needs nothing more afterwards. Once it runs, the statements of others wait for its end and go on;
+ * none of them fails. MySQL has no such ALTER and waits a second.
  *
  * @param changes what is to be changed now; null: nothing any more.
  * @throws the driver's error; ER_LOCK_WAIT_TIMEOUT where there was no such moment for five minutes

@@ -29,8 +29,6 @@ export class PythonWriters {
     private readonly firstJob: number,
     private readonly target: string,
     private readonly host: string,
-    /** Whether a transaction that the database ended with a deadlock is done again, as a job does that is repeated. */
-    private readonly repeats = false,
   ) {
     this.#running = connections.map((connection, index) =>
       this.#run(new PythonLedger(connection), index).catch((error: unknown) => {
@@ -44,12 +42,6 @@ export class PythonWriters {
     return this.#commits;
   }
   #commits = 0;
-
-  /** Transactions that the database ended with a deadlock, which were done again. */
-  get deadlocks(): number {
-    return this.#deadlocks;
-  }
-  #deadlocks = 0;
 
   /** The longest that one statement had to wait, in milliseconds. */
   get longestMs(): number {
@@ -66,8 +58,10 @@ export class PythonWriters {
       .sort((a, b) => a.jobid - b.jobid);
   }
 
-  async #transaction(ledger: PythonLedger, jobid: number, mounts: boolean): Promise<void> {
-    try {
+  async #run(ledger: PythonLedger, index: number): Promise<void> {
+    for (let turn = 0; this.#goOn; turn += 1) {
+      const jobid = this.firstJob + index * 100_000 + Math.floor(turn / 3);
+      const mounts = turn % 3 !== 2;
       await this.#timed(() => ledger.active(this.target, this.host));
       await sleep(Math.random() * NODE_MS);
       await this.#timed(() =>
@@ -75,18 +69,6 @@ export class PythonWriters {
           ? ledger.mounted(jobid, this.target, this.host)
           : ledger.unmounted(jobid, this.target, this.host),
       );
-    } catch (error) {
-      if (!this.repeats || (error as { code?: unknown }).code !== 'ER_LOCK_DEADLOCK') throw error;
-      this.#deadlocks += 1;
-      await this.#transaction(ledger, jobid, mounts);
-    }
-  }
-
-  async #run(ledger: PythonLedger, index: number): Promise<void> {
-    for (let turn = 0; this.#goOn; turn += 1) {
-      const jobid = this.firstJob + index * 100_000 + Math.floor(turn / 3);
-      const mounts = turn % 3 !== 2;
-      await this.#transaction(ledger, jobid, mounts);
       this.#written.set(jobid, mounts ? 1 : 0);
       this.#commits += 1;
       await sleep(Math.random() * IDLE_MS);
