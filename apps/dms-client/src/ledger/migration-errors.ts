@@ -24,7 +24,7 @@ export function migrationError(error: unknown): DmsError {
   }
   if (code === 'ER_LOCK_WAIT_TIMEOUT') {
     const message =
-      'Other programs had the table backup_target_mount_ledger open all the time; nothing was changed. Stop the Python clients for a moment, or look for a long transaction in information_schema.INNODB_TRX';
+      'Other programs had the table backup_target_mount_ledger open all the time, so it was not changed. Migrate again when the Python clients are stopped for a moment, or look for a long transaction in information_schema.INNODB_TRX';
     return new DmsError('LOCK_TIMEOUT', message, { cause: error });
   }
   if (code?.startsWith('ER_')) {
