@@ -138,7 +138,11 @@ describeOnRig('sharing a mount', (rig) => {
     expect((await send('unmount', 1, target, { hold_id: 'first' })).body).toMatchObject({
       unmounted: false,
       physically_mounted: true,
+      success_msg: expect.stringMatching(/^Released the hold "first"; the job has other holds /) as string,
     });
+    expect((await send('unmount', 1, target, { hold_id: 'first' })).body.success_msg).toMatch(
+      /^The job had no hold "first"; 1 job\(s\) still use /,
+    );
     expect((await send('unmount', 1, target, { hold_id: 'second' })).body).toMatchObject({ unmounted: true });
   });
 });

@@ -7,6 +7,7 @@ import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
 import { answerStrangers } from './strangers';
+import { endsBinding, releasedBy } from './released';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
 import { logFoundHolds } from './unmount-log';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
@@ -105,7 +106,8 @@ export class IntakeService {
     const before = await bindings.ofJobs(unmounts.map(jobOf));
     const released: WaitingRequest[] = [];
     for (const waiting of unmounts) {
-      if (await endsBinding(transaction, waiting)) released.push(waiting);
+      waiting.released = await releasedBy(transaction, waiting, before.get(jobOf(waiting)));
+      if (endsBinding(waiting)) released.push(waiting);
     }
     await bindings.release(released.map(jobOf));
     const counts = await bindings.count();
@@ -170,12 +172,6 @@ async function overtakenBy(
 /** A request that names no hold is about all of them. */
 function concerns(one: string | null, other: string | null): boolean {
   return one === null || other === null || one === other;
-}
-
-/** False where the request names a hold that the job does not have, or others of its holds remain. */
-async function endsBinding({ bindings }: TargetTransaction, { request }: WaitingRequest): Promise<boolean> {
-  if (!request.hold_id) return true;
-  return (await bindings.endHold(request.job.jobid, request.hold_id)) === 'last';
 }
 
 function refusal(

@@ -128,6 +128,7 @@ export class MountsService {
         get answered() {
           return answered;
         },
+        released: 'nothing',
         problem: null,
         taken: onTaken,
         answer: (response) => once(() => resolve(response)),

@@ -6,6 +6,7 @@ import {
 } from '@app/contracts';
 import { type OperationEnd } from '../ledger/operation-statements';
 import { type TargetRow } from '../ledger/target-transaction';
+import { releasedText } from './released';
 import { type WaitingRequest } from './waiting-request';
 
 const TYPE_NAMES = { s3: 'S3', nfs: 'NFS' } as const;
@@ -73,11 +74,14 @@ function unmountMessage(
   if (problem !== null && row.state === 'ABSENT')
     return `Target unmounted from ${path}, but: ${problem.message}`;
   if (problem !== null)
-    return `Released; the mount at ${path} still stands and is being taken away: ${problem.message}`;
+    return `${releasedText(waiting)}; the mount at ${path} still stands and is being taken away: ${problem.message}`;
   if (unmounted) return `Target unmounted successfully from ${path}`;
-  return remaining > 0
-    ? `Released; ${remaining} other job(s) still use the mount at ${path}`
-    : `Target not mounted at ${path}`;
+  if (remaining === 0) return `Target not mounted at ${path}`;
+  if (waiting.released === 'one of several')
+    return `${releasedText(waiting)}; the job has other holds of the mount at ${path}`;
+  // A job whose hold was not found may hold the target under another name.
+  const others = waiting.request.hold_id && waiting.released === 'nothing' ? 'job(s)' : 'other job(s)';
+  return `${releasedText(waiting)}; ${remaining} ${others} still use the mount at ${path}`;
 }
 
 /** The end of the operation of a request that was granted. */

@@ -11,6 +11,7 @@ import { claimedProject } from '../access/request-project';
 import { type NewBinding } from '../ledger/binding-statements';
 import { type NewOperation, type OperationSubject } from '../ledger/operation-statements';
 
+import { type Released } from './released';
 import { type UnmountResult } from './responses';
 
 export type TargetResponse = MountResponseDto | UnmountResponseDto;
@@ -35,6 +36,8 @@ export interface WaitingRequest {
   /** By performance.now(); after it the caller was answered TIMEOUT and nobody waits any more. */
   readonly deadline: number;
   readonly answered: boolean;
+  /** What of its job an unmount has ended. */
+  released: Released;
   /** What was wrong already with the mount that it ends. */
   problem: UnmountResult['problem'];
   /** Its claim and operation stand in the ledger now. */

@@ -41,7 +41,7 @@ export function unmountView(body: UnmountResponseDto): View {
         ['mount path', body.mount_path],
         ['unmounted', body.unmounted],
         ['still mounted', body.physically_mounted],
-        ['other jobs', body.active_mounts_remaining],
+        ['held by jobs', body.active_mounts_remaining],
         ['operation', body.operation_id],
       ],
     },
