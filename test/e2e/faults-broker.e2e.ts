@@ -155,6 +155,14 @@ describeOnRig('faults of the Python system, with a broker to break', () => {
         what: 'both to miss the heartbeats of the broker',
         intervalMs: 100,
       });
+      for (const url of [`${fleet.node.healthUrl}/ready`, `${fleet.clients[0].url}/health/ready`]) {
+        const answer = await fetch(url);
+        const down = { broker: expect.objectContaining({ status: 'down' }) as unknown };
+        expect({ status: answer.status, body: await answer.json() }).toMatchObject({
+          status: 503,
+          body: { status: 'error', error: down, details: { ...down, tls: { status: 'up' } } },
+        });
+      }
     } finally {
       rig.broker.resume();
     }
