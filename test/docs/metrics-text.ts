@@ -19,7 +19,9 @@ The rules want the jobs to be called \`dms-client\` and \`dms-server\`. What to 
 - No label names a target or a job. \`host\` names at most 1000 nodes; further ones are counted by state alone.
 - \`code\` is a code of [the table of errors](../libs/contracts/src/errors/error-codes.ts), or \`none\`.
 - Beside these there are those of Node.js and of the process (\`nodejs_…\`, \`process_…\`), under the names that
-  prom-client gives them: \`nodejs_eventloop_lag_p99_seconds\`, \`process_resident_memory_bytes\`, ….
+  prom-client gives them: \`nodejs_eventloop_lag_p99_seconds\`, \`process_resident_memory_bytes\`, …. Its gauges
+  \`nodejs_active_handles_total\`, \`nodejs_active_requests_total\` and \`nodejs_active_resources_total\` are left out,
+  for only counters are to be called so: take \`sum without (type) (nodejs_active_handles)\`.
 
 ## What to watch
 

@@ -41,6 +41,14 @@ describe('the page of metrics', () => {
     expect(await page.text()).toContain('dms_build_info{program="a-program",version="1.2.3"');
   });
 
+  it('calls no gauge as counters are called, and has those of Node.js whose sums it leaves out', async () => {
+    const text = await page.text();
+    expect(text.match(/^# TYPE \S+_total gauge$/gm)).toBeNull();
+    for (const name of ['handles', 'requests', 'resources'])
+      expect(text).toContain(`# TYPE nodejs_active_${name} gauge`);
+    expect(text).toContain('# TYPE process_cpu_seconds_total counter');
+  });
+
   it('shows what was collected, and collects again only after a while', async () => {
     const { plain, labelled } = add();
     let state = 'good';

@@ -47,6 +47,7 @@ export class MetricsPage {
 
   constructor(program: string, version: string) {
     collectDefaultMetrics({ register: this.registry });
+    leaveOutMisnamed(this.registry);
     new Gauge({
       name: 'dms_build_info',
       help: 'Always 1; which program and version this is.',
@@ -95,6 +96,12 @@ export class MetricsPage {
       source.running = null;
     }
   }
+}
+
+/** Some gauges of prom-client are called as counters are (`…_total`). They are sums of others, which stay. */
+function leaveOutMisnamed(registry: Registry): void {
+  for (const metric of registry.getMetricsAsArray())
+    if (metric instanceof Gauge && metric.name.endsWith('_total')) registry.removeSingleMetric(metric.name);
 }
 
 function clear(gauges: readonly Gauge[]): void {
