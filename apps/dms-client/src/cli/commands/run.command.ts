@@ -56,7 +56,10 @@ export class RunCommand extends TargetCommand {
     return true;
   }
 
-  @Option({ flags: '--json', description: 'tell each step as a JSON object on a line of standard error' })
+  @Option({
+    flags: '--json',
+    description: 'as --format json: each step is a JSON object on a line of standard error',
+  })
   json(): boolean {
     return true;
   }

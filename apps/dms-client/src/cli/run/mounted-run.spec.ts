@@ -75,15 +75,18 @@ describe('dms run', () => {
     expect(printed).toEqual(['dms: mounted t on h at /base/t\n', 'dms: released t on h\n']);
   });
 
-  it('tells its steps to programs', async () => {
-    await run('kill -TERM $$', {}, { json: true });
-    const events = printed.map((text) => JSON.parse(text.replace(/^2 /, '')) as Record<string, unknown>);
-    expect(events.map(({ event }) => event)).toEqual(
-      ['mounting', 'mounted', 'started', 'ended', 'unmounting', 'unmounted'], // prettier-ignore
-    );
-    expect(events[1]).toMatchObject({ backup_target_id: 't', host: 'h', jobid: 1, mount_path: '/base/t' });
-    expect(events[3]).toMatchObject({ status: 143, signal: 'SIGTERM' });
-  });
+  it.each<Partial<RunOptions>>([{ json: true }, { format: 'json' }])(
+    'tells programs its steps: %j',
+    async (told) => {
+      await run('kill -TERM $$', {}, told);
+      const events = printed.map((text) => JSON.parse(text.replace(/^2 /, '')) as Record<string, unknown>);
+      expect(events.map(({ event }) => event)).toEqual(
+        ['mounting', 'mounted', 'started', 'ended', 'unmounting', 'unmounted'], // prettier-ignore
+      );
+      expect(events[1]).toMatchObject({ backup_target_id: 't', host: 'h', jobid: 1, mount_path: '/base/t' });
+      expect(events[3]).toMatchObject({ status: 143, signal: 'SIGTERM' });
+    },
+  );
 
   it('is 125 where the mount was lost and the command did not notice', async () => {
     expect(await run('exit 0', { states: ['lost'] })).toBe(125);

@@ -1,16 +1,17 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { describeError, reportError } from '../error-report';
-import { type Output } from '../output';
+import { type Format, type Output } from '../output';
 import { printError, writeAll } from '../standard-error';
 import { UsageError } from '../usage-error';
 
 export interface ReportOptions {
   /** Only warnings and errors. */
   readonly quiet?: boolean;
-  /** One JSON object on a line for each step. */
+  /** One JSON object on a line for each step; with `--format json`, too. */
   readonly json?: boolean;
   /** Where those go: the number of an open descriptor, or a file that they are appended to; else standard error. */
   readonly jsonTo?: string;
+  readonly format: Format;
 }
 
 export const RUN_EVENTS = [
@@ -38,8 +39,9 @@ export class RunReport {
   ) {}
 
   /** @throws UsageError where the events cannot go where they are to */
-  static open({ quiet = false, json = false, jsonTo }: ReportOptions, output: Output): RunReport {
-    if (jsonTo === undefined) return new RunReport(output, quiet, json ? STDERR : null, false);
+  static open({ quiet = false, json = false, jsonTo, format }: ReportOptions, output: Output): RunReport {
+    if (jsonTo === undefined)
+      return new RunReport(output, quiet, json || format === 'json' ? STDERR : null, false);
     try {
       const descriptor = /^\d{1,4}$/.test(jsonTo) ? Number(jsonTo) : openSync(jsonTo, 'a', 0o600);
       fstatSync(descriptor);
