@@ -8,6 +8,7 @@ export * from './requests/target-request.dto';
 export * from './requests/target-request.parser';
 export * from './requests/satisfies.decorator';
 export * from './requests/validate';
+export * from './responses/http-answer';
 export * from './responses/inventory.dto';
 export * from './responses/ledger.dto';
 export * from './responses/live.dto';

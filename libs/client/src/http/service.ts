@@ -1,4 +1,4 @@
-import { isErrorCode, type Secret } from '../../../contracts/src/plain';
+import { noAnswer, readAnswer, type Secret } from '../../../contracts/src/plain';
 import { errorOf, type ServiceError, ServiceUnreachableError } from '../errors';
 import { type Credentials } from './credentials';
 import { ConnectionFailure, type HttpAnswer, type HttpCall, type HttpConnection } from './http-connection';
@@ -80,38 +80,18 @@ export class Service {
 
   /** @throws ServiceError what the service answered, with its code */
   read<T>({ status, headers, text }: HttpAnswer): T {
-    const body = jsonOf(text);
-    if (status < 400 && body !== null) return body as T;
+    const answer = readAnswer<T>(this.connection.address, status, text);
+    if ('body' in answer) return answer.body;
+    const { code, message, ...facts } = answer.error;
     const retryAfter = Number(headers['retry-after']);
     const retryAfterS = headers['retry-after'] !== undefined && retryAfter >= 0 ? retryAfter : undefined;
-    if (!isErrorCode(body?.error_code)) throw this.#stranger(status, retryAfterS);
-    const { error_code: code, error_msg, operation_id, details, released, failed } = body;
-    throw errorOf(code, String(error_msg), {
-      // A release of all that a job holds tells what became of each.
-      details: (details ?? (failed === undefined ? undefined : { released, failed })) as
-        Record<string, unknown> | undefined,
-      operationId: typeof operation_id === 'string' ? operation_id : undefined,
-      retryAfterS,
-    });
+    throw errorOf(code, message, { ...facts, retryAfterS });
   }
 
   /** The error of a request without an answer. */
   unanswered({ sent, reason, cause }: ConnectionFailure): ServiceError {
-    const { address } = this.connection;
-    if (sent) {
-      const message = `dms-client at ${address} did not answer (${reason}): the outcome is unknown`;
-      return errorOf('TIMEOUT', message, { cause });
-    }
-    const message = `dms-client at ${address} cannot be reached (${reason}); nothing was asked for`;
-    return new ServiceUnreachableError('CLIENT_UNREACHABLE', message, { cause });
-  }
-
-  /** What a proxy says while the service is away tells nothing of the request. */
-  #stranger(status: number, retryAfterS: number | undefined): ServiceError {
-    const what = `${this.connection.address} answered with status ${status}, not as a dms-client does`;
-    if (status === 502 || status === 503 || status === 504)
-      return errorOf('TIMEOUT', `${what}: the outcome is unknown`, { retryAfterS });
-    return errorOf('INTERNAL', what);
+    const { code, message } = noAnswer(this.connection.address, reason, sent);
+    return errorOf(code, message, { cause });
   }
 }
 
@@ -120,15 +100,6 @@ export function pathOf(path: string, query: Parameters = {}): string {
   const text = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) text.set(name, String(value));
   return `/api/v1/${path}${text.size === 0 ? '' : `?${text.toString()}`}`;
-}
-
-function jsonOf(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
 }
 
 /** A request that goes on at the service is not repeated: its operation tells what becomes of it. */

@@ -122,8 +122,13 @@ describe('HttpApi', () => {
   it('knows when something else answers', async () => {
     answer = (_, response) => response.writeHead(404).end('<html>');
     await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
-    answerWith(404, { message: 'Not Found' });
-    await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+    for (const body of [{ message: 'Not Found' }, null]) {
+      answerWith(404, body);
+      await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+    }
+    // A proxy, while the service is away.
+    answer = (_, response) => response.writeHead(503).end('<html>');
+    await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT', exitCode: 75 });
   });
 
   it('tells what was never sent from what has an unknown outcome', async () => {

@@ -6,12 +6,13 @@ import {
   DmsError,
   type HistoryDto,
   type LockListDto,
-  isErrorCode,
   type MountResponseDto,
   type NodeDetailDto,
   type NodeListDto,
+  noAnswer,
   type OperationDto,
   type OperationListDto,
+  readAnswer,
   type ReconcileResponseDto,
   type TargetRequestDto,
   type UnmountResponseDto,
@@ -171,34 +172,17 @@ export class HttpApi implements DmsApi {
 
   /** @throws DmsError what the service answered, with its code */
   #answer<T>(status: number, text: string): T {
-    let body: Record<string, unknown>;
-    try {
-      body = JSON.parse(text) as Record<string, unknown>;
-    } catch {
-      throw this.#noService(`it answered with status ${status} and no JSON`);
-    }
-    if (status < 400) return body as T;
-    const { error_code: code, error_msg: message, details, operation_id: operationId } = body;
-    if (!isErrorCode(code)) throw this.#noService(`it answered with status ${status}`);
-    throw new DmsError(code, String(message), {
-      details: (details ?? undefined) as Record<string, unknown> | undefined,
-      operationId: typeof operationId === 'string' ? operationId : undefined,
-    });
+    const answer = readAnswer<T>(this.#printableUrl(), status, text);
+    if ('body' in answer) return answer.body;
+    throw new DmsError(answer.error.code, answer.error.message, answer.error);
   }
 
   #failure(error: unknown, signal: AbortSignal | undefined): DmsError {
-    const code = String((error as { code?: unknown }).code ?? (error as { name?: unknown }).name);
+    const reason = String((error as { code?: unknown }).code ?? (error as { name?: unknown }).name);
     if (signal?.aborted) return new DmsError('TIMEOUT', 'The request was given up; its outcome is unknown');
-    if (BEFORE_SENDING.test(code)) {
-      const message = `dms-client at ${this.#printableUrl()} cannot be reached (${code}); nothing was asked for. DMS_API_URL names it`;
-      return new DmsError('CLIENT_UNREACHABLE', message, { cause: error });
-    }
-    const message = `dms-client at ${this.#printableUrl()} did not answer (${code}): the outcome is unknown; ask again`;
-    return new DmsError('TIMEOUT', message, { cause: error });
-  }
-
-  #noService(what: string): DmsError {
-    return new DmsError('INTERNAL', `What is at ${this.#printableUrl()} is no dms-client: ${what}`);
+    const { code, message } = noAnswer(this.#printableUrl(), reason, !BEFORE_SENDING.test(reason));
+    const hint = code === 'CLIENT_UNREACHABLE' ? '. DMS_API_URL names it' : '';
+    return new DmsError(code, `${message}${hint}`, { cause: error });
   }
 
   /** The address without a password in it. */
