@@ -80,6 +80,10 @@ if [ $uninstall = yes ]; then
   done
   if id dms-client >/dev/null 2>&1; then echo '  the user and group dms-client'; fi
   grep " $base/" /proc/self/mountinfo | while read -r _ _ _ _ point _; do echo "  still mounted: $point"; done
+  if [ "$program" = dms-server ] && [ -e "$base" ]; then
+    say "directories in which nothing is mounted may be locked; when nothing is mounted below it any more, $base goes by:"
+    echo "  chattr -R -i $base; rm -r --one-file-system $base"
+  fi
   exit 0
 fi
 

@@ -13,14 +13,22 @@ export const NOT_RUN: readonly { readonly command: RegExp; readonly why: string 
     why: 'installs into the machine; long/install does it on a Debian of its own',
   },
   {
+    command: /^(findmnt -rno|sudo (chattr|rm)) /,
+    why: 'takes the mounts of a node away for good; long/install does it on a Debian of its own',
+  },
+  {
     command: /^sudo (docker\/make-secrets\.sh|DMS_NODE_ID=)/,
     why: 'needs an engine for containers; long/containers has one',
   },
   { command: /^kubectl /, why: 'needs a cluster; e2e/manifests renders the manifests and checks them' },
   { command: /^journalctl -k /, why: 'the kernel’s log is the machine’s' },
   {
-    command: /^openstack /,
+    command: /^(\(umask 077; )?openstack /,
     why: 'OpenStack’s own client; tokens and secrets come from the rig’s Keystone and Barbican',
+  },
+  {
+    command: /^(npm run package|npm i |npx tsc |node out\/)/,
+    why: 'are for a project of its own; e2e/client-package installs, compiles and runs the examples in two',
   },
   {
     command: /^(rpcinfo|showmount) /,

@@ -10,6 +10,7 @@ import { type S3Target } from '../fleet/targets';
 import { waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
 
+const INSTALLED = 'node_modules/@dynamic-mount-service/client';
 const EXAMPLES = join(ROOT, 'libs/client/examples');
 
 describeOnRig('the client package, installed', (rig) => {
@@ -50,6 +51,15 @@ describeOnRig('the client package, installed', (rig) => {
   describe.each(['module', 'commonjs'] as const)('in a project of type %s', (type) => {
     it.each(['node16', 'bundler'] as const)('has types for moduleResolution %s', async (resolution) => {
       await users[type].compile(resolution);
+    });
+
+    it('has examples that the command of its README compiles', async () => {
+      const readme = await readFile(join(users[type].directory, INSTALLED, 'README.md'), 'utf8');
+      const [, words, name] = /^npx tsc (.*) (\S+\.ts)$/m.exec(readme) ?? [];
+      await users[type].compileFile(name, [...words.split(' '), '--noEmit']);
+      // It is needed: without it nothing of Node.js is known.
+      const without = words.replace('--types node ', '').split(' ');
+      await expect(users[type].compileFile(name, [...without, '--noEmit'])).rejects.toThrow(/node:fs/);
     });
 
     it('brings no other package', async () => {

@@ -117,7 +117,7 @@ export class DocumentedFleet {
     const lasting: Record<string, string> =
       document === 'README.md' ? {} : { DMS_API_URL: this.stage.client.url };
     const result = await session.run(onStage(text, this.stage), COMMAND_TIMEOUT_MS, lasting, own);
-    if (text.startsWith('dms-server &')) await this.#heard(this.stage.firstNode);
+    if (/^dms-server .*&(?: |$)/.test(text)) await this.#heard(this.stage.firstNode);
     return result;
   }
 

@@ -19,6 +19,8 @@ export async function packClient(directory: string): Promise<string> {
   return join(directory, stdout.trim().split('\n').at(-1) ?? '');
 }
 
+const TSC = join(MODULES, 'typescript/bin/tsc');
+
 /** What TypeScript is told, by how the project resolves modules. */
 const RESOLUTIONS = {
   node16: { module: 'node16', moduleResolution: 'node16' },
@@ -64,7 +66,12 @@ export class PackageUser {
       },
       include: ['src'],
     });
-    await this.#run(process.execPath, [join(MODULES, 'typescript/bin/tsc'), '-p', name]);
+    await this.#run(process.execPath, [TSC, '-p', name]);
+  }
+
+  /** Compiles a file that was written, without any tsconfig.json. @param options of tsc(1) */
+  async compileFile(name: string, options: readonly string[]): Promise<void> {
+    await this.#run(process.execPath, [TSC, ...options, join('src', name)]);
   }
 
   #write(name: string, value: object): Promise<void> {

@@ -117,7 +117,16 @@ describeOnRig('scripts/install.sh on a clean Debian 12', (rig) => {
   }, 300_000);
 
   it('removes a program, leaves what is not its own, and says what it leaves', async () => {
+    // As dms-server leaves the directory of a target in which nothing is mounted.
+    const base = 'var/lib/trilio/triliovault-mounts';
+    mkdirSync(join(clean.root, base, 'nightly'));
+    writeFileSync(join(clean.root, base, 'nightly/.dms-not-mounted'), '');
+    await clean.run(['chattr', '+i', `/${base}/nightly`]);
     const said = await install('dms-server', '--uninstall');
+    const [, removal] = /^ {2}(chattr .*)$/m.exec(said) ?? [];
+    expect((await clean.run(['rm', '-r', `/${base}`], [1])).stderr).toContain('Operation not permitted');
+    await clean.run(['sh', '-c', removal]);
+    expect(existsSync(join(clean.root, base))).toBe(false);
     for (const left of ['/etc/trilio-dms', '/var/lib/trilio/triliovault-mounts'])
       expect(said).toContain(`  ${left}\n`);
     const gone = ['opt/dms', 'etc/systemd/system/dms-server.service', 'usr/local/bin/dms-server'];

@@ -49,5 +49,8 @@ async function revealed(name: string, source: TokenSource): Promise<Secret> {
 
 function checked(name: string, token: Secret): Secret {
   if (/^[\x21-\x7e]+$/.test(token.reveal())) return token;
-  throw errorOf('VALIDATION_FAILED', `${name}: must consist of printable ASCII characters without spaces`);
+  throw errorOf(
+    'VALIDATION_FAILED',
+    `${name}: must consist of printable ASCII characters without spaces, one at least`,
+  );
 }

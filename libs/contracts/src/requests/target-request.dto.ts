@@ -159,5 +159,7 @@ function tokenProblem(value: unknown): string | null {
   if (token.length === 0 || token.length > MAX_TOKEN_CHARACTERS) {
     return `must have 1 to ${MAX_TOKEN_CHARACTERS} characters`;
   }
-  return /^[\x21-\x7e]+$/.test(token) ? null : 'must consist of printable ASCII characters without spaces';
+  return /^[\x21-\x7e]+$/.test(token)
+    ? null
+    : 'must consist of printable ASCII characters without spaces, one at least';
 }
