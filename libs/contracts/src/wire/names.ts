@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Version of what this project adds to the wire; see docs/WIRE.md. */
 export const PROTOCOL_VERSION = 1;
 
@@ -12,6 +14,7 @@ export const HELLO_PATTERN = 'hello.#';
 export const NODE_EVENT_PATTERN = 'event.#';
 /** What dms-clients have written to the ledger. */
 export const STATE_EVENT_PATTERN = 'state.#';
+const MAX_ROUTING_KEY_BYTES = 255;
 
 /** A node's queue: classic, durable, no arguments, as Python programs declare it. */
 export function nodeQueue(host: string): string {
@@ -19,15 +22,22 @@ export function nodeQueue(host: string): string {
 }
 
 export function helloRoutingKey(host: string): string {
-  return `hello.${host}`;
+  return routingKey('hello', host);
 }
 
 export function nodeEventRoutingKey(kind: string, host: string): string {
-  return `event.${kind}.${host}`;
+  return routingKey(`event.${kind}`, host);
 }
 
 export function stateEventRoutingKey(kind: string, host: string): string {
-  return `state.${kind}.${host}`;
+  return routingKey(`state.${kind}`, host);
+}
+
+/** AMQP takes no longer one, and a host may be nearly as long: then its SHA-256 (hex) stands in its place. */
+function routingKey(subject: string, host: string): string {
+  const key = `${subject}.${host}`;
+  if (Buffer.byteLength(key) <= MAX_ROUTING_KEY_BYTES) return key;
+  return `${subject}.${createHash('sha256').update(host).digest('hex')}`;
 }
 
 /** An event that nobody took for this long, in milliseconds, is thrown away by the broker. */
