@@ -1,7 +1,7 @@
 import { hostProblem, identifierProblem } from './identifiers';
 import { defaultMountPath, mountPathProblem } from './mount-path';
 import { nfsOptionsFor, nfsOptionsProblem } from './nfs-options';
-import { exportProblem, secretRefProblem } from './source';
+import { exportProblem, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
 
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
@@ -28,6 +28,11 @@ describe('hostile values', () => {
       expect(nfsOptionsFor(options, true).split(',')).not.toContain('');
     },
   );
+
+  it.each([null, undefined, '', ','])('the NFS options %j leave no mount that waits for ever', (options) => {
+    expect(nfsOptionsProblem(options)).toBeNull();
+    expect(nfsOptionsFor(options, false)).toBe('rw,softerr,timeo=100,retrans=3,nosuid,nodev');
+  });
 
   it.each([
     '-o:/x', '--bind:/x', '-:/x', ':/x', '/x', 'server', 'server:', 'server:x', 'server:..', 'server:/..', 'server:/a/../b',
@@ -88,9 +93,24 @@ describe('hostile values', () => {
   it.each([
     `http://user:password@barbican/v1/secrets/${ID}`, `file:///v1/secrets/${ID}`, `http://barbican/v1/secrets/${ID}?x=1`,
     `http://barbican/v1/secrets/${ID}#x`, `http://barbican/v1/secrets/../${ID}`, `http://barbican/v1/secrets/${ID}/payload`,
-    'http://barbican/v1/secrets/x', `javascript:/v1/secrets/${ID}`,
+    'http://barbican/v1/secrets/', 'http://barbican/v1/secrets/.x', 'http://barbican/v1/secrets/..', 'http://barbican/v1/secrets/-x',
+    'http://barbican/v1/secrets/a%2fb', 'http://barbican/v1/secrets/a:b', 'http://barbican/secrets/x', 'http://barbican/v1/secrets/\u0430',
+    `http://barbican/v1/secrets/${'x'.repeat(256)}`, `javascript:/v1/secrets/${ID}`,
   ])('the secret %j is refused', (reference) => {
     expect(secretRefProblem(reference)).toEqual(expect.any(String));
     expect(secretRefProblem(reference)).not.toContain('password@');
   }); // prettier-ignore
+
+  it.each(['abc', 'abc-123', 'uuid', ID, ID.toUpperCase()])(
+    'the secret id %j is for Barbican to judge',
+    (id) => {
+      expect(secretRefProblem(`http://barbican:9311/v1/secrets/${id}`)).toBeNull();
+    },
+  );
+
+  it('only UUIDs are the same in upper and lower case', () => {
+    const idOf = (id: string): string => secretIdOf(`http://barbican:9311/v1/secrets/${id}`);
+    expect([idOf(ID.toUpperCase()), idOf('Abc')]).toEqual([ID, 'Abc']);
+    expect(normalizeSecretRef('HTTP://Barbican:80/v1/secrets/Abc/')).toBe('http://barbican/v1/secrets/Abc');
+  });
 });

@@ -23,7 +23,7 @@ const WORDS: Record<string, RegExp> = {
 };
 
 /**
- * What a null `nfs_mount_opts` stands for. `softerr` with timeo=100 and retrans=3 makes a call to a dead server
+ * What a null or empty `nfs_mount_opts` stands for. `softerr` with timeo=100 and retrans=3 makes a call to a dead server
  * fail with ETIMEDOUT after about a minute, where `hard` would wait for ever; the price is that a write can fail
  * while the server is away.
  */
@@ -60,7 +60,11 @@ function optionProblem(option: string): string | null {
 
 /** The options for `mount -o`: those asked for or the default, read-only if so asked, and always nosuid,nodev. */
 export function nfsOptionsFor(value: string | null | undefined, readOnly: boolean): string {
-  const asked = split(value ?? DEFAULT_NFS_OPTIONS).filter((option) => !ALWAYS.includes(option));
+  const given = split(value ?? '');
+  // An empty text asks for nothing, as null does: the kernel's own default would be `hard`.
+  const asked = (given.length > 0 ? given : split(DEFAULT_NFS_OPTIONS)).filter(
+    (option) => !ALWAYS.includes(option),
+  );
   const mode = readOnly ? [...asked.filter((option) => option !== 'rw' && option !== 'ro'), 'ro'] : asked;
   return [...mode, ...ALWAYS].join(',');
 }

@@ -3,7 +3,9 @@ import { typeName } from './identifiers';
 /** host:/path, with an IPv6 address in brackets; a host that begins with "-" would be an option to mount(8). */
 const EXPORT =
   /^(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?):(\/[^\s,\u0000-\u001f\u007f]*)$/u; // eslint-disable-line no-control-regex -- a source may hold none
-const SECRET_PATH = /\/v1\/secrets\/[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+/** Barbican's ids are UUIDs; that is for Barbican to say. What is asked for must be one plain segment of a path. */
+const SECRET_PATH = /\/v1\/secrets\/[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 // eslint-disable-next-line no-control-regex -- they are what it may not hold
 const NOT_IN_A_REFERENCE = /[\s\\\u0000-\u001f\u007f]/u;
 const MAX_SOURCE_CHARACTERS = 1024;
@@ -30,7 +32,7 @@ export function secretRefProblem(value: unknown): string | null {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must be an http or https URL';
   if (url.username !== '' || url.password !== '') return 'must not carry a user or password';
   if (url.search !== '' || url.hash !== '') return 'must not carry a query or fragment';
-  return SECRET_PATH.test(trimSlashes(url.pathname)) ? null : 'must end in /v1/secrets/<uuid>';
+  return SECRET_PATH.test(trimSlashes(url.pathname)) ? null : 'must end in /v1/secrets/<id>';
 }
 
 /** The one spelling of an export, so that two requests for one source compare equal. */
@@ -39,12 +41,13 @@ export function normalizeExport(value: string): string {
   return `${value.slice(0, at).toLowerCase()}:${trimSlashes(value.slice(at + 1)) || '/'}`;
 }
 
-/** The one spelling of a secret's URL: lower-case host and id, no default port, no trailing slash. */
+/** The one spelling of a secret's URL: lower-case host and UUID, no default port, no trailing slash. */
 export function normalizeSecretRef(value: string): string {
   const url = new URL(value);
   const path = trimSlashes(url.pathname);
   const cut = path.lastIndexOf('/') + 1;
-  return `${url.origin}${path.slice(0, cut)}${path.slice(cut).toLowerCase()}`;
+  const id = path.slice(cut);
+  return `${url.origin}${path.slice(0, cut)}${UUID.test(id) ? id.toLowerCase() : id}`;
 }
 
 /** The id of the secret that a (valid) reference names. */
