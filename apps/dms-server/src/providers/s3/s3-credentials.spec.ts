@@ -180,7 +180,7 @@ describe('s3Environment', () => {
     );
   });
 
-  it('is the whole environment of s3vaultfuse.py, without what is empty', () => {
+  it('is the whole environment of s3vaultfuse.py: two variables are there without a value, too', () => {
     const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
     const mount = { mountPath: '/base/xxx', readOnly: false };
     expect(s3Environment(parse({ ...PLAIN, region: 'us-west-2' }), mount, settings)).toEqual({
@@ -191,6 +191,8 @@ describe('s3Environment', () => {
       vault_s3_signature_version: 'default',
       vault_s3_ssl: 'true',
       vault_s3_ssl_verify: 'true',
+      vault_s3_ssl_cert: '',
+      vault_s3_endpoint_url: '',
       vault_storage_nfs_export: 'trilio-qa',
       bucket_object_lock: 'false',
       use_manifest_suffix: 'false',

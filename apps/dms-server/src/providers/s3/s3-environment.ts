@@ -7,9 +7,12 @@ type VaultSettings = Pick<
   'vaultDataDirectoryOld' | 'vaultMaxPoolConnections' | 'vaultLogConfig' | 'vaultHelperCommand'
 >;
 
+/** Passed on where they have no value, too, as the Python system does. */
+const ALWAYS: ReadonlySet<string> = new Set(['vault_s3_ssl_cert', 'vault_s3_endpoint_url']);
+
 /**
- * The environment that s3vaultfuse.py is started with: its options by their own names, those without a value left
- * out.
+ * The environment that s3vaultfuse.py is started with: its options by their own names. Others than {@link ALWAYS} are
+ * left out where they have no value.
  */
 export function s3Environment(
   credentials: S3Credentials,
@@ -39,5 +42,7 @@ export function s3Environment(
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   };
-  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+  return Object.fromEntries(
+    Object.entries(variables).filter(([name, value]) => value !== '' || ALWAYS.has(name)),
+  );
 }
