@@ -18,6 +18,7 @@ the default. A program that finds bad settings names all of them and does not st
 
 Files are INI: \`/etc/trilio-dms/server.conf\` with a section \`[server]\`; \`/etc/trilio-dms/client.conf\` and, over it,
 \`~/.trilio-dms/client.conf\` with a section \`[client]\`. \`DMS_CONFIG_FILE\` names another one instead.
+What stands behind \`;\` or \`#\` at the beginning of a line, or behind a blank, is a comment.
 
 \`\`\`ini
 [server]

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { type Secret } from '@app/contracts';
 import { SettingsError } from '@app/platform';
 import * as mysql from 'mysql2';
 import { DataSource } from 'typeorm';
@@ -38,7 +39,7 @@ export function createDataSource(
 ): DataSource {
   return new DataSource({
     type: 'mysql',
-    url: settings.databaseUrl.reveal().replace(/^mariadb:/, 'mysql:'),
+    ...addressOf(settings.databaseUrl),
     driver: { ...mysql, createPool },
     entities: ENTITIES,
     migrations: [
@@ -67,6 +68,24 @@ export function createDataSource(
       queueLimit: 10_000,
     },
   });
+}
+
+/** TypeORM's own reading of URLs knows no IPv6 addresses, and no coded characters in names of databases. */
+function addressOf(url: Secret): {
+  host: string;
+  port: number;
+  username: string;
+  password: string;
+  database: string;
+} {
+  const { hostname, port, username, password, pathname } = new URL(url.reveal());
+  return {
+    host: decodeURIComponent(hostname).replace(/^\[|\]$/g, ''),
+    port: Number(port || 3306),
+    username: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: decodeURIComponent(pathname.slice(1)),
+  };
 }
 
 /**

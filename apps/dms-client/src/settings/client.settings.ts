@@ -178,14 +178,24 @@ export function loadClientSettings(env: NodeJS.ProcessEnv = process.env): Client
 
 function asDatabaseUrl(text: string): Secret {
   const url = text.replace(/^(mysql|mariadb)\+[a-z]+:/, '$1:');
-  if (
-    !URL.canParse(url) ||
-    !/^(mysql|mariadb):$/.test(new URL(url).protocol) ||
-    new URL(url).pathname.length < 2
-  ) {
-    throw new Error('must be mysql://user:password@host:3306/name');
+  if (!URL.canParse(url) || !/^(mysql|mariadb):$/.test(new URL(url).protocol) || !isDecodable(url)) {
+    throw new Error('must be mysql://user:password@host:3306/name, special characters coded as %XX');
+  }
+  if (new URL(url).pathname.length < 2) throw new Error('must name the database: mysql://…/name');
+  // SQLAlchemy's own, such as charset, mean nothing here. That TLS was asked for is not to be passed over.
+  if ([...new URL(url).searchParams.keys()].some((name) => /^(ssl|tls)/i.test(name))) {
+    throw new Error('must not carry options of TLS: set DMS_DB_CA_FILE to the file of authorities instead');
   }
   return new Secret(url);
+}
+
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function asFirstDirectory(text: string): string {

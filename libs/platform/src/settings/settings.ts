@@ -84,7 +84,7 @@ function readFiles(sources: SettingSources, problems: string[]): Record<string, 
   const merged: Record<string, string> = {};
   for (const path of sources.files.filter((candidate) => existsSync(candidate))) {
     try {
-      const section: unknown = parseIni(readFileSync(path, 'utf8'))[sources.section];
+      const section: unknown = parseIni(withPlainValues(readFileSync(path, 'utf8')))[sources.section];
       for (const [key, value] of Object.entries(section ?? {})) merged[key] = String(value);
     } catch (error) {
       problems.push(
@@ -93,4 +93,12 @@ function readFiles(sources: SettingSources, problems: string[]): Record<string, 
     }
   }
   return merged;
+}
+
+/**
+ * The text of an INI file with `;` and `#` inside of values marked as such: what begins a comment stands at the beginning
+ * of a line or behind a blank. Passwords hold them.
+ */
+function withPlainValues(text: string): string {
+  return text.replace(/(?<=\S)(?<!\\)[;#]/g, '\\$&');
 }

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDataSource } from '../ledger/data-source';
+import { clientConfigurationFiles, loadClientSettings } from './client.settings';
+
+const REQUIRED = { DMS_RABBITMQ_URL: 'amqp://localhost:5672', DMS_CONFIG_FILE: '/none' };
+
+function connectionOf(url: string): object {
+  const { databaseUrl } = loadClientSettings({ ...REQUIRED, DMS_DB_URL: url });
+  const { options } = createDataSource({ databaseUrl, databasePool: 1, databaseCaFile: null });
+  const { host, port, username, password, database } = options as unknown as Record<string, unknown>;
+  return { host, port, username, password, database };
+}
+
+describe('DMS_DB_URL', () => {
+  const LOCAL = { host: 'localhost', port: 3306, username: 'user', password: 'pass', database: 'trilio_dms' };
+
+  it.each([
+    ['mysql+pymysql://user:pass@localhost:3306/trilio_dms', LOCAL],
+    ['mysql+pymysql://user:pass@localhost/trilio_dms', LOCAL],
+    ['mysql+pymysql://user:pass@localhost/trilio_dms?charset=utf8mb4', LOCAL],
+    ['mysql://user:pass@localhost/trilio_dms', LOCAL],
+    ['mariadb+mysqlconnector://user:pass@localhost/trilio_dms', LOCAL],
+    ['mysql://user:p%40%2Fs%23@localhost:3307/trilio_dms', { ...LOCAL, port: 3307, password: 'p@/s#' }],
+    ['mysql://user:pass@[::1]:3307/trilio_dms', { ...LOCAL, host: '::1', port: 3307 }],
+    ['mysql://user:pass@localhost/trilio%20dms', { ...LOCAL, database: 'trilio dms' }],
+  ])('%s is understood', (url, connection) => {
+    expect(connectionOf(url)).toEqual(connection);
+  });
+
+  it.each([
+    ['postgres://user:hunter2@localhost/x', /must be mysql:/],
+    ['localhost', /must be mysql:/],
+    ['mysql://user:hunter2@localhost', /must name the database/],
+    ['mysql://user:hunter2@localhost/', /must name the database/],
+    ['mysql://user:hunter2%zz@localhost/x', /special characters/],
+    ['mysql+pymysql://user:hunter2@localhost/x?ssl_ca=/ca.pem', /DMS_DB_CA_FILE/],
+  ])('%s is refused, and not repeated', (url, text) => {
+    const load = (): unknown => loadClientSettings({ ...REQUIRED, DMS_DB_URL: url });
+    expect(load).toThrow(text);
+    expect(load).not.toThrow(/hunter2/);
+  });
+});
+
+describe('the settings of dms-client', () => {
+  it('are the documented ones where nothing is said', () => {
+    const settings = loadClientSettings({ ...REQUIRED, DMS_DB_URL: 'mysql://localhost/x' });
+    expect(settings).toMatchObject({
+      requestTimeoutMs: 300_000,
+      lockTimeoutMs: 300_000,
+      lockDir: '/var/lock/trilio-dms',
+      hostLock: false,
+      mountBase: '/var/lib/trilio/triliovault-mounts',
+      httpHost: '127.0.0.1',
+      httpPort: 8090,
+      authMode: 'none',
+      logLevel: 'info',
+    });
+  });
+
+  it('stand in client.conf as the Python system has it', () => {
+    expect(clientConfigurationFiles({})).toEqual([
+      '/etc/trilio-dms/client.conf',
+      join(homedir(), '.trilio-dms/client.conf'),
+    ]);
+    const directory = mkdtempSync(join(tmpdir(), 'dms-client-settings-'));
+    const file = join(directory, 'client.conf');
+    try {
+      writeFileSync(
+        file,
+        [
+          '[client]',
+          'db_url = mysql+pymysql://dms_user:dms_password@localhost:3306/trilio_dms',
+          'rabbitmq_url = amqp://dms_user:dms_password@localhost:5672',
+          'timeout = 600',
+          'log_level = DEBUG',
+        ].join('\n'),
+      );
+      const settings = loadClientSettings({ DMS_CONFIG_FILE: file, DMS_LOG_LEVEL: 'ERROR' });
+      expect(settings).toMatchObject({ requestTimeoutMs: 600_000, logLevel: 'error' });
+      expect(settings.databaseUrl.reveal()).toBe('mysql://dms_user:dms_password@localhost:3306/trilio_dms');
+      expect(settings.rabbitmqUrls.map((url) => url.reveal())).toEqual([
+        'amqp://dms_user:dms_password@localhost:5672',
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
