@@ -46,6 +46,8 @@ const CASES: [string, string, (request: Body) => Body][] = [
   ['a token that is no string', 'keystone_token', (r) => ({ ...r, keystone_token: { a: 1 } })],
   ['the other action', 'action', (r) => ({ ...r, action: 'unmount' })],
   ['read_only as a string', 'read_only', (r) => ({ ...r, read_only: 'yes' })],
+  ['a hold id of 192 characters', 'hold_id', (r) => ({ ...r, hold_id: 'h'.repeat(192) })],
+  ['what is nested without an end', 'body', (r) => ({ ...r, x: JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown })],
   ['a lease that is too short', 'lease_s', (r) => ({ ...r, lease_s: 1 })],
 ]; // prettier-ignore
 

@@ -116,7 +116,9 @@ function keyWithin({ projectId, proven }: ProjectScope, key: string): string {
     .digest('hex');
 }
 
-/** The token is left out: a retry may come with a new one. */
-function hashOf(action: TargetAction, { keystone_token: _, ...request }: TargetRequestDto): Buffer {
+/** The token is left out, and how far the job is: a retry may come with a new one, and later. */
+function hashOf(action: TargetAction, { keystone_token: _, ...rest }: TargetRequestDto): Buffer {
+  const { jobid, action: purpose } = rest.job;
+  const request = { ...rest, job: { jobid, action: purpose } };
   return createHash('sha256').update(JSON.stringify({ action, request })).digest();
 }

@@ -11,6 +11,7 @@ import { claimedProject } from '../access/request-project';
 import { type NewBinding } from '../ledger/binding-statements';
 import { type NewOperation, type OperationSubject } from '../ledger/operation-statements';
 
+import { recordedRequest } from './recorded-request';
 import { type Released } from './released';
 import { type UnmountResult } from './responses';
 
@@ -88,7 +89,7 @@ export function openingOf(waiting: WaitingRequest): NewOperation {
     projectId: projectOf(waiting),
     requestId: waiting.requestId,
     mountPath: waiting.mountPath,
-    requestData: { ...request, action: waiting.action, keystone_token: request.keystone_token ?? null },
+    requestData: recordedRequest(request, waiting.action),
     arrivedAt: waiting.arrivedAt,
   };
 }

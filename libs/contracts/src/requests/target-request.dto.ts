@@ -1,5 +1,6 @@
 import { Transform, Type } from 'class-transformer';
 import {
+  Allow,
   IsBoolean,
   IsIn,
   IsInt,
@@ -11,7 +12,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { hostProblem, identifierProblem, jobIdProblem } from '../rules/identifiers';
+import { holdProblem, hostProblem, identifierProblem, jobIdProblem } from '../rules/identifiers';
 import { mountPathProblem } from '../rules/mount-path';
 import { nfsOptionsProblem } from '../rules/nfs-options';
 import { Secret } from '../secrets/secret';
@@ -45,15 +46,36 @@ export class RequestContextDto {
   request_id?: string | null;
 }
 
-/** The job that needs the target. Only `jobid` has a meaning here; the rest is carried for older programs. */
+/**
+ * The job that needs the target. Only `jobid` has a meaning here; the rest is recorded with the operation, and carried to
+ * the node for older programs. Of that, `action` alone is looked at.
+ */
 export class JobDto {
   /** A positive integer up to 2^53-1. */
   @Satisfies(jobIdProblem)
   jobid: number;
 
+  /** Per cent. */
+  @Allow()
+  progress?: number | null;
+
+  /** `running`, `completed` or `failed`. */
+  @Allow()
+  status?: string | null;
+
+  @Allow()
+  completed_at?: string | null;
+
   @IsOptional()
   @IsString({ message: 'must be a string such as "backup" or "restore"' })
   action?: string | null;
+
+  @Allow()
+  parent_jobid?: number | null;
+
+  /** Objects with an `id` and `data`. */
+  @Allow()
+  job_details?: Record<string, unknown>[] | null;
 }
 
 /** What is to be mounted. */
@@ -134,9 +156,9 @@ export class TargetRequestDto {
   @IsBoolean({ message: 'must be true or false' })
   read_only?: boolean | null;
 
-  /** Tells several holds of one job on one target apart. */
+  /** Tells several holds of one job on one target apart; 1 to 191 characters, as an id. */
   @IsOptional()
-  @Satisfies(identifierProblem)
+  @Satisfies(holdProblem)
   hold_id?: string | null;
 
   /** The hold is to be renewed within this many seconds; absent: it lasts until the unmount. */

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 /** RabbitMQ names are at most 255 bytes, and a node's queue is called `dms.<host>`. */
 export const MAX_HOST_BYTES = 251;
 export const MAX_ID_CHARACTERS = 255;
+/** The key of a table in which host and target stand before it has no room for more. */
+const MAX_HOLD_CHARACTERS = 191;
 /** Room is left for a suffix in the 255 bytes that a file name may have. */
 const MAX_FILE_NAME_BYTES = 200;
 
@@ -33,6 +35,15 @@ export function hostProblem(value: unknown): string | null {
   if (problem !== null) return problem;
   return Buffer.byteLength(value as string) > MAX_HOST_BYTES
     ? `must have at most ${MAX_HOST_BYTES} bytes`
+    : null;
+}
+
+/** As {@link identifierProblem}, for the name of a hold. */
+export function holdProblem(value: unknown): string | null {
+  const problem = identifierProblem(value);
+  if (problem !== null) return problem;
+  return [...(value as string)].length > MAX_HOLD_CHARACTERS
+    ? `must have at most ${MAX_HOLD_CHARACTERS} characters`
     : null;
 }
 
