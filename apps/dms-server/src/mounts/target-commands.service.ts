@@ -53,7 +53,7 @@ export class TargetCommandsService {
       admission = this.#admit(command);
       if (admission === 'foreign' && (await this.looks.forgetGone())) admission = this.#admit(command);
     } catch (error) {
-      return this.#refusal(targetId, error);
+      return this.#refusal(command, error);
     }
     if (admission === 'stale') return await this.#stale(command, context);
     if (admission === 'foreign') return await this.#foreign(command, context);
@@ -174,10 +174,14 @@ export class TargetCommandsService {
     return { ...problem('CONFLICT', text, mount, { acted: false }), epoch, ledger };
   }
 
-  #refusal(targetId: string, error: unknown): CommandResult {
+  #refusal(command: QueuedCommand, error: unknown): CommandResult {
+    const targetId = targetOf(command);
     if (!(error instanceof DmsError))
       this.#logger.error({ msg: 'A command met a defect', targetId, err: error });
-    return { ...refusal(DmsError.from(error)), epoch: this.fences.recordOf(targetId).epoch };
+    const { epoch, operationId } = this.fences.recordOf(targetId);
+    // There may be no room for a repeat: that says nothing of the operation itself, which may be under way.
+    const isRepeat = epoch === command.envelope?.epoch && operationId === command.envelope.operation_id;
+    return { ...refusal(DmsError.from(error)), epoch, acted: isRepeat };
   }
 
   /** A later command may have raised the target's epoch meanwhile: the answer names the one it was taken under. */
