@@ -11,6 +11,9 @@ import {
   parseTargetRequest,
   type TargetAction,
   targetCommandBody,
+  SIGNATURE_HEADER,
+  type SignedMessage,
+  verifyMessage,
 } from '@app/contracts';
 import { type DataSource } from 'typeorm';
 import { verifiedMount } from './bindings/binding-verification.service';
@@ -29,6 +32,12 @@ import { TokenSealer } from './nodes/token-sealer.service';
 import { OperationsRepository } from './operations/operations.repository';
 
 const GOLDEN = join(__dirname, '../../../libs/contracts/golden');
+
+interface SignedProperties {
+  readonly reply_to: string;
+  readonly correlation_id: string;
+  readonly headers: Record<string, string>;
+}
 
 function golden(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(GOLDEN, `${name}.json`), 'utf8')) as Record<string, unknown>;
@@ -193,6 +202,25 @@ describe('golden signature', () => {
 });
 
 describe('golden replies', () => {
+  it('bear a signature that shows whose answer to what they are', async () => {
+    const { signing } = golden('keys') as Record<string, JsonWebKey>;
+    const { publicKey } = await keyPairOf(signing, 'Ed25519');
+    const { routing_key, properties: sent, content: command } = golden('signed-command');
+    const { properties, content } = golden('signed-reply');
+    const { reply_to, correlation_id, headers: signedBy } = sent as SignedProperties;
+    const { headers } = properties as SignedProperties;
+    const reply: SignedMessage = {
+      ...{ kind: 'reply', address: String(routing_key), content: Buffer.from(String(content)) },
+      ...{ replyTo: reply_to, correlationId: correlation_id },
+      answers: { content: Buffer.from(String(command)), signature: signedBy[SIGNATURE_HEADER] },
+    };
+    const verify = (message: SignedMessage): Promise<void> =>
+      verifyMessage(headers[SIGNATURE_HEADER], message, [publicKey]);
+    await expect(verify(reply)).resolves.toBeUndefined();
+    await expect(verify({ ...reply, correlationId: 'another' })).rejects.toThrow('another jti');
+    expect(parseReply(JSON.parse(String(content)))).toEqual({ kind: 'node', reply: golden('fence-reply') });
+  });
+
   it.each([
     'mount-reply',
     'unmount-reply',
@@ -248,6 +276,7 @@ function nodesService(inventory: unknown): NodesService {
       last_seen: TIME,
       key_id: 'yWfibCiuMXJUKE_1XFDWakw13o4V8jb9KBlwjdQ5lRk',
       refused_key_id: null,
+      signs_replies: 1,
       fresh: 1,
     }),
   );

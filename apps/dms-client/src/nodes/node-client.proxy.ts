@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import { DmsError, nodeQueue } from '@app/contracts';
+import { DmsError, nodeQueue, SIGNATURE_HEADER } from '@app/contracts';
 import { headersOfRequest } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
 import { CommandSigner } from './command-signer';
 import { listensOn } from './queue-consumers';
+import { ReplyTrustService } from './reply-trust.service';
+import { WaitingReplies } from './waiting-replies';
 
 /** Where a command goes, and how long an answer to it has a meaning. */
 export interface NodePattern {
@@ -38,15 +40,17 @@ const REPLY_TO = 'amq.rabbitmq.reply-to';
 @Injectable()
 export class NodeClientProxy extends ClientProxy implements OnApplicationShutdown {
   readonly #log = new Logger(NodeClientProxy.name);
-  readonly #waiting = new Map<string, { host: string; callback: (packet: WritePacket) => void }>();
+  readonly #waiting: WaitingReplies;
   #channel: ConfirmChannel | null = null;
   #connection: ChannelModel | null = null;
 
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
     private readonly signer: CommandSigner,
+    private readonly trust: ReplyTrustService,
   ) {
     super();
+    this.#waiting = new WaitingReplies(trust);
     broker.on('connect', () => this.#reopen());
     broker.on('disconnect', () => this.#lost());
     this.#reopen();
@@ -83,11 +87,11 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const correlationId = randomUUID();
     const pattern = packet.pattern as NodePattern;
-    this.#waiting.set(correlationId, { host: pattern.host, callback });
+    this.#waiting.add(correlationId, pattern.host, callback);
     this.#send(pattern, packet.data, correlationId).catch((error: unknown) =>
-      this.#settle(correlationId, { err: error, isDisposed: true }),
+      this.#waiting.settle(correlationId, { err: error, isDisposed: true }),
     );
-    return () => this.#waiting.delete(correlationId);
+    return () => this.#waiting.remove(correlationId);
   }
 
   protected dispatchEvent<T>(): Promise<T> {
@@ -99,13 +103,18 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     if (channel === null || this.#connection === null) {
       throw new DmsError('BROKER_UNAVAILABLE', 'The message broker cannot be reached');
     }
-    const queue = nodeQueue(pattern.host);
-    if (!(await listensOn(this.#connection, queue))) throw new UnroutableError(pattern.host);
+    const { host } = pattern;
+    const queue = nodeQueue(host);
+    if (!(await listensOn(this.#connection, queue))) throw new UnroutableError(host);
+    const replyKey = await this.trust.keyToExpect(host);
     const content = Buffer.from(JSON.stringify(data));
     const expirationMs = Math.max(1, Math.round(pattern.expirationMs));
     const command = { queue, content, replyTo: REPLY_TO, correlationId, expirationMs };
-    const headers = { ...headersOfRequest(), ...(await this.signer.headersOf(command)) };
+    const signed = await this.signer.headersOf(command);
+    const headers = { ...headersOfRequest(), ...signed };
+    const signature = signed[SIGNATURE_HEADER] ?? null;
     if (this.#channel !== channel) throw new DmsError('BROKER_UNAVAILABLE', 'The message broker went away');
+    if (!this.#waiting.sent({ host, ...command, signature, replyKey })) return;
     channel.sendToQueue(queue, content, {
       mandatory: true,
       persistent: false,
@@ -139,36 +148,18 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
 
   #reply(message: ConsumeMessage | null): void {
     if (message === null) return this.#lost();
-    let response: unknown = null;
-    try {
-      response = JSON.parse(message.content.toString('utf8'));
-    } catch {
-      // A reply that cannot be read says nothing: null is no reply, and the caller treats it so.
-    }
-    this.#settle(String(message.properties.correlationId), { response, isDisposed: true });
+    void this.#waiting.take(message);
   }
 
   #returned(message: ConsumeMessage): void {
     const correlationId = String(message.properties.messageId);
-    const host = this.#waiting.get(correlationId)?.host ?? 'unknown';
-    this.#settle(correlationId, { err: new UnroutableError(host), isDisposed: true });
-  }
-
-  #settle(correlationId: string, packet: WritePacket): void {
-    const waiting = this.#waiting.get(correlationId);
-    if (waiting === undefined) return; // A late reply: nobody waits any more, and it changes nothing.
-    this.#waiting.delete(correlationId);
-    waiting.callback(packet);
+    const host = this.#waiting.hostOf(correlationId) ?? 'unknown';
+    this.#waiting.settle(correlationId, { err: new UnroutableError(host), isDisposed: true });
   }
 
   #lost(): void {
     this.#channel = null;
     this.#connection = null;
-    for (const correlationId of [...this.#waiting.keys()]) {
-      this.#settle(correlationId, {
-        err: new ReplyLostError('The connection to the broker was lost before the reply'),
-        isDisposed: true,
-      });
-    }
+    this.#waiting.settleAll(new ReplyLostError('The connection to the broker was lost before the reply'));
   }
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
 import { measured } from '@app/platform';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
-import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
+import { NodeClientProxy, type NodePattern, ReplyLostError } from './node-client.proxy';
 import { TokenSealer } from './token-sealer.service';
 
 /**
@@ -67,8 +67,8 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   #outcome(error: unknown, deadlineMs: number): CommandOutcome {
-    if (error instanceof UnroutableError) return { kind: 'unsent', error };
-    if (error instanceof DmsError && error.code === 'BROKER_UNAVAILABLE') return { kind: 'unsent', error };
+    // All that the proxy refuses by a code it refuses before it sends.
+    if (error instanceof DmsError) return { kind: 'unsent', error };
     if (error instanceof TimeoutError)
       return { kind: 'unknown', reason: `no answer within ${deadlineMs / 1000} s` };
     if (error instanceof ReplyLostError) return { kind: 'unknown', reason: error.message };

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { of } from 'rxjs';
+import { DmsError } from '@app/contracts';
+import { isObservable, of, throwError } from 'rxjs';
 import { type NodeClientProxy } from './node-client.proxy';
 import { type CommandOutcome, NodeCommandsService } from './node-commands.service';
 import { type TokenSealer } from './token-sealer.service';
@@ -17,7 +18,7 @@ const REPLY = {
 };
 
 function outcomeOf(action: string, answer: unknown): Promise<CommandOutcome> {
-  const client = { send: () => of(answer) } as unknown as NodeClientProxy;
+  const client = { send: () => (isObservable(answer) ? answer : of(answer)) } as unknown as NodeClientProxy;
   const body = { action, dms: { incarnation: 'memory-1', epoch: 4 } };
   const sealer = { seal: () => Promise.resolve(body) } as unknown as TokenSealer;
   return new NodeCommandsService(client, sealer).send('node-1', body, 1_000);
@@ -42,6 +43,12 @@ describe('the answer to a command', () => {
     const other = { ...REPLY, incarnation: 'memory-2' };
     expect(await outcomeOf('mount', { ...other, acted: false })).toMatchObject({ kind: 'reply' });
     expect(await outcomeOf('probe', other)).toMatchObject({ kind: 'reply' });
+  });
+
+  it('is not waited for where the command was refused before it was sent', async () => {
+    const error = new DmsError('FORBIDDEN', 'its replies are not signed');
+    const refused = throwError(() => error);
+    expect(await outcomeOf('mount', refused)).toEqual({ kind: 'unsent', error });
   });
 
   it('that is none says nothing', async () => {

@@ -19,6 +19,8 @@ export interface NodeFacts {
   readonly last_seen: Date | null;
   readonly key_id: string | null;
   readonly refused_key_id: string | null;
+  /** 1 or 0; null as 0. */
+  readonly signs_replies: number | null;
   /** The ledger of which it has something mounted, as it said half a minute ago or later. */
   readonly served_ledger: string | null;
   /** This ledger. */
@@ -52,6 +54,7 @@ export class NodeFactsRepository {
       this.dataSource,
       `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
          JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger,
+         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.signs_replies')) = 'true' AS signs_replies,
          (SELECT ledger_id FROM ledger_identity) AS ledger,
          last_seen > NOW(6) - INTERVAL ? SECOND AS fresh
        FROM nodes WHERE ${String(where)} ORDER BY host`,

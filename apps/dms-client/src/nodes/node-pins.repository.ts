@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Hello } from '@app/contracts';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerError } from '../ledger/ledger-errors';
-import { judgeKeys, type KeyVerdict, NO_KEY, type PinnedKeys, pinOf } from './pinning';
+import { judgeKeys, type KeyVerdict, NO_KEY, pinnedIn, type PinnedKeys, pinOf } from './pinning';
 
 /** What the ledger knows of how a node can be trusted. */
 export interface KnownNode {
@@ -65,7 +65,10 @@ export class NodePinsRepository {
    * @throws DmsError LEDGER_UNAVAILABLE
    */
   async accept(host: string, keyId: string | null): Promise<void> {
-    const nothing = { public_key: null, signing_key: null, boot_id: null, incarnation: null };
+    const nothing = {
+      ...{ public_key: null, signing_key: null, signs_replies: false },
+      ...{ boot_id: null, incarnation: null },
+    };
     await this.#transaction((runner) =>
       pin(runner, host, keyId === null ? null : { key_id: keyId, ...nothing }),
     );
@@ -94,6 +97,6 @@ async function pin(runner: QueryRunner, host: string, keys: PinnedKeys | null): 
 }
 
 function knownOf({ pinned_keys, state, incarnation }: Row): KnownNode {
-  const pinned = pinned_keys === null ? null : (JSON.parse(pinned_keys) as PinnedKeys);
+  const pinned = pinned_keys === null ? null : pinnedIn(pinned_keys);
   return { pinned, wasHeard: state === 'legacy' || incarnation !== null };
 }

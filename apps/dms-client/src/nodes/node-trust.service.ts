@@ -44,7 +44,8 @@ export class NodeTrustService {
   async admits(hello: Hello, message: ConsumeMessage): Promise<boolean> {
     const problem = await this.#problemOf(hello, message);
     if (problem !== null) return this.#refuse(hello, problem);
-    const text = JSON.stringify([hello.incarnation, hello.boot_id, hello.public_key, hello.signing_key]);
+    const { incarnation, boot_id, public_key, signing_key, signs_replies } = hello;
+    const text = JSON.stringify([incarnation, boot_id, public_key, signing_key, signs_replies]);
     const good = this.#good.get(hello.node);
     if (good?.text === text && performance.now() - good.at < REMEMBERED_MS) return true;
     this.#good.delete(hello.node);

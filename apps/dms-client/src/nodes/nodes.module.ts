@@ -8,6 +8,7 @@ import { NodePinsRepository } from './node-pins.repository';
 import { NodeTrustService } from './node-trust.service';
 import { NodeViewsService } from './node-views.service';
 import { NodesRepository } from './nodes.repository';
+import { ReplyTrustService } from './reply-trust.service';
 import { TokenSealer } from './token-sealer.service';
 
 /** The nodes: what is known of them, and the way to command them. */
@@ -18,6 +19,7 @@ import { TokenSealer } from './token-sealer.service';
     TokenSealer,
     NodePinsRepository,
     NodeTrustService,
+    ReplyTrustService,
     NodeClientProxy,
     { provide: NODE_COMMANDS, useClass: NodeCommandsService },
     NodesRepository,

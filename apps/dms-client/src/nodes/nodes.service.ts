@@ -94,6 +94,7 @@ function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto 
     last_seen: isoTime(facts.last_seen),
     key_id: facts.key_id,
     refused_key_id: facts.refused_key_id,
+    signs_replies: Boolean(facts.signs_replies),
     other_ledger: isOther(served, facts.ledger) ? served : null,
   };
 }

@@ -51,6 +51,13 @@ export const CLIENT_SETTINGS = {
     default: null,
     parse: asText,
   },
+  requireSigned: {
+    env: 'DMS_REQUIRE_SIGNED',
+    file: 'require_signed',
+    help: 'Command only nodes that sign their replies: a node that says no hello (a Python server), or whose dms-server is too old for it, is FORBIDDEN then. Replies of a node that has once said that it signs them are always verified.',
+    default: 'false',
+    parse: asBoolean,
+  },
   databasePool: {
     env: 'DMS_DB_POOL',
     file: 'db_pool',

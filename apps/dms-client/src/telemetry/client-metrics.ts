@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { NODE_DIFFERENCES, RECONCILE_OUTCOMES, STATE_EVENT_KINDS } from '@app/contracts';
-import { type Happening, observe, type Observer, type PhaseEnd } from '@app/platform';
+import { type Happening, observe, type Observer, type PhaseEnd, REPLY_PROBLEMS } from '@app/platform';
 import { DURATION_BUCKETS, MetricsPage } from '@app/platform/metrics';
 import { Counter, Histogram } from 'prom-client';
 import { type CommittedChanges } from '../ledger/changes';
@@ -23,6 +23,7 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
   readonly #lockTimeouts: Counter<'lock'>;
   readonly #skipped: Counter;
   readonly #drift: Counter<'kind' | 'outcome'>;
+  readonly #repliesRefused: Counter<'problem'>;
   readonly #end: () => void;
 
   constructor({ registry }: MetricsPage, ledger: TargetLedger) {
@@ -82,6 +83,12 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
       labelNames: ['kind', 'outcome'],
       registers,
     });
+    this.#repliesRefused = new Counter({
+      name: 'dms_replies_refused_total',
+      help: 'Replies that were ignored, for they were not shown to be of the node that was asked.',
+      labelNames: ['problem'],
+      registers,
+    });
     this.#beginAtZero();
     ledger.onCommit((_, committed) => this.#committed(committed));
     this.#end = observe(this);
@@ -108,6 +115,7 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
 
   happened(happening: Happening): void {
     if (happening.what === 'unmount_skipped') this.#skipped.inc();
+    if (happening.what === 'reply_refused') this.#repliesRefused.inc({ problem: happening.problem });
     if (happening.what !== 'drift') return;
     const { kind, outcome } = happening;
     this.#drift.inc({ kind, outcome });
@@ -116,6 +124,7 @@ export class ClientMetrics implements Observer, OnModuleDestroy {
   /** What is alerted on is there from the beginning: an increase from nothing would not be seen. */
   #beginAtZero(): void {
     for (const lock of ['lease', 'row']) this.#lockTimeouts.inc({ lock }, 0);
+    for (const problem of REPLY_PROBLEMS) this.#repliesRefused.inc({ problem }, 0);
     for (const kind of STATE_EVENT_KINDS) this.#changes.inc({ kind }, 0);
     for (const kind of NODE_DIFFERENCES)
       for (const outcome of RECONCILE_OUTCOMES) this.#drift.inc({ kind, outcome }, 0);

@@ -1,9 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DmsError, nodeQueue, SIGNATURE_HEADER, SignatureError, verifyMessage } from '@app/contracts';
+import { DmsError, SignatureError, verifyMessage } from '@app/contracts';
 import { RareWarnings } from '@app/platform';
 import { type ConsumeMessage } from 'amqplib';
 import { CLIENT_KEYS, type ClientKeys } from '../keys/client-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { receivedCommand, signatureOf } from './received-command';
 
 /** Decides whether a message is a command of a client that this node trusts. */
 @Injectable()
@@ -22,23 +23,9 @@ export class CommandSignatures {
   async refusalOf(message: ConsumeMessage): Promise<DmsError | null> {
     const keys = await this.keys.current();
     if (keys.length === 0) return null;
-    const { replyTo, correlationId, headers } = message.properties as {
-      replyTo?: unknown;
-      correlationId?: unknown;
-      headers?: Record<string, unknown>;
-    };
     try {
-      await verifyMessage(
-        headers?.[SIGNATURE_HEADER],
-        {
-          kind: 'command',
-          address: nodeQueue(this.settings.nodeId),
-          content: message.content,
-          replyTo: textOf(replyTo),
-          correlationId: textOf(correlationId),
-        },
-        keys,
-      );
+      const command = receivedCommand(this.settings.nodeId, message);
+      await verifyMessage(signatureOf(message), command, keys);
       return null;
     } catch (error) {
       if (!(error instanceof SignatureError)) throw error;
@@ -60,8 +47,4 @@ export class CommandSignatures {
     this.#warnings.warn(`${text}. Nothing is done`);
     return new DmsError('FORBIDDEN', text);
   }
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }

@@ -6,10 +6,11 @@ import { brokerProvider } from './broker.provider';
 import { CommandDecoder } from './command.decoder';
 import { CommandSignatures } from './command-signatures';
 import { NodeCommandServer } from './node-command.server';
+import { ReplySigner } from './reply.signer';
 
 @Module({
   imports: [FenceModule, HelloModule, KeysModule],
-  providers: [brokerProvider, CommandSignatures, CommandDecoder, NodeCommandServer],
+  providers: [brokerProvider, CommandSignatures, CommandDecoder, ReplySigner, NodeCommandServer],
   exports: [NodeCommandServer],
 })
 export class CommandsModule {}

@@ -11,6 +11,7 @@ import { BOOT, TestNode } from '../testing/test-node';
 import { type CommandDecoder } from './command.decoder';
 import { refusal } from './command-result';
 import { encodeReply } from './reply.encoder';
+import { ReplySigner } from './reply.signer';
 
 const GOLDEN = join(__dirname, '../../../../libs/contracts/golden');
 const ANSWERER = {
@@ -18,6 +19,14 @@ const ANSWERER = {
   incarnation: '0b54ae6b-91b5-4c3c-a3f1-24f4a8a0c9d5',
   bootId: '11111111-1111-4111-8111-111111111111',
 };
+
+const TIME = new Date('2026-01-01T00:00:00.000Z');
+
+/** A golden message with its properties. */
+interface SignedMessageFile {
+  readonly properties: { reply_to: string; correlation_id: string; headers: Record<string, string> };
+  readonly content: string;
+}
 
 /** A golden body, in one line as it goes over the wire. */
 function golden(name: string): string {
@@ -83,10 +92,7 @@ describe('golden messages', () => {
   });
 
   it('bear a signature that shows whose they are', async () => {
-    const { properties, content } = JSON.parse(golden('signed-command')) as {
-      properties: { reply_to: string; correlation_id: string; headers: Record<string, string> };
-      content: string;
-    };
+    const { properties, content } = JSON.parse(golden('signed-command')) as SignedMessageFile;
     const strict = decoderOf({ ...ANSWERER, keys, clientKeys: [keys.client.publicKey], requireSigned: true });
     // The broker puts an address in the place of the name under which a direct reply is asked for.
     const replyTo = `${properties.reply_to}.g1h2AA5yZXBseUA`;
@@ -95,6 +101,24 @@ describe('golden messages', () => {
     expect(await strict.decode(signed)).toMatchObject({ kind: 'command', command: { action: 'fence' } });
     const moved = messageOf(content, { replyTo, correlationId: 'another', headers });
     expect(await strict.decode(moved)).toMatchObject({ kind: 'refused', error: { code: 'FORBIDDEN' } });
+  });
+
+  it('are answered with a signature that shows whose answer to what it is', async () => {
+    const { properties, content: command } = JSON.parse(golden('signed-command')) as SignedMessageFile;
+    const { properties: expected, content } = JSON.parse(golden('signed-reply')) as SignedMessageFile;
+    const { reply_to: replyTo, correlation_id: correlationId, headers } = properties;
+    jest.useFakeTimers({
+      now: TIME,
+      doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'setTimeout'],
+    });
+    try {
+      const signer = new ReplySigner({ nodeId: ANSWERER.node }, keys);
+      const received = messageOf(command, { replyTo, correlationId, headers });
+      expect(await signer.headersOf(received, Buffer.from(content))).toEqual(expected.headers);
+    } finally {
+      jest.useRealTimers();
+    }
+    expect(expected.correlation_id).toBe(correlationId);
   });
 
   it('say hello', async () => {
@@ -114,5 +138,9 @@ describe('golden messages', () => {
     const { ledger } = (JSON.parse(golden('mount-command')) as { dms: { ledger: string } }).dms;
     expect(asHello({ ...expected, ledger })).toEqual({ ...expected, ledger });
     expect(asHello({ ...expected, ledger: 7 })).toEqual(expected);
+    const { signs_replies: _, ...unsigned } = expected;
+    expect(asHello({ ...expected, signs_replies: 'yes' })).toEqual(unsigned);
+    const keyless = { public_key: null, signing_key: null };
+    expect(asHello({ ...expected, ...keyless })).toEqual({ ...unsigned, ...keyless });
   });
 });

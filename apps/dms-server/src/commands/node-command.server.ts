@@ -15,6 +15,7 @@ import { CommandDecoder, type DecodedMessage } from './command.decoder';
 import { type CommandResult, failure, refusal } from './command-result';
 import { callerWaits } from './legacy-caller.check';
 import { encodeReply } from './reply.encoder';
+import { ReplySigner } from './reply.signer';
 import { within } from './within';
 
 /** Commands in flight may take this long to end when the server is told to stop. */
@@ -47,6 +48,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     private readonly hello: HelloService,
     private readonly fences: FenceService,
     private readonly decoder: CommandDecoder,
+    private readonly signer: ReplySigner,
   ) {
     super();
     this.#consumer = new CommandConsumer({
@@ -118,7 +120,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
       ({ error_code }) => error_code,
     );
     this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
-    this.#reply(delivery, result, decoded.extended);
+    await this.#reply(delivery, result, decoded.extended);
     delivery.channel.ack(delivery.message);
   }
 
@@ -161,7 +163,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     return new CommandContext(deadline, () => callerWaits(connection, replyTo));
   }
 
-  #reply({ message, channel }: Delivery, result: CommandResult, extended: boolean): void {
+  async #reply({ message, channel }: Delivery, result: CommandResult, extended: boolean): Promise<void> {
     const { replyTo, correlationId } = message.properties as { replyTo?: unknown; correlationId?: unknown };
     if (typeof replyTo !== 'string' || replyTo === '') {
       this.logger.warn('A command named no reply queue: nobody learns how it ended');
@@ -169,7 +171,10 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     }
     const { incarnation, bootId } = this.fences;
     const answerer = { node: this.settings.nodeId, incarnation, bootId };
-    channel.publish('', replyTo, encodeReply(result, extended, answerer), {
+    const content = encodeReply(result, extended, answerer);
+    const headers = await this.signer.headersOf(message, content);
+    channel.publish('', replyTo, content, {
+      headers,
       contentType: 'application/json',
       persistent: false,
       // The broker returns what it cannot route, and so we learn of it; its own reply queues it never counts.

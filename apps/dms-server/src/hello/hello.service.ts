@@ -70,6 +70,7 @@ export class HelloService {
       mount_table_version: this.#tableVersion.of(await this.mountTable.read()),
       public_key: this.keys.encryption.publicKey,
       signing_key: this.keys.signing.publicKey,
+      signs_replies: true,
       ...(ledger === null ? {} : { ledger }),
     };
   }

@@ -100,6 +100,8 @@ export class NodeDto {
   key_id: string | null;
   /** Another one that was refused since: somebody may pose as the node. `none`: a hello without a key. */
   refused_key_id: string | null;
+  /** It has said that it signs its replies: one in its name without its signature is ignored. */
+  signs_replies: boolean;
   /** Id of another ledger of which the node has something mounted: until that is gone it refuses our commands. */
   other_ledger: string | null;
 }

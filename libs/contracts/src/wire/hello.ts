@@ -17,6 +17,8 @@ export interface Hello {
   readonly public_key: PublicKey<'X25519'> | null;
   /** Its hellos and events are signed with it; null: they are not signed. */
   readonly signing_key: PublicKey<'Ed25519'> | null;
+  /** Its replies are signed with that key, too, without exception. Absent in older programs, which sign none. */
+  readonly signs_replies?: boolean;
   /** The last one: the server stops. It says nothing about its mounts, which stay. */
   readonly leaving?: boolean;
   /** The ledger of which something is mounted: another one's commands are refused. Absent: whichever comes is served. */
@@ -28,7 +30,7 @@ export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
-  const { ledger, ...others } = hello;
+  const { ledger, signs_replies, ...others } = hello;
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
   // An older node publishes neither; one without the other is nothing.
@@ -42,7 +44,9 @@ export function asHello(value: unknown): Hello | null {
     (keyless || (publicKey !== null && signingKey !== null));
   if (!fits) return null;
   const keys = { public_key: publicKey, signing_key: signingKey };
-  return { ...(others as Hello), ...keys, ...(isLedger(ledger) ? { ledger } : {}) };
+  // Without a key nothing is signed, whatever is said.
+  const signing = signs_replies === true && !keyless ? { signs_replies } : {};
+  return { ...(others as Hello), ...keys, ...signing, ...(isLedger(ledger) ? { ledger } : {}) };
 }
 
 function isLedger(value: unknown): value is string {

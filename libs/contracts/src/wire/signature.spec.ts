@@ -1,5 +1,11 @@
 import { type KeyPair, makeKeyPair } from './key-pair';
-import { type SignedMessage, signMessage, SignatureError, verifyMessage } from './signature';
+import {
+  type SignedMessage,
+  signMessage,
+  SignatureError,
+  UnknownSignerError,
+  verifyMessage,
+} from './signature';
 
 const COMMAND: SignedMessage = {
   kind: 'command',
@@ -31,6 +37,7 @@ describe('a signature', () => {
     ['another reply queue', { replyTo: 'amq.gen-2' }, /another reply_to$/],
     ['another correlation id', { correlationId: null }, /another jti$/],
     ['an announcement', { kind: 'announcement' }, /wrong signature/],
+    ['a reply', { kind: 'reply' }, /wrong signature/],
   ])('is none of a message with %s', async (_, changes, words) => {
     const verifying = verify({ ...COMMAND, ...changes });
     await expect(verifying).rejects.toThrow(SignatureError);
@@ -43,9 +50,9 @@ describe('a signature', () => {
 
   it('is wrong where a stranger made it, or where it was changed', async () => {
     const stranger = await makeKeyPair('Ed25519');
-    await expect(verify(COMMAND, await signMessage(COMMAND, stranger, 60_000))).rejects.toThrow(
-      /not trusted/,
-    );
+    const unknown = verify(COMMAND, await signMessage(COMMAND, stranger, 60_000));
+    await expect(unknown).rejects.toThrow(UnknownSignerError);
+    await expect(unknown).rejects.toThrow(/not trusted/);
     const posing = { ...stranger, publicKey: key.publicKey };
     await expect(verify(COMMAND, await signMessage(COMMAND, posing, 60_000))).rejects.toThrow(
       /wrong signature/,
@@ -64,5 +71,42 @@ describe('a signature', () => {
     const sent = { ...COMMAND, replyTo: 'amq.rabbitmq.reply-to' };
     const received = { ...COMMAND, replyTo: 'amq.rabbitmq.reply-to.g1h2AA5yZXBseUA' };
     await expect(verify(received, await signMessage(sent, key, 60_000))).resolves.toBeUndefined();
+  });
+
+  describe('of a reply', () => {
+    const REPLY: SignedMessage = {
+      ...COMMAND,
+      kind: 'reply',
+      content: Buffer.from('{"status":"success"}'),
+      answers: { content: COMMAND.content, signature: 'a.b.c' },
+    };
+    const answers = (changes: object): Partial<SignedMessage> => ({
+      answers: { content: COMMAND.content, signature: 'a.b.c', ...changes },
+    });
+    const verifyReply = async (message: SignedMessage, signature?: string): Promise<void> =>
+      verifyMessage(signature ?? (await signMessage(REPLY, key, null)), message, [key.publicKey]);
+
+    it('is that of the reply, for as long as somebody waits for it', async () => {
+      const signature = await signMessage(REPLY, key, null);
+      const hour = 3_600_000;
+      for (const skew of [-hour, hour]) {
+        const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + skew);
+        await expect(verifyReply(REPLY, signature)).resolves.toBeUndefined();
+        clock.mockRestore();
+      }
+    });
+
+    it.each<[string, Partial<SignedMessage>, RegExp]>([
+      ['of another node', { address: 'dms.compute-02' }, /another aud$/],
+      ['with another body', { content: Buffer.from('{"status":"error"}') }, /another sha256$/],
+      ['with another correlation id', { correlationId: 'c-2' }, /another jti$/],
+      ['to a command with another reply queue', { replyTo: 'amq.gen-2' }, /another reply_to$/],
+      ['to another command', answers({ content: Buffer.from('{}') }), /another command_sha256$/],
+      ['to a command with another signature', answers({ signature: 'a.b.d' }), /command_signature_sha256$/],
+      ['to a command without one', answers({ signature: null }), /command_signature_sha256$/],
+      ['that is a command', { kind: 'command' }, /wrong signature/],
+    ])('is none of a reply %s', async (_, changes, words) => {
+      await expect(verifyReply({ ...REPLY, ...changes })).rejects.toThrow(words);
+    });
   });
 });

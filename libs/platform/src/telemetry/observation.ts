@@ -37,10 +37,15 @@ export interface Attributes {
   readonly http_status?: number;
 }
 
+/** What is wrong with a reply: no signature, a wrong one, or one by a key that is not the node's. */
+export const REPLY_PROBLEMS = ['unsigned', 'signature', 'unknown_key'] as const;
+export type ReplyProblem = (typeof REPLY_PROBLEMS)[number];
+
 /**
  * Something that is counted.
  * - `unmount_skipped`: an unmount left the mount to others that hold it;
  * - `drift`: reconciling found a difference;
+ * - `reply_refused`: a reply was ignored that was not shown to be of the node that was asked;
  * - `fuse_process_started`;
  * - `fuse_process_failed`: one ended, or hung, under its mount; said by each who notices it;
  * - `mount_seen`: what the node's watch saw of a mount.
@@ -48,6 +53,7 @@ export interface Attributes {
 export type Happening =
   | { readonly what: 'unmount_skipped' }
   | { readonly what: 'drift'; readonly kind: string; readonly outcome: string }
+  | { readonly what: 'reply_refused'; readonly problem: ReplyProblem }
   | { readonly what: 'fuse_process_started'; readonly targetId: string }
   | { readonly what: 'fuse_process_failed'; readonly targetId: string; readonly how: 'ended' | 'hung' }
   | { readonly what: 'mount_seen'; readonly kind: string };

@@ -147,6 +147,7 @@ export function nodeView(body: NodeDetailDto): View {
         ['incarnation', body.incarnation],
         ['key', body.key_id],
         ['key refused', body.refused_key_id],
+        ['signs its replies', body.signs_replies ? 'yes' : 'no'],
         ['serves another ledger', body.other_ledger],
         ['problem', body.error_msg],
       ],

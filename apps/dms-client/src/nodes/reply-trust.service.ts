@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  DmsError,
+  HELLO_TIMEOUT_MS,
+  type PublicKey,
+  SIGNATURE_HEADER,
+  SignatureError,
+  UnknownSignerError,
+  verifyMessage,
+} from '@app/contracts';
+import { happened, type ReplyProblem } from '@app/platform';
+import { type ConsumeMessage } from 'amqplib';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { NodePinsRepository } from './node-pins.repository';
+import { type PinnedKeys } from './pinning';
+
+const POLL_MS = 100;
+const SAME_ERROR_MS = 30_000;
+
+/**
+ * With which key a node signs its replies; `none`: it signs none; `unknown`: nothing was heard of it yet, or nothing since
+ * an operator has said which key is its own.
+ */
+export type ReplyKey = PublicKey<'Ed25519'> | 'none' | 'unknown';
+
+/** A command as it was sent, with what its reply must show. */
+export interface SentCommand {
+  readonly host: string;
+  readonly queue: string;
+  readonly content: Buffer;
+  readonly replyTo: string;
+  readonly correlationId: string;
+  /** What it bears in SIGNATURE_HEADER; null: it is not signed. */
+  readonly signature: string | null;
+  /** What was known when it was sent. */
+  readonly replyKey: ReplyKey;
+}
+
+interface Problem {
+  readonly kind: ReplyProblem;
+  /** The end of a sentence. */
+  readonly text: string;
+  /** A hello that is on its way may mend it. */
+  readonly mayPass: boolean;
+}
+
+/** Says whether a reply is of the node that was asked, by the key that the ledger has pinned, and to what it was asked. */
+@Injectable()
+export class ReplyTrustService {
+  readonly #log = new Logger(ReplyTrustService.name);
+  /** By host, when a refused reply was last logged. */
+  readonly #logged = new Map<string, number>();
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requireSigned'>,
+    private readonly pins: NodePinsRepository,
+  ) {}
+
+  /**
+   * How the replies of a node are to be told from others; to be asked before it is commanded.
+   *
+   * @throws DmsError FORBIDDEN, NODE_UNREACHABLE where its replies must be signed and would not be; LEDGER_UNAVAILABLE
+   */
+  async keyToExpect(host: string): Promise<ReplyKey> {
+    const deadline = performance.now() + HELLO_TIMEOUT_MS;
+    for (;;) {
+      const key = await this.#keyOf(host);
+      if (!this.settings.requireSigned) return key;
+      if (key === 'none') {
+        const text = `Node "${host}" does not sign its replies, and DMS_REQUIRE_SIGNED forbids to command such a node`;
+        throw new DmsError('FORBIDDEN', text);
+      }
+      if (key !== 'unknown') return key;
+      if (performance.now() >= deadline) {
+        const text = `Node "${host}" has not said hello: its replies cannot be verified`;
+        throw new DmsError('NODE_UNREACHABLE', text);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  /**
+   * Whether a reply counts. One whose key is not known is held back for as long as the hello with that key can be on its
+   * way: a node that lost its memory says it right before it answers. Refused ones are counted and logged.
+   *
+   * @param isAwaited whether the reply is of interest still
+   */
+  async admits(command: SentCommand, reply: ConsumeMessage, isAwaited: () => boolean): Promise<boolean> {
+    const deadline = performance.now() + HELLO_TIMEOUT_MS;
+    for (;;) {
+      // Without the ledger what was known is the best that there is.
+      const key = await this.#keyOf(command.host).catch(() => command.replyKey);
+      const problem = await this.#problemOf(key, command, reply);
+      if (problem === null) return true;
+      if (!isAwaited()) return false;
+      if (!problem.mayPass || performance.now() >= deadline) return this.#refuse(command, problem);
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #keyOf(host: string): Promise<ReplyKey> {
+    const known = await this.pins.find(host);
+    const pinned = known?.pinned ?? null;
+    if (pinned !== null) return replyKeyOf(pinned);
+    // A node of which nothing was heard may be a Python server.
+    return known?.wasHeard === true || !this.settings.requireSigned ? 'none' : 'unknown';
+  }
+
+  async #problemOf(key: ReplyKey, command: SentCommand, reply: ConsumeMessage): Promise<Problem | null> {
+    if (key === 'none') {
+      if (!this.settings.requireSigned) return null;
+      return { kind: 'unsigned', text: 'is of a node that signs none', mayPass: false };
+    }
+    if (key === 'unknown')
+      return { kind: 'unknown_key', text: 'is of a node that has not said hello', mayPass: true };
+    const { headers } = reply.properties as { headers?: Record<string, unknown> };
+    const signature = headers?.[SIGNATURE_HEADER];
+    const { queue: address, replyTo, correlationId } = command;
+    const { content } = reply;
+    const signed = { kind: 'reply', address, content, replyTo, correlationId, answers: command } as const;
+    try {
+      await verifyMessage(signature, signed, [key]);
+      return null;
+    } catch (error) {
+      if (!(error instanceof SignatureError)) throw error;
+      const text = error.message;
+      if (error instanceof UnknownSignerError) return { kind: 'unknown_key', text, mayPass: true };
+      return { kind: signature === undefined ? 'unsigned' : 'signature', text, mayPass: false };
+    }
+  }
+
+  #refuse({ host }: SentCommand, { kind, text }: Problem): false {
+    happened({ what: 'reply_refused', problem: kind });
+    const before = this.#logged.get(host);
+    if (before !== undefined && performance.now() - before < SAME_ERROR_MS) return false;
+    this.#logged.set(host, performance.now());
+    const msg = `A reply in the name of node "${host}" is ignored: it ${text}. Somebody may pose as it`;
+    this.#log.error({ msg, code: 'FORBIDDEN', host });
+    return false;
+  }
+}
+
+function replyKeyOf({ signing_key: key, signs_replies }: PinnedKeys): ReplyKey {
+  if (key === null) return 'unknown';
+  return signs_replies ? key : 'none';
+}
