@@ -3,6 +3,7 @@ import { parseTargetRequest } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
 import { type S3Target } from '../fleet/targets';
 import { Rig } from '../rig';
+import { type Programs } from './cpu';
 import { crowd, type CrowdFigure, printCrowds } from './crowd';
 import { BareS3fs, echoFloor, insertFloor } from './floors';
 import { Samples } from './samples';
@@ -16,13 +17,28 @@ const MOUNTS = 15;
 /** As many s3fs processes run at once. */
 const DISTINCT_TARGETS = 100;
 
-async function bench(rig: Rig): Promise<Figure[]> {
+const PARTS = ['attach', 'mount', 'crowd'] as const;
+type Part = (typeof PARTS)[number];
+
+const HELP = `Usage: npm run bench [-- PART…]
+
+  attach  a job joins a mount that stands, beside an INSERT and its commit
+  mount   the first mount of a bucket, beside a bare s3fs
+  crowd   100 jobs at once, on one target and on 100, with one dms-client and with four
+
+Without a part: all.
+`;
+
+async function bench(rig: Rig, parts: ReadonlySet<Part>): Promise<Figure[]> {
   const fleet = await Fleet.start(rig.addresses, {
     nodeSettings: { DMS_LOG_LEVEL: 'INFO' },
     clientSettings: { DMS_LOG_LEVEL: 'INFO' },
   });
   try {
-    return [...(await attachFigures(fleet)), ...(await mountFigures(rig, fleet))];
+    return [
+      ...(parts.has('attach') ? await attachFigures(fleet) : []),
+      ...(parts.has('mount') ? await mountFigures(rig, fleet) : []),
+    ];
   } finally {
     await fleet.stop();
   }
@@ -103,10 +119,18 @@ async function crowds(rig: Rig): Promise<CrowdFigure[]> {
       clientSettings: settings,
     });
     try {
+      const programs: Programs = {
+        'dms-client': fleet.clients.map(({ pid }) => pid),
+        'dms-server': fleet.nodes.map(({ pid }) => pid),
+        MariaDB: [rig.database.pid],
+        RabbitMQ: [rig.broker.pid],
+      };
       const targets: S3Target[] = [];
       while (targets.length < DISTINCT_TARGETS) targets.push(await fleet.targets.s3('crowd'));
-      figures.push(await crowd(fleet, `one target, ${clients} client(s)`, targets.slice(0, 1)));
-      figures.push(await crowd(fleet, `${DISTINCT_TARGETS} targets, ${clients} client(s)`, targets));
+      figures.push(await crowd(fleet, `one target, ${clients} client(s)`, targets.slice(0, 1), programs));
+      figures.push(
+        await crowd(fleet, `${DISTINCT_TARGETS} targets, ${clients} client(s)`, targets, programs),
+      );
     } finally {
       await fleet.stop();
     }
@@ -114,23 +138,36 @@ async function crowds(rig: Rig): Promise<CrowdFigure[]> {
   return figures;
 }
 
-async function main(): Promise<void> {
+async function main(parts: ReadonlySet<Part>): Promise<void> {
   // Barbican remembers tokens, as it does by default elsewhere: what is measured is the mount, not Keystone.
   const openstack = { barbican: { tokenCacheSeconds: 300 } };
   const rig = await Rig.start({ openstack, onProgress: (line) => process.stdout.write(`${line}\n`) });
   try {
-    const figures = await bench(rig);
-    process.stdout.write('\n');
-    printFigures(figures);
-    printCrowds(await crowds(rig));
+    if (parts.has('attach') || parts.has('mount')) {
+      const figures = await bench(rig, parts);
+      process.stdout.write('\n');
+      printFigures(figures);
+    }
+    if (parts.has('crowd')) printCrowds(await crowds(rig));
   } finally {
     await rig.stop();
   }
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `The benchmark did not finish: ${error instanceof Error ? error.stack : String(error)}\n`,
-  );
-  process.exitCode = 1;
-});
+function isPart(name: string): name is Part {
+  return PARTS.some((part) => part === name);
+}
+
+const given = process.argv.slice(2);
+if (given.some((name) => name === '--help' || name === '-h')) process.stdout.write(HELP);
+else if (!given.every(isPart)) {
+  process.stderr.write(HELP);
+  process.exitCode = 2;
+} else {
+  main(new Set(given.length === 0 ? PARTS : given)).catch((error: unknown) => {
+    process.stderr.write(
+      `The benchmark did not finish: ${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    process.exitCode = 1;
+  });
+}

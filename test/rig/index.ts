@@ -24,7 +24,7 @@ export { makeDirectory, removeDirectory, unmountBelow } from './support/director
 export { cleanEnvironment, SYSTEM_PATH } from './support/environment';
 export { guardian, OWNER_VARIABLE } from './support/guardian';
 export { freePort } from './support/ports';
-export { processesWithVariable, processState } from './support/processes';
+export { groupMembers, processesWithVariable, processState } from './support/processes';
 export { Service } from './support/service';
 export { missingForSystemd, Systemd } from './systemd/systemd';
 export { Guest, type GuestOptions, type GuestResult } from './uml/guest';

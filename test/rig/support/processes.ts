@@ -6,7 +6,12 @@ export interface ProcessState {
   readonly state: string;
   readonly group: number;
   readonly started: string;
+  /** Processor time that it has used so far, in its own code and in the kernel. */
+  readonly cpuMs: number;
 }
+
+/** The kernel tells processor time in hundredths of a second, on every machine. */
+const MS_PER_TICK = 10;
 
 /** The process with this number, or undefined if there is none. */
 export function processState(pid: number): ProcessState | undefined {
@@ -18,9 +23,11 @@ export function processState(pid: number): ProcessState | undefined {
     throw error;
   }
   // The name in parentheses may hold anything, so the fields are counted from the last parenthesis: state is the
-  // third field of the line, the group the fifth, the start time (clock ticks since boot) the twenty-second.
+  // third field of the line, the group the fifth, the processor time in user and in kernel mode the fourteenth and
+  // fifteenth, the start time (clock ticks since boot) the twenty-second.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  return { pid, state: fields[0] ?? '?', group: Number(fields[2]), started: fields[19] ?? '' };
+  const cpuMs = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  return { pid, state: fields[0] ?? '?', group: Number(fields[2]), started: fields[19] ?? '', cpuMs };
 }
 
 /** The members of a process group that still run; zombies do not. */
