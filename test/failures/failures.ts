@@ -15,6 +15,7 @@ export interface Failure {
 }
 
 const e2e = (file: string, test: string): ShownBy => ({ file: `test/e2e/${file}.e2e.ts`, test });
+const long = (file: string, test: string): ShownBy => ({ file: `test/long/${file}.e2e.ts`, test });
 
 /** The hardest failures of a mount service, in the order of the documentation. */
 export const FAILURES: readonly Failure[] = [
@@ -114,7 +115,7 @@ export const FAILURES: readonly Failure[] = [
     takes: '`DMS_MOUNT_TIMEOUT` at most',
     shownBy: [
       e2e('nfs-deadlines', 'holds at most four children with many exports'),
-      e2e('nfs-neighbours', 'are mounted and unmounted as ever'),
+      long('nfs-neighbours', 'are mounted and unmounted as ever'),
     ],
   },
   {
@@ -123,7 +124,7 @@ export const FAILURES: readonly Failure[] = [
     takes: 'seen within seconds; over when the server is back',
     shownBy: [
       e2e('nfs-deadlines', 'has its mounts in doubt within seconds'),
-      { file: 'test/long/nfs-silence.e2e.ts', test: 'costs no job its hold when it %s for 90 s' },
+      long('nfs-silence', 'costs no job its hold when it %s for 90 s'),
     ],
   },
   {
@@ -142,9 +143,7 @@ export const FAILURES: readonly Failure[] = [
     failure: 'An export is removed under its mounts (ESTALE)',
     seen: 'The mount is `BROKEN`, its holders `lost`; a new one waits until the last user of the old layer has gone (`BUSY` with PIDs).',
     takes: 'seen within seconds',
-    shownBy: [
-      { file: 'test/long/nfs-outages.e2e.ts', test: 'makes a mount BROKEN whose export was removed' },
-    ],
+    shownBy: [long('nfs-outages', 'makes a mount BROKEN whose export was removed')],
   },
   {
     failure: 'A mount is in use when its last job unmounts',

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HealthLog } from '../fleet/health-log';
 import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
-import { describeOnNfsRig } from './on-rig';
-import { timed } from './timed';
+import { describeOnNfsRig } from '../e2e/on-rig';
+import { timed } from '../e2e/timed';
 
 const ROUNDS = 6;
 /** Each round starts programs in a guest, on the one processor that it has. */

@@ -20,7 +20,7 @@ import { type S3Target } from '../fleet/targets';
 import { WireClient } from '../fleet/wire-client';
 import { Jobs } from '../fleet/jobs';
 import { Child, Rig, waitFor } from '../rig';
-import { describeOnRig } from './on-rig';
+import { describeOnRig } from '../e2e/on-rig';
 
 const SOON = { timeoutMs: 30_000, intervalMs: 50 };
 const KEYS = ['access key', 'secret key'];
