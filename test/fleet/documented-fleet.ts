@@ -52,7 +52,8 @@ export class DocumentedFleet {
     const [configuration, locks, bin] = ['configuration', 'locks', 'bin'].map((name) =>
       join(fleet.directory, name),
     );
-    for (const directory of [configuration, locks, bin]) await mkdir(directory, { recursive: true });
+    const credentials = join(configuration, 'client-credentials');
+    for (const directory of [credentials, locks, bin]) await mkdir(directory, { recursive: true });
     await writeFile(join(locks, 'dms_mount_unmount.lock'), '');
     const stage: Stage = {
       fleet,

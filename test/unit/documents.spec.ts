@@ -1,6 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { asHello, asNodeEvent, asStateEvent, parseReply, parseTargetRequest } from '@app/contracts';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  asHello,
+  asNodeEvent,
+  asStateEvent,
+  ERROR_CODES,
+  parseReply,
+  parseTargetRequest,
+} from '@app/contracts';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CLIENT_README, clientReadme } from '../docs/client-readme';
 import { configurationDocument } from '../docs/configuration';
@@ -48,6 +55,48 @@ describe('docs/HTTP.md', () => {
     const routes = routesOf(await openApiDocument());
     expect(written.sort()).toEqual(
       routes.map(({ name, operation }) => `${name} ${accessLine(operation)}`).sort(),
+    );
+  });
+});
+
+describe('links in the documents', () => {
+  const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+  const anchors = (path: string): string[] =>
+    [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replace(/\s/g, '-'),
+    );
+  const links = [...documents(), 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap((document) =>
+    [...read(document).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link]) => ({ document, link }))
+      .filter(({ link }) => !/^https?:/.test(link)),
+  );
+
+  it('are there', () => expect(links.length).toBeGreaterThan(80));
+
+  it('lead to files, and to headings that these have', () => {
+    const dead = links.filter(({ document, link }) => {
+      const [file, anchor] = link.split('#');
+      const path = file === '' ? document : join(dirname(document), file);
+      if (!existsSync(join(ROOT, path))) return true;
+      return anchor !== undefined && !anchors(path).includes(anchor);
+    });
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('docs/TROUBLESHOOTING.md', () => {
+  it('has each code of the table of errors, once, in its table by code', () => {
+    const [, section] = /\n## By error code\n([^]*?)\n## /.exec(
+      readFileSync(join(ROOT, 'docs/TROUBLESHOOTING.md'), 'utf8'),
+    ) ?? ['', ''];
+    const first = [...section.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) => cell.split(', '));
+    expect(first.sort()).toEqual(
+      Object.keys(ERROR_CODES)
+        .map((code) => `\`${code}\``)
+        .sort(),
     );
   });
 });
