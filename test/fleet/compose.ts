@@ -3,12 +3,6 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ROOT } from './programs';
 
-interface Bind {
-  readonly source: string;
-  readonly target: string;
-  readonly bind: { readonly propagation?: string };
-}
-
 /** What docker/compose.yaml says of how a service is run. */
 export interface ComposeService {
   readonly environment: Readonly<Record<string, string>>;
@@ -19,7 +13,8 @@ export interface ComposeService {
   readonly cap_add?: readonly string[];
   readonly security_opt: readonly string[];
   readonly devices?: readonly string[];
-  readonly volumes?: readonly Bind[];
+  /** `source:target`, and the propagation where it matters. */
+  readonly volumes?: readonly string[];
   readonly command?: readonly string[];
 }
 
@@ -59,9 +54,9 @@ export function runOptions(
     ...service.security_opt.flatMap((option) => ['--security-opt', option]),
     ...(service.devices ?? []).flatMap((device) => ['--device', device]),
     ...service.secrets.flatMap((name) => ['--volume', `${place(name)}:/run/secrets/${name}:ro`]),
-    ...(service.volumes ?? []).flatMap(({ source, bind }) => [
-      '--volume',
-      [place(source), place(source), ...(bind.propagation === undefined ? [] : [bind.propagation])].join(':'),
-    ]),
+    ...(service.volumes ?? []).flatMap((volume) => {
+      const [source, , ...options] = volume.split(':');
+      return ['--volume', [place(source), place(source), ...options].join(':')];
+    }),
   ];
 }

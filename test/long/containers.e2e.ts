@@ -122,6 +122,8 @@ describeOnRig('the images', (rig) => {
       expect(image.Config.Labels).toMatchObject({
         'org.opencontainers.image.title': name,
         'org.opencontainers.image.licenses': 'Apache-2.0',
+        'org.opencontainers.image.version': 'unknown',
+        'org.opencontainers.image.revision': 'unknown',
       });
       expect(image.Healthcheck ?? image.HealthCheck).toBeDefined();
       expect(image.Config.User ?? '').toBe(name === 'dms-client' ? `${CLIENT_USER}:${CLIENT_USER}` : '');
