@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Command } from 'commander';
 import { InjectCommander } from 'nest-commander';
-import { Output, type Progress } from './output';
+import { asFormat, asProgress, Output, type Progress } from './output';
 
 /** `--version` was given. */
 export class VersionAsked extends Error {}
@@ -23,14 +23,24 @@ export class Commander {
       .on('option:version', () => {
         throw new VersionAsked();
       })
+      .option('--format <format>', 'as with each command', asFormat)
+      .option('--progress <when>', 'as with each command', asProgress)
       .addHelpText('after', FOOTER)
-      .hook('preAction', (_, command) => {
+      .hook('preAction', (root, command) => {
+        for (const name of ['format', 'progress']) handDown(root, command, name);
         this.output.progress = command.opts<{ progress?: Progress }>().progress ?? 'auto';
       });
+    for (const command of this.root.commands) command.allowExcessArguments(false);
     for (const command of [this.root, ...this.root.commands]) {
       command.exitOverride().configureOutput({ outputError: () => undefined });
     }
   }
+}
+
+/** An option that every command has may stand before the command, too. */
+function handDown(root: Command, command: Command, name: string): void {
+  const value: unknown = root.getOptionValue(name);
+  if (value !== undefined) command.setOptionValueWithSource(name, value, 'cli');
 }
 
 const FOOTER = `

@@ -51,6 +51,7 @@ describe('what is printed of an error', () => {
     expect(describeError(help)).toEqual({ line: null, exitCode: 0 });
     const noCommand = Object.assign(new Error('(outputHelp)'), { code: 'commander.help', exitCode: 1 });
     expect(describeError(noCommand)).toEqual({ line: null, exitCode: 2 });
+    expect(describeError(Object.assign(noCommand, { exitCode: 0 }))).toEqual({ line: null, exitCode: 0 });
   });
 
   it('says how to make the ledger', () => {

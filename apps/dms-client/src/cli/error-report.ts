@@ -33,7 +33,7 @@ export function describeError(thrown: unknown): Report {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as Described;
   const message = oneLine(typeof error.message === 'string' ? error.message : String(thrown));
   if (typeof error.code === 'string' && error.code.startsWith('commander.')) {
-    return describeCommander(error.code, message);
+    return describeCommander(error, message);
   }
   if (error.name === 'UsageError') return wrongUse(message);
   if (error.name === 'SettingsError' && Array.isArray(error.problems)) {
@@ -45,10 +45,10 @@ export function describeError(thrown: unknown): Report {
   return { line: `INTERNAL: ${message}`, exitCode: 1 };
 }
 
-function describeCommander(code: string, message: string): Report {
+function describeCommander({ code, exitCode }: Described, message: string): Report {
   if (code === 'commander.helpDisplayed') return { line: null, exitCode: 0 };
-  // No command was given, and the help stands on standard error already.
-  if (code === 'commander.help') return { line: null, exitCode: WRONG_USE };
+  // Asked for by the command "help"; or no command was given, and the help stands on standard error already.
+  if (code === 'commander.help') return { line: null, exitCode: exitCode === 0 ? 0 : WRONG_USE };
   return wrongUse(message.replace(/^error: /, ''));
 }
 

@@ -2,6 +2,7 @@ import { isatty } from 'node:tty';
 import { Injectable } from '@nestjs/common';
 import { printError } from './standard-error';
 import { type View } from './views/view';
+import { oneOf } from './usage-error';
 import { WaitingBar } from './waiting-bar';
 
 export const FORMATS = ['table', 'json'] as const;
@@ -11,6 +12,16 @@ export type Format = (typeof FORMATS)[number];
 export const PROGRESS = ['auto', 'never'] as const;
 /** `auto`: on a terminal, whatever takes longer than two seconds shows that it goes on. */
 export type Progress = (typeof PROGRESS)[number];
+
+/** @throws UsageError */
+export function asFormat(value: string): Format {
+  return oneOf('--format', value, FORMATS);
+}
+
+/** @throws UsageError */
+export function asProgress(value: string): Progress {
+  return oneOf('--progress', value, PROGRESS);
+}
 
 /** What commands print: results on standard output, all else on standard error. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { CommandRunner, Option } from 'nest-commander';
-import { type Format, FORMATS, type Progress, PROGRESS } from '../output';
-import { oneOf, UsageError } from '../usage-error';
+import { asFormat, asProgress, type Format, FORMATS, type Progress, PROGRESS } from '../output';
+import { UsageError } from '../usage-error';
 
 export interface CommonOptions {
   readonly format: Format;
@@ -15,7 +15,7 @@ export abstract class DmsCommand extends CommandRunner {
     defaultValue: 'table',
   })
   format(value: string): Format {
-    return oneOf('--format', value, FORMATS);
+    return asFormat(value);
   }
 
   @Option({
@@ -25,7 +25,7 @@ export abstract class DmsCommand extends CommandRunner {
     defaultValue: 'auto',
   })
   progress(value: string): Progress {
-    return oneOf('--progress', value, PROGRESS);
+    return asProgress(value);
   }
 }
 

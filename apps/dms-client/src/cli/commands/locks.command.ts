@@ -1,5 +1,7 @@
+import { type LockListDto } from '@app/contracts';
 import { Command, Option } from 'nest-commander';
 import { ApiConnection } from '../api/api-connection';
+import { type DmsApi } from '../api/dms-api';
 import { Output } from '../output';
 import { UsageError } from '../usage-error';
 import { locksView } from '../views/views';
@@ -31,7 +33,7 @@ export class LocksCommand extends DmsCommand {
     const body =
       release && host !== undefined && targetId !== undefined
         ? await api.releaseLock(host, targetId)
-        : await api.locks();
+        : await shownOf(api, host, targetId);
     await this.output.print(format, body, locksView);
   }
 
@@ -40,13 +42,24 @@ export class LocksCommand extends DmsCommand {
     return true;
   }
 
-  @Option({ flags: '--host <name>', description: 'the node' })
+  @Option({ flags: '--host <name>', description: 'of this node only' })
   host(value: string): string {
     return value;
   }
 
-  @Option({ flags: '--target-id <id>', description: 'the backup target' })
+  @Option({ flags: '--target-id <id>', description: 'of this backup target only' })
   targetId(value: string): string {
     return value;
   }
+}
+
+async function shownOf(api: DmsApi, host?: string, targetId?: string): Promise<LockListDto> {
+  const { locks } = await api.locks();
+  return {
+    locks: locks.filter(
+      (lock) =>
+        (host === undefined || lock.host === host) &&
+        (targetId === undefined || lock.backup_target_id === targetId),
+    ),
+  };
 }

@@ -30,23 +30,21 @@ export class NodesCommand extends DmsCommand {
   }
 
   async run([host]: string[], options: NodesOptions): Promise<void> {
-    const api = await this.output.during('connecting', () => this.connection.open());
-    const { drain = false, undrain = false, forget = false, acceptKey, format } = options;
-    if (drain || undrain || forget || acceptKey !== undefined) return this.#administer(api, host, options);
-    if (host === undefined) await this.output.print(format, await api.nodes(), nodesView);
-    else await this.output.print(format, await this.output.during('asking', () => api.node(host)), nodeView);
-  }
-
-  async #administer(api: DmsApi, host: string | undefined, options: NodesOptions): Promise<void> {
-    if (host === undefined) {
+    const { drain, undrain, forget, fenced, acceptKey, format } = options;
+    const decisions = [drain, undrain, forget, acceptKey].filter((option) => option !== undefined).length;
+    if (decisions > 1) throw new UsageError('--drain, --undrain, --forget, --accept-key: give one of them');
+    if (decisions > 0 && host === undefined) {
       throw new UsageError('--drain, --undrain, --forget and --accept-key need the name of a node');
     }
-    if (options.forget && !options.fenced) {
+    if (forget && !fenced) {
       throw new UsageError(
         '--forget needs --fenced: make sure first that the node is off, and cannot come back with its mounts',
       );
     }
-    await this.output.print(options.format, await decided(api, host, options), nodeView);
+    const api = await this.output.during('connecting', () => this.connection.open());
+    if (host === undefined) return this.output.print(format, await api.nodes(), nodesView);
+    const node = decisions > 0 ? decided(api, host, options) : api.node(host);
+    await this.output.print(format, await this.output.during('asking', () => node), nodeView);
   }
 
   @Option({ flags: '--drain', description: 'let no new holds onto the node' })

@@ -13,6 +13,8 @@ export interface RunOptions extends TargetOptions, ReportOptions {
   readonly onBroken?: 'warn' | NodeJS.Signals;
 }
 
+/** As of `lease_s` in a request. */
+const [LEAST_LEASE_S, MOST_LEASE_S] = [10, 604_800];
 const BROKEN_SIGNALS = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KILL'] as const;
 
 @Command({
@@ -36,8 +38,9 @@ export class RunCommand extends TargetCommand {
       'the hold ends when it is not renewed for this long (DMS_API_URL: 60, else none); 0 for none',
   })
   lease(value: string): number {
-    if (!/^\d{1,6}$/.test(value)) throw new UsageError('--lease: must be a whole number of seconds');
-    return Number(value);
+    const seconds = /^\d{1,6}$/.test(value) ? Number(value) : NaN;
+    if (seconds === 0 || (seconds >= LEAST_LEASE_S && seconds <= MOST_LEASE_S)) return seconds;
+    throw new UsageError(`--lease: must be whole seconds from ${LEAST_LEASE_S} to ${MOST_LEASE_S}, or 0`);
   }
 
   @Option({
