@@ -17,8 +17,9 @@ A setting is read from, in this order: the command line where it has an option, 
 the default. A program that finds bad settings names all of them and does not start; it prints no value.
 
 Files are INI: \`/etc/trilio-dms/server.conf\` with a section \`[server]\`; \`/etc/trilio-dms/client.conf\` and, over it,
-\`~/.trilio-dms/client.conf\` with a section \`[client]\`. \`DMS_CONFIG_FILE\` names another one instead.
-What stands behind \`;\` or \`#\` at the beginning of a line, or behind a blank, is a comment.
+\`~/.trilio-dms/client.conf\` with a section \`[client]\`. \`DMS_CONFIG_FILE\` names another one instead. A file
+that does not exist is passed over: where settings are missing, a wrong \`DMS_CONFIG_FILE\` is named with them. What
+stands behind \`;\` or \`#\` at the beginning of a line, or behind a blank, is a comment.
 
 \`\`\`ini
 [server]

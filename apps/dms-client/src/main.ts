@@ -3,12 +3,22 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { INSECURE_TLS_WARNING, PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
+import { DmsError } from '@app/contracts';
+import {
+  endWithReader,
+  INSECURE_TLS_WARNING,
+  listenProblem,
+  PinoLogger,
+  programVersion,
+  SettingsError,
+  startTracing,
+} from '@app/platform';
 import { type AddressInfo } from 'node:net';
 import { AppModule } from './app.module';
 import { configureHttp } from './http/configure-http';
+import { ledgerError } from './ledger/ledger-errors';
 import { MigrateService } from './ledger/migrate.service';
-import { type ClientSettings, loadClientSettings } from './settings/client.settings';
+import { type ClientSettings, loadFacadeSettings } from './settings/client.settings';
 
 const HELP = `Usage: dms-client [--help | --version]
 
@@ -21,18 +31,38 @@ const WRONG_USE = 2;
 async function start(settings: ClientSettings): Promise<void> {
   const version = programVersion();
   await startTracing({ ...settings, service: 'dms-client', version });
-  const application = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
-    logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
-    bodyParser: false,
-    abortOnError: false,
-  });
+  const application = await create(settings);
   if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
   configureHttp(application, version);
   application.enableShutdownHooks();
   if (settings.migrateAtStart) await application.get(MigrateService).migrate();
-  await application.listen(settings.httpPort, settings.httpHost);
+  await listen(application, settings);
   const { address, port } = (application.getHttpServer() as { address(): AddressInfo }).address();
   new Logger('main').log({ msg: 'dms-client is ready', address, port, version });
+}
+
+endWithReader();
+/** @throws DmsError LEDGER_UNAVAILABLE where the database does not come within some seconds */
+async function create(settings: ClientSettings): Promise<NestExpressApplication> {
+  try {
+    return await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
+      logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
+      bodyParser: false,
+      abortOnError: false,
+    });
+  } catch (error) {
+    // Drivers' errors have codes; another says itself what it is.
+    throw typeof (error as { code?: unknown }).code === 'string' ? ledgerError(error) : error;
+  }
+}
+
+async function listen(application: NestExpressApplication, settings: ClientSettings): Promise<void> {
+  const { httpHost: host, httpPort: port } = settings;
+  try {
+    await application.listen(port, host);
+  } catch (error) {
+    throw listenProblem(error, { host, port, hostSetting: 'DMS_HTTP_HOST', portSetting: 'DMS_HTTP_PORT' });
+  }
 }
 
 const [argument] = process.argv.slice(2);
@@ -46,7 +76,7 @@ else {
 
 function run(): void {
   try {
-    start(loadClientSettings()).catch((error: unknown) => fail(error));
+    start(loadFacadeSettings()).catch((error: unknown) => fail(error));
   } catch (error) {
     fail(error);
   }
@@ -54,6 +84,12 @@ function run(): void {
 
 function fail(error: unknown): never {
   const wrongUse = error instanceof SettingsError;
-  process.stderr.write(`dms-client: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`dms-client: ${textOf(error)}\n`);
   process.exit(wrongUse ? WRONG_USE : 1);
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof DmsError)) return error instanceof Error ? error.message : String(error);
+  const setting = error.code === 'LEDGER_UNAVAILABLE' ? '; DMS_DB_URL names it' : '';
+  return `${error.code}: ${error.message}${setting}`;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
+import { endWithReader, PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
 import { startServer } from './server';
 import { requireRunDirectory } from './settings/private-directory';
 import { loadServerSettings } from './settings/server.settings';
@@ -57,6 +57,7 @@ async function serve(): Promise<number> {
   }
 }
 
+endWithReader();
 run(process.argv.slice(2))
   .catch((error: unknown) => {
     process.stderr.write(`dms-server: ${error instanceof Error ? error.message : String(error)}\n`);

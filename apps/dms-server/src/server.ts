@@ -1,7 +1,7 @@
 import { type INestApplication, Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions } from '@nestjs/microservices';
-import { ErrorFilter, INSECURE_TLS_WARNING, programVersion } from '@app/platform';
+import { ErrorFilter, INSECURE_TLS_WARNING, listenProblem, programVersion } from '@app/platform';
 import { AppModule } from './app.module';
 import { NodeCommandServer } from './commands/node-command.server';
 import { AdoptionService } from './mounts/adoption.service';
@@ -42,7 +42,7 @@ export async function startServer(settings: ServerSettings, logger: LoggerServic
     app.useGlobalFilters(new ErrorFilter());
     await app.get(AdoptionService).adopt();
     app.connectMicroservice<MicroserviceOptions>({ strategy });
-    await app.listen(settings.healthPort, settings.healthHost);
+    await listen(app, settings);
     log.log({ msg: 'Health is served', url: await app.getUrl() });
   } catch (error) {
     await app.close();
@@ -56,6 +56,22 @@ export async function startServer(settings: ServerSettings, logger: LoggerServic
     stop: () => stop(app),
     failed: Promise.race([failed, consuming.then(() => failed)]),
   };
+}
+
+async function listen(
+  app: INestApplication,
+  { healthHost: host, healthPort: port }: ServerSettings,
+): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    throw listenProblem(error, {
+      host,
+      port,
+      hostSetting: 'DMS_HEALTH_HOST',
+      portSetting: 'DMS_HEALTH_PORT',
+    });
+  }
 }
 
 async function stop(app: INestApplication): Promise<void> {

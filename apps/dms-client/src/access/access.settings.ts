@@ -39,6 +39,13 @@ export const ACCESS_SETTINGS = {
     default: null,
     parse: asText,
   },
+  corsOrigins: {
+    env: 'DMS_CORS_ORIGINS',
+    file: 'cors_origins',
+    help: 'Origins whose web pages may call the HTTP facade from a browser (CORS), e.g. https://console.example, comma separated. Without it no other page may.',
+    default: null,
+    parse: asOrigins,
+  },
   callerRate: {
     env: 'DMS_CALLER_RATE',
     file: 'caller_rate',
@@ -69,17 +76,29 @@ export const ACCESS_SETTINGS = {
   },
 } as const;
 
-type AccessSettings = Pick<SettingValues<typeof ACCESS_SETTINGS>, 'authMode' | 'authUrl' | 'tokenFile'> & {
+type AccessSettings = Pick<
+  SettingValues<typeof ACCESS_SETTINGS>,
+  'authMode' | 'authUrl' | 'tokenFile' | 'corsOrigins'
+> & {
   readonly httpHost: string;
 };
 
-/** @throws SettingsError that names every setting without which the mode would let in nobody, or everybody */
-export function requireAccessSettings({ authMode, authUrl, tokenFile, httpHost }: AccessSettings): void {
+/** What the mode lacks, without which it would let in nobody, or everybody; what could not be read is passed over. */
+export function accessProblems({
+  authMode,
+  authUrl,
+  tokenFile,
+  httpHost,
+  corsOrigins,
+}: Partial<AccessSettings>): string[] {
   const problems: string[] = [];
-  if (authMode === 'none' && !isLoopback(httpHost)) {
+  if (authMode === 'none' && httpHost !== undefined && !isLoopback(httpHost)) {
     problems.push(
       'DMS_HTTP_HOST: must be a loopback address while DMS_AUTH_MODE is none; set DMS_AUTH_MODE to keystone or token',
     );
+  }
+  if (authMode === 'none' && corsOrigins) {
+    problems.push('DMS_CORS_ORIGINS: needs DMS_AUTH_MODE=keystone or token');
   }
   if (authMode === 'keystone' && authUrl === null) {
     problems.push('DMS_AUTH_URL: is required for DMS_AUTH_MODE=keystone');
@@ -87,5 +106,21 @@ export function requireAccessSettings({ authMode, authUrl, tokenFile, httpHost }
   if (authMode === 'token' && tokenFile === null) {
     problems.push('DMS_TOKEN_FILE: is required for DMS_AUTH_MODE=token');
   }
+  return problems;
+}
+
+/** @throws SettingsError that names every setting which the mode lacks */
+export function requireAccessSettings(settings: AccessSettings): void {
+  const problems = accessProblems(settings);
   if (problems.length > 0) throw new SettingsError(problems);
+}
+
+function asOrigins(text: string): readonly string[] {
+  const origins = text.split(',').map((part) => part.trim());
+  for (const origin of origins) {
+    if (!URL.canParse(origin) || !/^https?:/.test(origin) || new URL(origin).origin !== origin) {
+      throw new Error('must be origins such as https://console.example, comma separated');
+    }
+  }
+  return origins;
 }

@@ -27,7 +27,7 @@ describe('mode none', () => {
     });
   });
 
-  const settings = { authMode: 'none', authUrl: null, tokenFile: null } as const;
+  const settings = { authMode: 'none', authUrl: null, tokenFile: null, corsOrigins: null } as const;
 
   it.each(['127.0.0.1', '127.8.9.10', '::1', 'localhost'])('starts on %s', (httpHost) => {
     expect(() => requireAccessSettings({ ...settings, httpHost })).not.toThrow();

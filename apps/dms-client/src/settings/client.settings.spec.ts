@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type SettingsError } from '@app/platform';
 import { createDataSource } from '../ledger/data-source';
-import { clientConfigurationFiles, loadClientSettings } from './client.settings';
+import { clientConfigurationFiles, loadClientSettings, loadFacadeSettings } from './client.settings';
 
 const REQUIRED = { DMS_RABBITMQ_URL: 'amqp://localhost:5672', DMS_CONFIG_FILE: '/none' };
 
@@ -43,6 +44,21 @@ describe('DMS_DB_URL', () => {
   });
 });
 
+const COMPLETE = {
+  DMS_CONFIG_FILE: '/dev/null',
+  DMS_DB_URL: 'mysql://u:p@127.0.0.1/ledger',
+  DMS_RABBITMQ_URL: 'amqp://u:p@127.0.0.1',
+};
+
+function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadFacadeSettings(env);
+    return [];
+  } catch (error) {
+    return (error as SettingsError).problems;
+  }
+}
+
 describe('the settings of dms-client', () => {
   it('are the documented ones where nothing is said', () => {
     const settings = loadClientSettings({ ...REQUIRED, DMS_DB_URL: 'mysql://localhost/x' });
@@ -64,6 +80,7 @@ describe('the settings of dms-client', () => {
       '/etc/trilio-dms/client.conf',
       join(homedir(), '.trilio-dms/client.conf'),
     ]);
+    expect(clientConfigurationFiles({ DMS_CONFIG_FILE: '' })).toHaveLength(2);
     const directory = mkdtempSync(join(tmpdir(), 'dms-client-settings-'));
     const file = join(directory, 'client.conf');
     try {
@@ -87,4 +104,39 @@ describe('the settings of dms-client', () => {
       rmSync(directory, { recursive: true });
     }
   });
+
+  it('that are bad are all named at once, those that do not fit together among them', () => {
+    expect(
+      problemsOf({
+        ...COMPLETE,
+        DMS_HTTP_PORT: 'x',
+        DMS_AUTH_MODE: 'keystone',
+        DMS_RABBITMQ_CERT_FILE: '/dev/null',
+      }),
+    ).toEqual([
+      'DMS_HTTP_PORT: must be a whole number from 0 to 65535',
+      'DMS_RABBITMQ_KEY_FILE: is required with DMS_RABBITMQ_CERT_FILE',
+      'DMS_AUTH_URL: is required for DMS_AUTH_MODE=keystone',
+    ]);
+    expect(problemsOf({ ...COMPLETE, DMS_DB_URL: '', DMS_AUTH_MODE: 'token' })).toEqual([
+      'DMS_DB_URL: is required',
+      'DMS_TOKEN_FILE: is required for DMS_AUTH_MODE=token',
+    ]);
+    expect(
+      problemsOf({ ...COMPLETE, DMS_HTTP_HOST: '0.0.0.0', DMS_CORS_ORIGINS: 'https://a.example' }),
+    ).toEqual([
+      expect.stringContaining('DMS_HTTP_HOST: '),
+      'DMS_CORS_ORIGINS: needs DMS_AUTH_MODE=keystone or token',
+    ]);
+  });
+
+  it.each(['*', 'a.example', 'https://a.example/', 'https://a.example/page', 'ftp://a.example', 'null'])(
+    'take no %s for an origin',
+    (origins) => {
+      const mode = { DMS_AUTH_MODE: 'token', DMS_TOKEN_FILE: '/t' };
+      expect(problemsOf({ ...COMPLETE, ...mode, DMS_CORS_ORIGINS: origins })).toEqual([
+        expect.stringContaining('DMS_CORS_ORIGINS: must be origins'),
+      ]);
+    },
+  );
 });

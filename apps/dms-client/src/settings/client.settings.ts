@@ -12,12 +12,14 @@ import {
   asSeconds,
   asText,
   BROKER_SETTINGS,
+  brokerProblems,
   readSettings,
+  type SettingSources,
   type SettingValues,
   TLS_SETTINGS,
   TELEMETRY_SETTINGS,
 } from '@app/platform';
-import { ACCESS_SETTINGS } from '../access/access.settings';
+import { ACCESS_SETTINGS, accessProblems } from '../access/access.settings';
 
 /** Every setting of dms-client and of the `dms` command; docs/CONFIGURATION.md is made from this table. */
 export const CLIENT_SETTINGS = {
@@ -174,13 +176,29 @@ export const SETTINGS = Symbol('ClientSettings');
 
 /** Where the configuration of clients may stand; a later file wins. */
 export function clientConfigurationFiles(env: NodeJS.ProcessEnv): string[] {
-  if (env.DMS_CONFIG_FILE !== undefined) return [env.DMS_CONFIG_FILE];
+  if (env.DMS_CONFIG_FILE) return [env.DMS_CONFIG_FILE];
   return ['/etc/trilio-dms/client.conf', join(homedir(), '.trilio-dms', 'client.conf')];
 }
 
 /** @throws SettingsError that names every bad setting at once */
 export function loadClientSettings(env: NodeJS.ProcessEnv = process.env): ClientSettings {
-  return readSettings(CLIENT_SETTINGS, { env, files: clientConfigurationFiles(env), section: 'client' });
+  return readSettings(CLIENT_SETTINGS, sourcesOf(env), brokerProblems);
+}
+
+function sourcesOf(env: NodeJS.ProcessEnv): SettingSources {
+  return { env, files: clientConfigurationFiles(env), section: 'client' };
+}
+
+/**
+ * The settings of the program that serves the HTTP facade.
+ *
+ * @throws SettingsError that names every bad setting at once, those that do not fit together among them
+ */
+export function loadFacadeSettings(env: NodeJS.ProcessEnv = process.env): ClientSettings {
+  return readSettings(CLIENT_SETTINGS, sourcesOf(env), (values) => [
+    ...brokerProblems(values),
+    ...accessProblems(values),
+  ]);
 }
 
 function asDatabaseUrl(text: string): Secret {

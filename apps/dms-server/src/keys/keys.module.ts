@@ -26,11 +26,8 @@ import { TrustedKeyFile } from './trusted-key-file.adapter';
 })
 export class KeysModule {}
 
-async function clientKeysOf({ requireSigned, trustedKeysFile }: ServerSettings): Promise<ClientKeys> {
-  if (trustedKeysFile === null) {
-    if (!requireSigned) return { current: () => Promise.resolve([]) };
-    throw new SettingsError(['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']);
-  }
+async function clientKeysOf({ trustedKeysFile }: ServerSettings): Promise<ClientKeys> {
+  if (trustedKeysFile === null) return { current: () => Promise.resolve([]) };
   try {
     return await TrustedKeyFile.open(trustedKeysFile);
   } catch (error) {

@@ -14,6 +14,7 @@ import {
   asSomeOf,
   asText,
   BROKER_SETTINGS,
+  brokerProblems,
   readSettings,
   type SettingValues,
   TLS_SETTINGS,
@@ -253,8 +254,13 @@ export const SETTINGS = Symbol('ServerSettings');
 
 /** @throws SettingsError that names every bad setting at once */
 export function loadServerSettings(env: NodeJS.ProcessEnv = process.env): ServerSettings {
-  const files = [env.DMS_CONFIG_FILE ?? '/etc/trilio-dms/server.conf'];
-  return readSettings(SERVER_SETTINGS, { env, files, section: 'server' });
+  const files = [env.DMS_CONFIG_FILE || '/etc/trilio-dms/server.conf'];
+  return readSettings(SERVER_SETTINGS, { env, files, section: 'server' }, (values) => [
+    ...brokerProblems(values),
+    ...(values.requireSigned === true && values.trustedKeysFile === null
+      ? ['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']
+      : []),
+  ]);
 }
 
 function asHost(text: string): string {

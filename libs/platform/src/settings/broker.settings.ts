@@ -1,5 +1,6 @@
 import { asBrokerUrls } from './broker-url';
-import { asText } from './parsers';
+import { asReadableFile } from './parsers';
+import { type SettingValues } from './settings';
 
 /** Settings of the connection to the broker, the same for every program. */
 export const BROKER_SETTINGS = {
@@ -15,13 +16,27 @@ export const BROKER_SETTINGS = {
     file: 'rabbitmq_cert_file',
     help: 'Client certificate (PEM) for amqps.',
     default: null,
-    parse: asText,
+    parse: asReadableFile,
   },
   keyFile: {
     env: 'DMS_RABBITMQ_KEY_FILE',
     file: 'rabbitmq_key_file',
     help: 'Key (PEM) of the client certificate.',
     default: null,
-    parse: asText,
+    parse: asReadableFile,
   },
 } as const;
+
+/** What does not fit together among {@link BROKER_SETTINGS}. */
+export function brokerProblems({
+  certificateFile,
+  keyFile,
+}: Partial<SettingValues<typeof BROKER_SETTINGS>>): string[] {
+  if (certificateFile && keyFile === null) {
+    return ['DMS_RABBITMQ_KEY_FILE: is required with DMS_RABBITMQ_CERT_FILE'];
+  }
+  if (keyFile && certificateFile === null) {
+    return ['DMS_RABBITMQ_CERT_FILE: is required with DMS_RABBITMQ_KEY_FILE'];
+  }
+  return [];
+}

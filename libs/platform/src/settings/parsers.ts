@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { isAbsolute, normalize } from 'node:path';
 import { Secret } from '@app/contracts';
 
@@ -41,6 +42,17 @@ export function asSeconds(least: number, most: number): (text: string) => number
 
 export function asPort(text: string): number {
   return asInteger(0, 65_535)(text);
+}
+
+/** A file of certificates or keys, which is read later. */
+export function asReadableFile(text: string): string {
+  try {
+    accessSync(text, constants.R_OK);
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new Error(`must be a file that can be read (${code})`, { cause: error });
+  }
+  return text;
 }
 
 export function asDirectory(text: string): string {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asInteger, asSecret, asText } from './parsers';
+import { brokerProblems } from './broker.settings';
+import { asBoolean, asInteger, asPort, asReadableFile, asSeconds, asSecret, asText } from './parsers';
 import { readSettings, type SettingSources, SettingsError } from './settings';
 
 const DEFINITIONS = {
@@ -55,5 +56,62 @@ describe('readSettings', () => {
   ])('reads %j from a file', (text, value) => {
     writeFileSync(first, `; a comment\n# another\n[x]\nurl = ${text}\n`);
     expect(read({ files: [first] }).url).toBe(value);
+  });
+
+  const problemsOf = (work: () => unknown): readonly string[] => {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof SettingsError) return error.problems;
+      throw error;
+    }
+    return [];
+  };
+
+  it('names with what is wrong what does not fit together, and a file that is not there', () => {
+    const env = { X_LIMIT: '2', X_NAME: 'n', DMS_CONFIG_FILE: join(directory, 'missing.conf') };
+    const problems = problemsOf(() =>
+      readSettings(DEFINITIONS, { env, files: [env.DMS_CONFIG_FILE], section: 'x' }, (values) => {
+        expect(values).toEqual({ limit: 2, name: 'n' });
+        return ['X_NAME: does not fit'];
+      }),
+    );
+    expect(problems).toEqual([
+      'X_URL: is required',
+      'X_NAME: does not fit',
+      'DMS_CONFIG_FILE: there is no such file',
+    ]);
+    expect(read({ env: { ...env, X_URL: 'u' } })).toMatchObject({ url: 'u' });
+  });
+
+  it('does not pass over a file that cannot be read', () => {
+    expect(problemsOf(() => read({ env: { X_URL: 'u' }, files: [directory] }))).toEqual([
+      `${directory}: cannot be read (EISDIR)`,
+    ]);
+  });
+});
+
+describe('settings', () => {
+  it.each<[string, (text: string) => unknown, string[], string[]]>([
+    ['seconds', asSeconds(0.1, 300), ['0.1', '300', '2.5'], ['0', '300.1', '-1', '1e2', 'x', '']],
+    ['a whole number', asInteger(0, 10), ['0', '10'], ['-1', '11', '1.5', '0x1', '']],
+    ['a port', asPort, ['0', '65535'], ['65536', '-1', 'http']],
+    ['true or false', asBoolean, ['true', 'No', 'ON', '0'], ['maybe', '2', '']],
+    ['a file', asReadableFile, ['/dev/null'], ['/none']],
+  ])('that are %s have bounds', (_, parse, good, bad) => {
+    for (const text of good) expect(() => parse(text)).not.toThrow();
+    for (const text of bad) expect(() => parse(text)).toThrow(/^must be/);
+  });
+
+  it('of a client certificate come in pairs', () => {
+    const none = { certificateFile: null, keyFile: null };
+    expect(brokerProblems(none)).toEqual([]);
+    expect(brokerProblems({ certificateFile: '/c', keyFile: '/k' })).toEqual([]);
+    expect(brokerProblems({ ...none, certificateFile: '/c' })).toEqual([
+      'DMS_RABBITMQ_KEY_FILE: is required with DMS_RABBITMQ_CERT_FILE',
+    ]);
+    expect(brokerProblems({ ...none, keyFile: '/k' })).toEqual([
+      'DMS_RABBITMQ_CERT_FILE: is required with DMS_RABBITMQ_KEY_FILE',
+    ]);
   });
 });

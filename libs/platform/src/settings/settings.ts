@@ -49,11 +49,13 @@ export class SettingsError extends Error {
 /**
  * Reads settings in this order: flag, environment, file, default. An empty text counts as not set.
  *
+ * @param together says which of the settings do not fit together; it is given those that could be read
  * @throws SettingsError that names every bad setting at once
  */
 export function readSettings<D extends SettingDefinitions>(
   definitions: D,
   sources: SettingSources,
+  together: (values: Partial<SettingValues<D>>) => readonly string[] = () => [],
 ): SettingValues<D> {
   const problems: string[] = [];
   const file = readFiles(sources, problems);
@@ -71,8 +73,17 @@ export function readSettings<D extends SettingDefinitions>(
       problems.push(`${definition.env}: ${error instanceof Error ? error.message : 'is wrong'}`);
     }
   }
-  if (problems.length > 0) throw new SettingsError(problems);
+  problems.push(...together(values as Partial<SettingValues<D>>));
+  if (problems.length > 0) throw new SettingsError([...problems, ...missingFile(sources)]);
   return values as SettingValues<D>;
+}
+
+/** What is missing may stand in a file that was named wrongly. By itself such a file may be left out. */
+function missingFile({ env }: SettingSources): string[] {
+  const path = env.DMS_CONFIG_FILE;
+  return path === undefined || path === '' || existsSync(path)
+    ? []
+    : ['DMS_CONFIG_FILE: there is no such file'];
 }
 
 function absent(definition: SettingDefinition<unknown>): null {

@@ -1,4 +1,4 @@
-import { asBoolean, asText } from './parsers';
+import { asBoolean, asReadableFile } from './parsers';
 
 /** Whom the other ends of TLS connections are believed, the same for every program. */
 export const TLS_SETTINGS = {
@@ -7,7 +7,7 @@ export const TLS_SETTINGS = {
     file: 'ca_file',
     help: 'Authorities (PEM) trusted for the broker, Keystone and Barbican, beside those that Node.js trusts.',
     default: null,
-    parse: asText,
+    parse: asReadableFile,
   },
   insecureTls: {
     env: 'DMS_INSECURE_SKIP_TLS_VERIFY',
