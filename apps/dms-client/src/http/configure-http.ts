@@ -1,14 +1,18 @@
 import { type INestApplication } from '@nestjs/common';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { AccessMiddleware } from '../access/access.middleware';
 import { ErrorDto } from '@app/contracts';
 import { ErrorFilter } from '@app/platform';
 import { withAnswers } from './api-document';
+import { withTypes } from './api-types';
 import { requestContext } from './request-context.middleware';
 import { securityHeaders } from './security-headers';
 
 const MAX_BODY = '1mb';
+/** For so long a browser need not ask again what other origins may do. */
+const PREFLIGHT_S = 600;
 
 /** What all requests of the HTTP facade go through, and the documentation of its calls at /docs and /docs/json. */
 export function configureHttp(application: NestExpressApplication, version: string): void {
@@ -16,10 +20,31 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.disable('etag');
   application.use(requestContext);
   application.use(securityHeaders);
+  allowOrigins(application);
   application.use(application.get(AccessMiddleware, { strict: false }).use);
   application.useBodyParser('json', { limit: MAX_BODY, strict: true, type: () => true });
   application.useGlobalFilters(new ErrorFilter());
   describe(application, version);
+}
+
+/** Before the middleware that asks who calls: a browser sends its question in advance without credentials. */
+function allowOrigins(application: NestExpressApplication): void {
+  const { corsOrigins } = application.get<ClientSettings>(SETTINGS, { strict: false });
+  if (corsOrigins === null) return;
+  application.enableCors({
+    origin: [...corsOrigins],
+    methods: ['GET', 'POST', 'DELETE'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'Prefer',
+      'X-Auth-Token',
+      'X-Request-Id',
+    ],
+    exposedHeaders: ['Location', 'Preference-Applied', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+    maxAge: PREFLIGHT_S,
+  });
 }
 
 /** Documents the calls at /docs, and as OpenAPI at /docs/json. */
@@ -41,7 +66,9 @@ export function describe(application: INestApplication, version: string): void {
     .addSecurityRequirements('token')
     .build();
   const document = (): OpenAPIObject =>
-    withAnswers(SwaggerModule.createDocument(application, configuration, { extraModels: [ErrorDto] }));
+    withTypes(
+      withAnswers(SwaggerModule.createDocument(application, configuration, { extraModels: [ErrorDto] })),
+    );
   SwaggerModule.setup('docs', application, document, {
     jsonDocumentUrl: 'docs/json',
   });

@@ -15,8 +15,8 @@ const FOR_DOCUMENTATION = [
 ].join('; ');
 
 /**
- * What browsers are told. There is no header for other origins (CORS), so no other page may read an answer; and none
- * that demands TLS, for who puts TLS before this program knows that.
+ * What browsers are told. Other origins (CORS) are let in by DMS_CORS_ORIGINS alone. There is no header that
+ * demands TLS, for who puts TLS before this program knows that.
  */
 export function securityHeaders({ path }: Request, response: Response, next: NextFunction): void {
   const isDocumentation = /^\/docs(\/|$)/i.test(path);

@@ -6,7 +6,7 @@ import { Answers } from '../http/answers.decorator';
 import { type ProjectScope } from '../access/identity';
 import { CallerScope } from '../access/request-identity';
 import { BindingHostDto, BindingPathDto } from '../bindings/bindings.dto';
-import { ParametersPipe, parseParameters } from '../queries/parameters.pipe';
+import { ParametersPipe } from '../queries/parameters.pipe';
 import { RenewRequestDto } from './leases.dto';
 import { LeasesService } from './leases.service';
 
@@ -21,13 +21,12 @@ export class LeasesHttpController {
   @Post('bindings/:jobid/:backup_target_id/renew')
   @HttpCode(200)
   @Answers('The binding, with the new end of its lease.', 'NOT_FOUND', 'CONFLICT', 'LOCK_TIMEOUT', 'TIMEOUT')
-  async renew(
+  renew(
     @Param(ParametersPipe) path: BindingPathDto,
     @Query(ParametersPipe) { host }: BindingHostDto,
     @CallerScope() scope: ProjectScope,
-    @Body() body: unknown,
+    @Body(ParametersPipe) { lease_s }: RenewRequestDto,
   ): Promise<BindingDto> {
-    const { lease_s } = parseParameters(RenewRequestDto, body ?? {});
     return this.leases.renew({ ...path, host }, scope, lease_s ?? null);
   }
 }

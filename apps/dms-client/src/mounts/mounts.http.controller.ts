@@ -123,11 +123,12 @@ export class MountsHttpController {
     response: Response,
   ): Promise<object> {
     const { request, scope } = authorizeRequest(parseTargetRequest(body, action), identity);
-    if (!/(^|[,;\s])respond-async($|[,;\s])/.test(prefer ?? '')) {
+    if (!/(^|[,;\s])respond-async($|[,;\s])/i.test(prefer ?? '')) {
       return this.requests.execute(action, request, { key, caller, scope });
     }
     const operation = await this.requests.begin(action, request, { key, scope });
     response.status(202).location(`/api/v1/operations/${operation.id}`);
+    response.setHeader('Preference-Applied', 'respond-async');
     return operation;
   }
 }

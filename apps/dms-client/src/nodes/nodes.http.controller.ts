@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { type NodeDetailDto, type NodeListDto } from '@app/contracts';
 import { Access } from '../access/access.decorator';
 import { Answers } from '../http/answers.decorator';
@@ -33,6 +33,7 @@ export class NodesHttpController {
   }
 
   /** Lets no new holds onto the node, or lets them again; what is held stays. */
+  @ApiBody({ type: DrainRequestDto, required: false })
   @Access('administer')
   @Post(':host/drain')
   @HttpCode(200)

@@ -20,8 +20,10 @@ export function parseParameters<T extends object>(type: ClassConstructor<T>, par
 /** Reads the query string, the path or the body into the class that the controller's method asks for. */
 @Injectable()
 export class ParametersPipe implements PipeTransform {
-  transform(value: unknown, { metatype }: ArgumentMetadata): object {
+  transform(value: unknown, { metatype, type }: ArgumentMetadata): object {
     if (metatype === undefined) throw new Error('A parameter of a controller has no class');
-    return parseParameters(metatype as ClassConstructor<object>, value);
+    // A request without a body says nothing: whether that is enough, the class knows.
+    const given = type === 'body' ? (value ?? {}) : value;
+    return parseParameters(metatype as ClassConstructor<object>, given);
   }
 }

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { type ReconcileResponseDto } from '@app/contracts';
 import { Access } from '../access/access.decorator';
 import { Answers } from '../http/answers.decorator';
@@ -13,6 +13,7 @@ export class ReconcileHttpController {
   constructor(private readonly reconciler: ReconcilerService) {}
 
   /** Compares the ledger with what the nodes see, repairs, and reports every difference. */
+  @ApiBody({ type: ReconcileRequestDto, required: false })
   @Access('operate')
   @Post('reconcile')
   @HttpCode(200)

@@ -39,6 +39,7 @@ export async function processes(options: Options): Promise<number> {
   if (kill !== undefined && !/^[1-9]\d{0,9}$/.test(kill))
     throw new UsageError('--kill: must be the number of a process');
   if (force && kill === undefined) throw new UsageError('--force: only with --kill');
+  if (cleanup && kill !== undefined) throw new UsageError('--cleanup: not with --kill');
   if (watch && (cleanup || kill !== undefined)) throw new UsageError('--watch: not with --kill or --cleanup');
   if (kill !== undefined) return await ask(settings, `${END_PATH}?pid=${kill}&force=${force}`, options);
   if (cleanup) return await ask(settings, CLEANUP_PATH, options);

@@ -37,7 +37,9 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 function health(failed: ServiceUnavailableException, host: ArgumentsHost): void {
-  host.switchToHttp().getResponse<Answer>().status(failed.getStatus()).json(failed.getResponse());
+  const response = host.switchToHttp().getResponse<Answer>();
+  response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+  response.status(failed.getStatus()).json(failed.getResponse());
 }
 
 /** Seconds; null where trying again changes nothing, or nothing is known about when. */
@@ -77,6 +79,10 @@ function fromHttp(exception: HttpException): DmsError {
   const status = exception.getStatus();
   if (status === 404) return new DmsError('NOT_FOUND', 'There is no such resource');
   if (status === 413) return new DmsError('TOO_LARGE', 'body: must be at most 1 MiB');
+  // Express' words for a path that decodeURIComponent() does not take.
+  if (/^Failed to decode param/.test(exception.message)) {
+    return DmsError.validation([{ field: 'path', problem: 'must be UTF-8, percent-encoded' }]);
+  }
   if (status >= 400 && status < 500)
     return invalidBody('cannot be read; send a JSON object as application/json');
   return DmsError.from(exception);
