@@ -41,6 +41,17 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
     expect(late.body.error_code).toBe('CONFLICT');
   });
 
+  it('carries requests with one Idempotency-Key that meet out once', async () => {
+    const request = await fleet.targets.request(fleet.node.host, 3, target);
+    const key = { 'Idempotency-Key': 'met' };
+    const answers = await Promise.all(
+      [1, 2, 3, 4, 5].map(() => fleet.api.post('/api/v1/mount', request, key)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(new Set(answers.map(({ body }) => body.operation_id)).size).toBe(1);
+    expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });
+  });
+
   it('answers Prefer: respond-async with an operation that tells the end', async () => {
     const request = await fleet.targets.request(fleet.node.host, 1, target);
     const { status, headers, body } = await fleet.api.post('/api/v1/mount', request, {
@@ -48,6 +59,7 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
     });
     expect(status).toBe(202);
     expect(headers.get('location')).toBe(`/api/v1/operations/${String(body.id)}`);
+    expect(headers.get('preference-applied')).toBe('respond-async');
     await waitFor(
       async () => (await fleet.api.get(`/api/v1/operations/${String(body.id)}`)).body.status === 'success',
       {

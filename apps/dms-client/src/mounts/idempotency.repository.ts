@@ -8,7 +8,9 @@ import { isDuplicate, ledgerError } from '../ledger/ledger-errors';
 export interface KeyedOperation {
   readonly operationId: string;
   readonly requestHash: Buffer;
-  /** Null where the operation was never written: its process died before. */
+  /** Milliseconds since the operation was to stand for the key, by the database's clock. */
+  readonly ageMs: number;
+  /** Null where the operation is not written yet, or never was: its process died before. */
   readonly status: 'pending' | 'executing' | 'success' | 'error' | null;
   readonly errorCode: ErrorCode | null;
   readonly errorMessage: string | null;
@@ -39,8 +41,9 @@ export class IdempotencyRepository {
 
   async find(key: string): Promise<KeyedOperation | null> {
     try {
-      const rows = await this.dataSource.query<KeyedOperation[]>(
-        `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status, o.error_code AS errorCode,
+      const rows = await this.dataSource.query<(Omit<KeyedOperation, 'ageMs'> & { age: string })[]>(
+        `SELECT k.operation_id AS operationId, k.request_hash AS requestHash,
+           TIMESTAMPDIFF(MICROSECOND, k.created_at, NOW(6)) AS age, o.status, o.error_code AS errorCode,
            o.error_msg AS errorMessage, o.response_data AS responseData,
            IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
          FROM idempotency_keys k LEFT JOIN mount_operations o ON o.id = k.operation_id
@@ -49,7 +52,8 @@ export class IdempotencyRepository {
          WHERE k.idempotency_key = ?`,
         [key],
       );
-      return rows.at(0) ?? null;
+      const row = rows.at(0);
+      return row === undefined ? null : { ...row, ageMs: Number(row.age) / 1000 };
     } catch (error) {
       throw ledgerError(error);
     }
@@ -59,10 +63,23 @@ export class IdempotencyRepository {
   async replace(key: string, former: string, operationId: string): Promise<boolean> {
     try {
       const { affectedRows } = await this.dataSource.query<{ affectedRows: number }>(
-        'UPDATE idempotency_keys SET operation_id = ? WHERE idempotency_key = ? AND operation_id = ?',
+        'UPDATE idempotency_keys SET operation_id = ?, created_at = NOW(6) WHERE idempotency_key = ? AND operation_id = ?',
         [operationId, key, former],
       );
       return affectedRows === 1;
+    } catch (error) {
+      throw ledgerError(error);
+    }
+  }
+
+  /** Removes the key as long as it stands for an operation that was never written. */
+  async removeUnused(key: string, operationId: string): Promise<void> {
+    try {
+      await this.dataSource.query(
+        `DELETE k FROM idempotency_keys k LEFT JOIN mount_operations o ON o.id = k.operation_id
+         WHERE k.idempotency_key = ? AND k.operation_id = ? AND o.id IS NULL`,
+        [key, operationId],
+      );
     } catch (error) {
       throw ledgerError(error);
     }

@@ -5,7 +5,6 @@ import {
   type TargetAction,
   type TargetRequestDto,
 } from '@app/contracts';
-import { type ClientSettings } from '../settings/client.settings';
 import { type IdempotencyRepository, type KeyedOperation } from './idempotency.repository';
 import { IdempotencyService } from './idempotency.service';
 
@@ -17,33 +16,40 @@ const BODY = {
 const RECORDED = { operation_id: 'first' } as MountResponseDto;
 const ANEW = { operation_id: 'anew' } as MountResponseDto;
 
-/** The keys of one request that ended as `known` says. */
-function serviceWith(known: Partial<KeyedOperation>): IdempotencyService {
+/** The keys of one request, found as each of `looks` says and then as the last of them; null: the key is free again. */
+function serviceWith(...looks: (Partial<KeyedOperation> | null)[]): IdempotencyService {
   let hash: Buffer = Buffer.alloc(0);
-  const keys: Pick<IdempotencyRepository, 'insert' | 'find' | 'replace'> = {
+  let isFree = false;
+  const keys: Pick<IdempotencyRepository, 'insert' | 'find' | 'replace' | 'removeUnused'> = {
     insert: (_, requestHash) => {
       hash = requestHash;
-      return Promise.resolve(false);
+      return Promise.resolve(isFree);
     },
-    find: () =>
-      Promise.resolve({
+    find: () => {
+      const known = looks.length > 1 ? looks.shift() : looks[0];
+      isFree = known === null;
+      if (isFree) return Promise.resolve(null);
+      return Promise.resolve({
         operationId: 'first',
         requestHash: hash,
+        ageMs: 60_000,
         status: 'success',
         errorCode: null,
         errorMessage: null,
         responseData: JSON.stringify(RECORDED),
         bindingState: null,
         ...known,
-      }),
+      });
+    },
     replace: () => Promise.resolve(true),
+    removeUnused: () => Promise.resolve(),
   };
-  return new IdempotencyService(keys as IdempotencyRepository, { requestTimeoutMs: 1_000 } as ClientSettings);
+  return new IdempotencyService(keys as IdempotencyRepository, { requestTimeoutMs: 1_000 });
 }
 
-function again(action: TargetAction, known: Partial<KeyedOperation>): Promise<unknown> {
+function again(action: TargetAction, ...looks: (Partial<KeyedOperation> | null)[]): Promise<unknown> {
   const request: TargetRequestDto = parseTargetRequest(BODY, action);
-  return serviceWith(known).once({ key: 'key', scope: ALL_PROJECTS }, action, request, () =>
+  return serviceWith(...looks).once({ key: 'key', scope: ALL_PROJECTS }, action, request, () =>
     Promise.resolve(ANEW),
   );
 }
@@ -71,5 +77,27 @@ describe('a repeated Idempotency-Key', () => {
     ['mount', 'that failed for good', { status: 'error', errorCode: 'MOUNT_FAILED' }, 'MOUNT_FAILED'],
   ])('refuses the %s %s', async (action, _, known, code) => {
     await expect(again(action, known)).rejects.toMatchObject({ code });
+  });
+
+  const granted = { bindingState: 'held' } as const;
+
+  it.each<[string, (Partial<KeyedOperation> | null)[], unknown]>([
+    ['begun', [{ status: null, ageMs: 5 }, { status: 'executing' }, granted], RECORDED],
+    ['refused before it was begun', [{ status: null, ageMs: 5 }, null], ANEW],
+  ])('waits for a first request that is about to be %s', async (_, looks, answer) => {
+    await expect(again('mount', ...looks)).resolves.toEqual(answer);
+  });
+
+  it('of one that is under way gets its operation at once where the end is not waited for', async () => {
+    const request = parseTargetRequest(BODY, 'mount');
+    const begun = (...looks: Partial<KeyedOperation>[]): Promise<string> =>
+      serviceWith(...looks).begun({ key: 'key', scope: ALL_PROJECTS }, 'mount', request, () =>
+        Promise.resolve('anew'),
+      );
+    await expect(begun({ status: 'executing' })).resolves.toBe('first');
+    await expect(begun({ status: null, ageMs: 5 }, { status: 'executing' })).resolves.toBe('first');
+    await expect(begun({ status: 'error', errorCode: 'MOUNT_FAILED' })).resolves.toBe('first');
+    await expect(begun(granted)).resolves.toBe('first');
+    await expect(begun({ status: null })).resolves.toBe('anew');
   });
 });

@@ -13,6 +13,25 @@ const POLL_MS = 100;
 const TEMPORARY = 75;
 
 /**
+ * A key without an operation is of a request that is about to be taken in; after this time, in milliseconds, of one
+ * whose process died before. Longer than the longest wait for a row lock.
+ */
+const ABOUT_TO_BEGIN_MS = 10_000;
+
+/** A request under the key that its caller has given it. */
+interface KeyedRequest {
+  readonly key: string | undefined;
+  readonly scope: ProjectScope;
+}
+
+/** What is to stand for a key. */
+interface Entry {
+  readonly key: string;
+  readonly hash: Buffer;
+  readonly operationId: string;
+}
+
+/**
  * Makes a request that carries an `Idempotency-Key` happen once: the same key again gets the same answer, a mount's
  * success only while the hold lasts that it granted.
  */
@@ -20,56 +39,102 @@ const TEMPORARY = 75;
 export class IdempotencyService {
   constructor(
     private readonly keys: IdempotencyRepository,
-    @Inject(SETTINGS) private readonly settings: ClientSettings,
+    @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requestTimeoutMs'>,
   ) {}
 
   /**
+   * The answer at the end of the request; that of the first one with this key is waited for.
+   *
    * @param execute carries the request out under the given operation id
    * @throws DmsError VALIDATION_FAILED for a key that is none; CONFLICT where the key stood for another request, or
    *   for a hold that has ended; the recorded error of the first request; whatever `execute` throws
    */
   async once(
-    { key: given, scope }: { key: string | undefined; scope: ProjectScope },
+    keyed: KeyedRequest,
     action: TargetAction,
     request: TargetRequestDto,
     execute: (operationId: string) => Promise<TargetResponse>,
   ): Promise<TargetResponse> {
-    const operationId = randomUUID();
-    if (given === undefined) return execute(operationId);
-    checkKey(given);
-    const key = keyWithin(scope, given);
-    const hash = hashOf(action, request);
-    if (await this.keys.insert(key, hash, operationId)) return execute(operationId);
-    const known = await this.#finished(key);
-    if (!known.requestHash.equals(hash)) {
-      throw new DmsError('CONFLICT', 'Idempotency-Key: it was used for another request; use a new key');
-    }
-    if (!isFinal(action, known)) {
-      if (await this.keys.replace(key, known.operationId, operationId)) return execute(operationId);
-      throw new DmsError('BUSY', 'Idempotency-Key: another request with this key is under way');
-    }
-    return replay(action, known);
+    const known = await this.#unlessKnown(keyed, action, request, { waits: true, execute });
+    return 'answer' in known ? known.answer : replay(action, known.first);
   }
 
-  /** Waits, as long as a request may take, for the first request with this key to end. */
-  async #finished(key: string): Promise<KeyedOperation> {
+  /**
+   * The id of the operation as soon as there is one: at once where the first request with this key is under way, or
+   * has failed.
+   *
+   * @param start begins the request under the given operation id, and gives that id when it is begun
+   * @throws DmsError as {@link IdempotencyService.once}
+   */
+  async begun(
+    keyed: KeyedRequest,
+    action: TargetAction,
+    request: TargetRequestDto,
+    start: (operationId: string) => Promise<string>,
+  ): Promise<string> {
+    const known = await this.#unlessKnown(keyed, action, request, { waits: false, execute: start });
+    if ('answer' in known) return known.answer;
+    const { status, operationId } = known.first;
+    return status === 'success' ? replay(action, known.first).operation_id : operationId;
+  }
+
+  /** Executes the request, unless one with its key was before: then what is known of that. */
+  async #unlessKnown<T>(
+    { key: given, scope }: KeyedRequest,
+    action: TargetAction,
+    request: TargetRequestDto,
+    { waits, execute }: { waits: boolean; execute: (operationId: string) => Promise<T> },
+  ): Promise<{ answer: T } | { first: KeyedOperation }> {
+    const operationId = randomUUID();
+    if (given === undefined) return { answer: await execute(operationId) };
+    checkKey(given);
+    const entry = { key: keyWithin(scope, given), hash: hashOf(action, request), operationId };
+    const first = await this.#firstOf(entry, action, waits);
+    if (first !== null) return { first };
+    try {
+      return { answer: await execute(operationId) };
+    } catch (error) {
+      // One that was refused before it was begun stands for nothing: the next one need not wait for it.
+      await this.keys.removeUnused(entry.key, operationId).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * The first request with the key; null where it is this one. One that is under way is waited for, as long as a request
+   * may take: until its end, or until it is begun.
+   */
+  async #firstOf(
+    { key, hash, operationId }: Entry,
+    action: TargetAction,
+    waits: boolean,
+  ): Promise<KeyedOperation | null> {
+    if (await this.keys.insert(key, hash, operationId)) return null;
     const deadline = performance.now() + this.settings.requestTimeoutMs;
     for (;;) {
       const known = await this.keys.find(key);
-      if (known === null) throw new DmsError('CONFLICT', 'Idempotency-Key: the key was removed meanwhile');
-      if (known.status !== 'executing' && known.status !== 'pending') return known;
+      if (known === null) {
+        if (await this.keys.insert(key, hash, operationId)) return null;
+        continue;
+      }
+      if (!known.requestHash.equals(hash)) {
+        throw new DmsError('CONFLICT', 'Idempotency-Key: it was used for another request; use a new key');
+      }
+      if (!isUnderWay(known)) {
+        if (isFinal(action, known)) return known;
+        if (await this.keys.replace(key, known.operationId, operationId)) return null;
+      } else if (!waits && known.status !== null) return known;
       if (performance.now() > deadline) {
-        throw new DmsError(
-          'TIMEOUT',
-          'The first request with this key has not ended; its outcome is unknown',
-          {
-            operationId: known.operationId,
-          },
-        );
+        const message = 'The first request with this key has not ended; its outcome is unknown';
+        throw new DmsError('TIMEOUT', message, { operationId: known.operationId });
       }
       await sleep(POLL_MS);
     }
   }
+}
+
+function isUnderWay({ status, ageMs }: KeyedOperation): boolean {
+  return status === null ? ageMs < ABOUT_TO_BEGIN_MS : status === 'executing' || status === 'pending';
 }
 
 /**

@@ -40,19 +40,25 @@ export class MountRequestsService {
     request: TargetRequestDto,
     { key, scope }: KeyedRequest,
   ): Promise<OperationDto> {
-    const taken = new Promise<string>((resolve, reject) => {
-      const run = this.idempotency.once({ key, scope }, action, request, (operationId) =>
-        this.#run(action, request, { scope, operationId, onTaken: () => resolve(operationId) }),
-      );
-      run.then(
-        (response) => resolve(response.operation_id),
-        (error: unknown) => {
-          this.#log.log({ msg: `An asynchronous ${action} failed`, err: error });
-          reject(DmsError.from(error));
-        },
-      );
+    const operationId = await this.idempotency.begun({ key, scope }, action, request, (id) =>
+      this.#start(action, request, { scope, operationId: id }),
+    );
+    return this.operations.get(operationId, ALL_PROJECTS);
+  }
+
+  /** @returns the id of the operation once it stands in the ledger; the request goes on by itself */
+  #start(
+    action: TargetAction,
+    request: TargetRequestDto,
+    options: SubmitOptions & { readonly operationId: string },
+  ): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const onTaken = (): void => resolve(options.operationId);
+      this.#run(action, request, { ...options, onTaken }).then(onTaken, (error: unknown) => {
+        this.#log.log({ msg: `An asynchronous ${action} failed`, err: error });
+        reject(DmsError.from(error));
+      });
     });
-    return this.operations.get(await taken, ALL_PROJECTS);
   }
 
   #run(action: TargetAction, request: TargetRequestDto, options: SubmitOptions): Promise<TargetResponse> {
