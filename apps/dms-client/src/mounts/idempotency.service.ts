@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, ERROR_CODES, type TargetAction, type TargetRequestDto } from '@app/contracts';
 import { type ProjectScope } from '../access/identity';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
@@ -37,6 +37,8 @@ interface Entry {
  */
 @Injectable()
 export class IdempotencyService {
+  readonly #log = new Logger(IdempotencyService.name);
+
   constructor(
     private readonly keys: IdempotencyRepository,
     @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requestTimeoutMs'>,
@@ -95,7 +97,9 @@ export class IdempotencyService {
       return { answer: await execute(operationId) };
     } catch (error) {
       // One that was refused before it was begun stands for nothing: the next one need not wait for it.
-      await this.keys.removeUnused(entry.key, operationId).catch(() => undefined);
+      await this.keys.removeUnused(entry.key, operationId).catch((err: unknown) => {
+        this.#log.warn({ msg: 'A key that stands for nothing stays for some seconds', err });
+      });
       throw error;
     }
   }
