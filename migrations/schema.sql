@@ -17,6 +17,7 @@ CREATE TABLE `backup_target_mount_ledger` (
   `hold_id` varchar(255) DEFAULT NULL,
   `lease_expires_at` datetime(6) DEFAULT NULL,
   `lease_s` int(11) DEFAULT NULL,
+  `written_at` timestamp(6) NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
   PRIMARY KEY (`id`),
   UNIQUE KEY `uq_job_target_host` (`jobid`,`backup_target_id`,`host`),
   KEY `idx_backup_target_id` (`backup_target_id`),

@@ -5,7 +5,7 @@ import { LEDGER, type LedgerShape } from './ledger-shape';
 const NEEDED = ['jobid', 'backup_target_id', 'host', 'mounted'];
 const OURS = [
   ...['id', 'created_at', 'updated_at', 'deleted_at', 'deleted', 'version', ...NEEDED],
-  ...['state', 'operation_id', 'project_id', 'hold_id', 'lease_expires_at', 'lease_s'],
+  ...['state', 'operation_id', 'project_id', 'hold_id', 'lease_expires_at', 'lease_s', 'written_at'],
 ];
 const INTEGERS = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 const MAX_CHARACTERS = 255;

@@ -10,8 +10,14 @@ import { type PythonAnswer, PythonClient, type PythonRequest } from '../fleet/py
 import { PythonLedger } from '../fleet/python-ledger';
 import { PythonNode } from '../fleet/python-node';
 import { type S3Target } from '../fleet/targets';
-import { makeDirectory, runCommand, waitFor } from '../rig';
+import { makeDirectory, waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
+
+/** Something that is waited for. */
+class Signal {
+  give!: () => void;
+  readonly given = new Promise<void>((resolve) => (this.give = resolve));
+}
 
 const SOON = { timeoutMs: 30_000 };
 /** So many times each job of the interleaving comes and goes. */
@@ -45,9 +51,9 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     await fleet?.stop();
   });
 
-  const python = async (host = fleet.node.host): Promise<PythonClient> => {
+  const python = async (host = fleet.node.host, lock = lockFile): Promise<PythonClient> => {
     const { brokerUrl, databaseUrl } = fleet;
-    const client = await PythonClient.open({ brokerUrl, databaseUrl, host, lockFile });
+    const client = await PythonClient.open({ brokerUrl, databaseUrl, host, lockFile: lock });
     pythons.push(client);
     return client;
   };
@@ -145,10 +151,7 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     ]);
     expect(problems).toEqual([]);
     for (const target of targets) {
-      // A Python job that mounted first and left while others held has not told the node: an operator does it.
-      const left = await jobs.target(target.id);
-      if (left?.state !== 'ABSENT' && mounted(target))
-        await runCommand('umount', [pathOf(target)], { timeoutMs: 10_000, expected: [1, 32] });
+      // Also where a Python job mounted first and left while others held, so that it did not tell the node.
       await settled(target);
     }
     expect(
@@ -164,30 +167,100 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     const old = await python();
     const [dead, job] = [nextJob++, nextJob++];
     const request = await requestOf(dead, target);
-    well(await old.mount(dead, request, 'before commit'));
+    well(await old.mount(dead, request, 'killed'));
     await old.kill();
     expect((await jobs.mount(job, target)).body).toMatchObject({ status: 'success' });
     const { body } = await jobs.unmount(job, target);
     expect(body).toMatchObject({ physically_mounted: true, unmounted: false, error_code: 'BUSY' });
+    // Which job it is, and what a person can do.
+    expect(body.success_msg).toContain(`for job ${dead}; if it has ended without a trace`);
+    expect(body.success_msg).toContain(`umount ${pathOf(target)}`);
     expect(mounted(target)).toBe(true);
     const another = await python();
     well(await another.unmountAnyway(dead, request));
     await settled(target);
   });
 
-  it('keeps the mount of a Python job that left while a job of ours held, until an operator takes it out', async () => {
+  it('takes the mount of a Python job away that left while a job of ours held it', async () => {
     const target = await fleet.targets.s3('told-nobody');
     const old = await python();
     const [first, job] = [nextJob++, nextJob++];
     const request = await requestOf(first, target);
     well(await old.mount(first, request));
     await jobs.mount(job, target);
-    // Not the last by the ledger: its client writes the ledger alone, and the node goes on counting it.
+    // Not the last by the ledger: its client writes the ledger alone, and does not tell the node.
     well(await old.unmount(first, request));
-    const { body } = await jobs.unmount(job, target);
-    expect(body).toMatchObject({ physically_mounted: true, active_mounts_remaining: 0, error_code: 'BUSY' });
-    expect(body.success_msg).toContain('A program that sends no epochs still holds the mount');
-    await runCommand('umount', [pathOf(target)], { timeoutMs: 10_000 });
+    expect((await jobs.unmount(job, target)).body).toMatchObject({
+      ...{ unmounted: true, physically_mounted: false, active_mounts_remaining: 0, error_code: null },
+    });
+    expect(mounted(target)).toBe(false);
+  });
+
+  it('keeps the mount of a Python job that mounts again and has not written it yet', async () => {
+    const target = await fleet.targets.s3('again');
+    const old = await python();
+    const [first, job] = [nextJob++, nextJob++];
+    const request = await requestOf(first, target);
+    well(await old.mount(first, request));
+    well(await old.unmount(first, request));
+    await settled(target);
+    const answered = new Signal();
+    const goesOn = new Signal();
+    const again = old.mount(first, request, () => {
+      answered.give();
+      return goesOn.given;
+    });
+    await answered.given;
+    // The one that does not wait for the Python client's lock.
+    const client = fleet.clients[1];
+    expect((await jobs.mount(job, target, { client })).body).toMatchObject({ status: 'success' });
+    const { body } = await jobs.unmount(job, target, { client });
+    expect(body).toMatchObject({ physically_mounted: true, error_code: 'BUSY' });
+    expect(body.success_msg).toContain(`for job ${first};`);
+    goesOn.give();
+    well(await again);
+    expect(mounted(target)).toBe(true);
+    well(await old.unmount(first, request));
+    await settled(target);
+  });
+
+  it('does not make a hold lost by what the node saw before it was written', async () => {
+    const target = await fleet.targets.s3('late-look');
+    const [job, first] = [nextJob++, nextJob++];
+    await jobs.mount(job, target);
+    await jobs.unmount(job, target);
+    // Of another host, so that it waits for none of ours.
+    const old = await python(fleet.node.host, `${lockFile}.elsewhere`);
+    const key = [fleet.node.host, target.id];
+    const { epoch } = (await jobs.target(target.id)) ?? { epoch: 0 };
+    const lock = await createConnection(fleet.databaseUrl);
+    fleet.node.signal('SIGSTOP');
+    try {
+      await lock.query(
+        "UPDATE target_mounts SET state = 'UNCERTAIN' WHERE host = ? AND backup_target_id = ?",
+        key,
+      );
+      await waitFor(async () => Number((await jobs.target(target.id))?.epoch) > Number(epoch), {
+        ...SOON,
+        what: 'a fence to be sent',
+      });
+      // Its answer can be read, and not be written.
+      await lock.query('START TRANSACTION');
+      await lock.query(
+        'SELECT epoch FROM target_mounts WHERE host = ? AND backup_target_id = ? FOR UPDATE',
+        key,
+      );
+      fleet.node.signal('SIGCONT');
+      well(await old.mount(first, await requestOf(first, target)));
+    } finally {
+      fleet.node.signal('SIGCONT');
+      await lock.end();
+    }
+    await waitFor(async () => (await row(target)) === 'MOUNTED', { ...SOON, what: 'the ledger to follow' });
+    const hold =
+      'SELECT mounted, state FROM backup_target_mount_ledger WHERE jobid = ? AND backup_target_id = ?';
+    expect(await fleet.query(hold, [first, target.id])).toEqual([{ mounted: 1, state: null }]);
+    well(await old.unmount(first, await requestOf(first, target)));
     await settled(target);
   });
 
@@ -197,7 +270,7 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     const [dead, job] = [nextJob++, nextJob++];
     const request = await requestOf(dead, target);
     well(await old.mount(dead, request));
-    well(await old.unmount(dead, request, 'before commit'));
+    well(await old.unmount(dead, request, 'killed'));
     await old.kill();
     // The old system would now tell every further job that it is mounted.
     expect((await jobs.mount(job, target)).body).toMatchObject({ status: 'success' });

@@ -20,8 +20,11 @@ export type PythonRequest = Record<string, unknown> & {
   readonly job: object;
 };
 
-/** Where a client is killed: its node has answered, and nothing is written. */
-export type Death = 'before commit';
+/**
+ * What happens when the node has answered and nothing is written yet: the client is killed and never writes, or it is
+ * held up until the promise is kept.
+ */
+export type BeforeCommit = 'killed' | (() => Promise<void>);
 
 /** What a call answers: the three keys of the wire. */
 export interface PythonAnswer {
@@ -50,25 +53,27 @@ export class PythonClient {
     return new PythonClient(options, wire, await createConnection(options.databaseUrl));
   }
 
-  mount(jobid: number, request: PythonRequest, death?: Death): Promise<PythonAnswer> {
+  mount(jobid: number, request: PythonRequest, beforeCommit?: BeforeCommit): Promise<PythonAnswer> {
     return this.#locked(async () => {
       const { id } = request.backup_target;
       const others = await this.#ledger.active(id, this.options.host);
       const answer = others.length > 0 ? shared(request) : await this.#ask('mount', jobid, request);
+      if (typeof beforeCommit === 'function') await beforeCommit();
       if (answer.status !== 'success') await this.#ledger.rollback();
-      else if (death === undefined) await this.#ledger.mounted(jobid, id, this.options.host);
+      else if (beforeCommit !== 'killed') await this.#ledger.mounted(jobid, id, this.options.host);
       return answer;
     });
   }
 
-  unmount(jobid: number, request: PythonRequest, death?: Death): Promise<PythonAnswer> {
+  unmount(jobid: number, request: PythonRequest, beforeCommit?: BeforeCommit): Promise<PythonAnswer> {
     return this.#locked(async () => {
       const { id } = request.backup_target;
       const active = await this.#ledger.active(id, this.options.host);
       const last = active.length === 1 && active[0] === jobid;
       const answer = last ? await this.#ask('unmount', jobid, request) : shared(request);
+      if (typeof beforeCommit === 'function') await beforeCommit();
       if (answer.status !== 'success') await this.#ledger.rollback();
-      else if (death === undefined) await this.#ledger.unmounted(jobid, id, this.options.host);
+      else if (beforeCommit !== 'killed') await this.#ledger.unmounted(jobid, id, this.options.host);
       return answer;
     });
   }

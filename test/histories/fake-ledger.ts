@@ -238,6 +238,11 @@ class FakeBindings {
     return Promise.resolve(held);
   }
 
+  /** No Python program writes here. */
+  endedSince(): Promise<number[]> {
+    return Promise.resolve([]);
+  }
+
   #set(jobid: number, state: BindingState, operationId: string): void {
     this.draft.bindings.set(jobid, { state, operationId, updatedAt: this.time.now });
   }

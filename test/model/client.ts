@@ -1,4 +1,4 @@
-import { decide, release, takeIn, withdraw } from './decision';
+import { decide, loseHeld, release, takeIn, withdraw } from './decision';
 import { type Setting } from './rules';
 import { settle } from './settlement';
 import {
@@ -19,6 +19,8 @@ import {
   NOBODY,
   operationOf,
   OperationStatus,
+  peerMayHold,
+  PeerRow,
   Phase,
   Reply,
   servesOthers,
@@ -82,7 +84,8 @@ function post(s: State, index: number, { rules }: Setting): Message {
   worker.phase = Phase.Awaits;
   const { command, epoch, heard } = worker;
   const incarnation = rules.incarnationAtCommit ? worker.incarnation : heard;
-  return { command, epoch, incarnation, sender: index + 1, life: s.life, repeat: false };
+  const lifts = command === Command.Unmount ? worker.lifts : 0;
+  return { command, epoch, incarnation, sender: index + 1, life: s.life, repeat: false, lifts };
 }
 
 function awaits(steps: Steps, index: number, setting: Setting): void {
@@ -164,7 +167,7 @@ function reconciles(steps: Steps, setting: Setting): void {
   // What another ledger has there is not nominated; nor can it be settled what its commands may change.
   if (servesOthers(s) && heldCount(s) === 0) return;
   const suspicious = differs(s);
-  if (!suspicious && !isOpen(s)) return;
+  if (!suspicious && !isOpen(s, setting)) return;
   steps.may(
     `client ${free + 1} reconciles: ${suspicious ? 'ledger and node differ' : 'the row is open'}`,
     (next) => {
@@ -180,8 +183,9 @@ function reconciles(steps: Steps, setting: Setting): void {
 }
 
 /** The row is between two states, or stands without a binding. What a peer or a sleeper keeps is tried again later. */
-function isOpen(s: State): boolean {
-  const kept = s.node.peerHolds || s.jobs.some(({ sleep }) => sleep === Sleep.Deep);
+function isOpen(s: State, { rules }: Setting): boolean {
+  const peerKeeps = peerMayHold(s) || (s.node.peerMark !== 0 && !rules.peerLeavesByLedger);
+  const kept = peerKeeps || s.jobs.some(({ sleep }) => sleep === Sleep.Deep);
   switch (s.row.state) {
     case MountState.Mounting:
     case MountState.Unmounting:
@@ -190,18 +194,20 @@ function isOpen(s: State): boolean {
     case MountState.Mounted:
       return counted(s) === 0 && !kept;
     case MountState.Broken:
-      return counted(s) === 0;
+      return counted(s) === 0 && (s.node.peerMark === 0 || rules.peerKeepsGood);
     case MountState.Absent:
       return false;
   }
 }
 
-function differs({ row, kernel, instance, node, jobs }: State): boolean {
+function differs(s: State): boolean {
+  const { row, kernel, instance, node, peerRow } = s;
   if (row.state === MountState.Mounted) {
     return kernel !== Kernel.Good || row.incarnation !== node.incarnation || row.mountId !== instance;
   }
-  const held = jobs.some(({ binding }) => binding === Binding.Held);
-  return row.state === MountState.Absent && (kernel !== Kernel.Absent || held);
+  // Of ours a fence has made them lost.
+  if (row.state === MountState.Broken) return peerRow === PeerRow.Held;
+  return row.state === MountState.Absent && (kernel !== Kernel.Absent || heldCount(s) > 0);
 }
 
 /** Once the row is settled: operations that nobody works on any more, and claims that nobody waits for. */
@@ -248,6 +254,6 @@ function eventArrives(steps: Steps, { rules }: Setting): void {
     next.event = { incarnation: 0, epoch: 0, mountId: 0 };
     if (row.state !== MountState.Mounted || (rules.eventsCompared && !fits)) return;
     next.row.state = MountState.Broken;
-    for (const job of next.jobs) if (job.binding === Binding.Held) job.binding = Binding.Lost;
+    loseHeld(next);
   });
 }

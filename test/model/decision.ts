@@ -13,6 +13,7 @@ import {
   NOBODY,
   operationOf,
   OperationStatus,
+  PeerRow,
   Phase,
   Reply,
   type State,
@@ -59,8 +60,10 @@ export function release(s: State, job: number): void {
   s.jobs[job].lease = Lease.None;
 }
 
-export function loseHeld(s: State): void {
+/** @param peer also the hold of a Python peer */
+export function loseHeld(s: State, peer = true): void {
   for (const job of s.jobs) if (job.binding === Binding.Held) job.binding = Binding.Lost;
+  if (peer && s.peerRow === PeerRow.Held) s.peerRow = PeerRow.Left;
 }
 
 /** A binding becomes held; where it has a lease, that runs from now. */
@@ -89,6 +92,7 @@ function send(s: State, index: number, kind: Command): void {
   worker.incarnation = worker.heard;
   worker.reply = Reply.None;
   worker.replyIncarnation = 0;
+  worker.peerSeen = s.peerRow === PeerRow.Held;
 }
 
 /** One transaction of a worker that has the lease: it grants, refuses, rests, or takes an epoch for one command. */

@@ -6,6 +6,7 @@ import {
   BROKEN_FROM_OUTSIDE,
   Command,
   CRASHED,
+  heldCount,
   idleWorker,
   JobPhase,
   Kernel,
@@ -17,6 +18,8 @@ import {
   NOBODY,
   OperationStatus,
   PeerPhase,
+  PeerRow,
+  peerWrites,
   PEER,
   Phase,
   Reply,
@@ -50,6 +53,8 @@ function restores(steps: Steps): void {
   steps.mayFromOutside('the ledger is restored from its first backup', (next) => {
     spend(next, 'restore');
     next.life += 1;
+    if (next.peerRow === PeerRow.Held) next.peerMount = 0;
+    next.peerRow = PeerRow.None;
     Object.assign(next.row, { state: MountState.Absent, epoch: 0, incarnation: 0, mountId: 0 });
     Object.assign(next.row, { leaseHolder: NOBODY, leaseExpired: false });
     next.event = { incarnation: 0, epoch: 0, mountId: 0 };
@@ -159,22 +164,50 @@ function oversleepers(steps: Steps): void {
   });
 }
 
-/** A Python peer mounts, uses the mount and unmounts, by commands that carry no epoch. */
+/**
+ * A Python peer mounts, uses the mount and unmounts, by commands that carry no epoch. Its look at the ledger and its
+ * write are one step where it sends no command: what can come in between is not protected, as docs/MIGRATION.md says.
+ */
 function peerSteps(steps: Steps): void {
   oversleepers(steps);
   const s = steps.state;
   const post = (command: Command): State['messages'][number] => {
-    return { command, epoch: 0, incarnation: 0, sender: PEER, life: 0, repeat: false };
+    return { command, epoch: 0, incarnation: 0, sender: PEER, life: 0, repeat: false, lifts: 0 };
   };
+  const idle = s.peer === PeerPhase.Idle || s.peer === PeerPhase.Done;
+  if (idle && heldCount(s) > 0 && mayFail(s, 'python')) {
+    steps.mayFromOutside('a Python peer sees holders in the ledger, and writes its own hold', (next) => {
+      spend(next, 'python');
+      next.peerMount = s.kernel === Kernel.Good ? s.instance : 0;
+      peerWrites(next);
+    });
+  }
+  if (s.peer === PeerPhase.Answered) {
+    steps.may('the Python peer writes its hold', peerWrites);
+  }
+  if ((s.peer === PeerPhase.Answered || s.peer === PeerPhase.AsksMount) && mayFail(s, 'pythonDeath')) {
+    steps.mayFromOutside('the Python peer ends before it has written its hold', (next) => {
+      spend(next, 'pythonDeath');
+      next.peer = PeerPhase.Done;
+    });
+  }
+  // Its client asks the node only for the first hold and the last one.
+  const last = s.peerRow === PeerRow.Held && heldCount(s) === 1;
+  if (s.peer === PeerPhase.Uses && !last) {
+    steps.mayFromOutside('the Python peer leaves by the ledger alone', (next) => {
+      next.peer = PeerPhase.Done;
+      if (next.peerRow === PeerRow.Held) next.peerRow = PeerRow.Left;
+    });
+  }
   if (s.messages.length >= MESSAGES) return;
-  if (s.peer === PeerPhase.Idle && mayFail(s, 'python')) {
+  if (idle && heldCount(s) === 0 && mayFail(s, 'python')) {
     steps.mayFromOutside('a Python peer asks the node for the mount', (next) => {
       spend(next, 'python');
       next.peer = PeerPhase.AsksMount;
       next.messages.push(post(Command.PeerMount));
     });
   }
-  if (s.peer === PeerPhase.Uses) {
+  if (s.peer === PeerPhase.Uses && last) {
     steps.mayFromOutside('the Python peer asks the node for the unmount', (next) => {
       next.peer = PeerPhase.AsksUnmount;
       next.messages.push(post(Command.PeerUnmount));
@@ -193,7 +226,15 @@ function strangerSteps(steps: Steps): void {
     steps.mayFromOutside(text, (next) => {
       change(next);
       const sender = STRANGER;
-      next.messages.push({ command, epoch, incarnation, sender, life: STRANGER_LIFE, repeat: false });
+      next.messages.push({
+        command,
+        epoch,
+        incarnation,
+        sender,
+        life: STRANGER_LIFE,
+        repeat: false,
+        lifts: 0,
+      });
     });
   };
   if (mayFail(steps.state, 'otherLedger')) {
@@ -255,8 +296,8 @@ function nodeFaults(steps: Steps): void {
       spend(next, 'wipe');
       orphan(next);
       forgetAll(next);
-      // Nothing tells that a Python peer held the mount: it is the one thing that is lost with the memory.
-      next.peerMount = 0;
+      // Of a Python peer that has not written its hold nothing tells any more.
+      if (next.peerRow !== PeerRow.Held) next.peerMount = 0;
     });
   }
   if (s.kernel === Kernel.Good && mayFail(s, 'die')) {
@@ -311,7 +352,7 @@ function forgetAll(next: State): void {
     outcome: Reply.None,
     progress: 0,
     childKnown: false,
-    peerHolds: false,
+    peerMark: 0,
     own: false,
     ledger: NO_LEDGER,
   });

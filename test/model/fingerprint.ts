@@ -42,6 +42,9 @@ function write(s: State): void {
     put(w.replyIncarnation);
     put(w.replyMount);
     put(w.replyEpoch);
+    put(w.replyMark);
+    put(w.lifts);
+    put(w.peerSeen);
     put(w.answer);
     put(w.suspicious);
     put(w.confirmed);
@@ -72,7 +75,7 @@ function write(s: State): void {
   put(node.child);
   put(node.childEpoch);
   put(node.childKnown);
-  put(node.peerHolds);
+  put(node.peerMark);
   put(node.own);
   put(node.ledger);
   put(s.queue.length);
@@ -84,6 +87,8 @@ function write(s: State): void {
   put(s.instances);
   put(s.peer);
   put(s.peerMount);
+  put(s.peerRow);
+  put(s.peerMarks);
   put(event.incarnation);
   put(event.epoch);
   put(event.mountId);
@@ -106,6 +111,7 @@ function putMessage(message: Message): void {
   put(message.sender);
   put(message.repeat);
   put(message.life);
+  put(message.lifts);
 }
 
 /** Messages on their way have no order: they count as a multiset. */

@@ -8,6 +8,8 @@ import {
   Lease,
   MountState,
   OperationStatus,
+  peerMayHold,
+  PeerRow,
   Phase,
   Reply,
   servesOthers,
@@ -58,8 +60,12 @@ export function violationAtRest(s: State, { lastEpoch }: Setting): string | null
     const held = s.jobs.findIndex(({ binding }) => binding === Binding.Held);
     return held < 0 ? null : `I1: job ${held + 1} stays held on a node that serves another ledger`;
   }
-  const peerHolds = node.peerHolds && node.child === Command.None;
+  // Of a peer that the ledger does not know nobody can say whether it has ended.
+  const peerHolds = peerMayHold(s) && node.child === Command.None && kernel === Kernel.Good;
   if (counted(s) === 0 && kernel !== Kernel.Absent && !peerHolds) return 'I2: the mount stays, nobody counts';
+  if (s.peerRow === PeerRow.Held && kernel !== Kernel.Good) {
+    return 'I1: a Python peer stays held, its mount is gone or broken, and nobody noticed';
+  }
   for (const [index, job] of s.jobs.entries()) {
     const who = `job ${index + 1}`;
     if (job.binding === Binding.Held && kernel !== Kernel.Good) {

@@ -10,6 +10,8 @@ import {
   NOT_SEEN,
   OURS,
   PeerPhase,
+  peerRelies,
+  PeerRow,
   Phase,
   QUEUE_LENGTH,
   Reply,
@@ -120,6 +122,7 @@ function reply(s: State, message: Message, what: Reply): void {
   worker.replyIncarnation = s.node.incarnation;
   worker.replyMount = what === Reply.OtherLedger ? glance(s) : s.instance;
   worker.replyEpoch = what === Reply.Stale ? s.node.epoch : 0;
+  worker.replyMark = what === Reply.BusyMounted || what === Reply.BusyBroken ? s.node.peerMark : 0;
 }
 
 /** The good mount that is seen beside the queue. */
@@ -167,7 +170,7 @@ function childIsInTheWay({ node }: State, rules: Rules): boolean {
 function begin(steps: Steps, message: Message, text: string, { rules }: Setting): void {
   const { command } = message;
   const { node, kernel } = steps.state;
-  const unknown = kernel !== Kernel.Absent && !node.own && !node.peerHolds;
+  const unknown = kernel !== Kernel.Absent && !node.own && node.peerMark === 0;
   if (message.sender === STRANGER && unknown) {
     // Its ledger knows nothing of the mount, nor does the node: it is somebody else's.
     steps.may(`node lets be what it does not know, for ${text}`, (next) => end(next, Reply.Failed));
@@ -184,7 +187,7 @@ function begin(steps: Steps, message: Message, text: string, { rules }: Setting)
   } else if (command === Command.PeerMount || command === Command.PeerUnmount) {
     steps.may(`node carries ${Command[command]} out`, (next) => actForPeer(next, command, rules));
   } else if (command === Command.Mount) beginMount(steps, text);
-  else beginUnmount(steps, text, rules);
+  else beginUnmount(steps, message, text, rules);
 }
 
 /** A mount that a fence finds is remembered: the ledger, which sent the fence, counts on it. */
@@ -210,20 +213,28 @@ function beginMount(steps: Steps, text: string): void {
   }
 }
 
-function beginUnmount(steps: Steps, text: string, rules: Rules): void {
+function beginUnmount(steps: Steps, { lifts }: Message, text: string, rules: Rules): void {
   const s = steps.state;
+  const mark = s.node.peerMark;
+  const lifted = rules.peerMountNamed ? lifts === mark : lifts > 0;
   const inUse = s.jobs.some(({ told, sleep, mount }) => told && sleep === Sleep.Deep && mount === s.instance);
-  const kept = (rules.peerMakesBusy && s.node.peerHolds) || (rules.plainUnmount && inUse);
+  // A dead mount is of no use to anybody.
+  const serves = s.kernel === Kernel.Good || !rules.peerKeepsGood;
+  const kept = (rules.peerMakesBusy && mark !== 0 && !lifted && serves) || (rules.plainUnmount && inUse);
   const busy = (next: State): void =>
     end(next, next.kernel === Kernel.Broken ? Reply.BusyBroken : Reply.BusyMounted);
   if (s.kernel !== Kernel.Absent && kept) {
     steps.may(`node: ${text} finds the mount in use`, busy);
     return;
   }
-  steps.may(`node begins ${text}`, (next) => void (next.node.progress = s.kernel === Kernel.Absent ? 2 : 1));
+  steps.may(`node begins ${text}`, ({ node }) => {
+    node.peerMark = 0;
+    node.progress = s.kernel === Kernel.Absent ? 2 : 1;
+  });
   if (s.kernel !== Kernel.Absent && mayFail(s, 'busy')) {
     steps.mayFromOutside(`node: ${text} finds the mount in use`, (next) => {
       spend(next, 'busy');
+      next.node.peerMark = 0;
       busy(next);
     });
   }
@@ -249,25 +260,31 @@ function end(s: State, what: Reply): void {
 
 function forgetHolders({ node }: State): void {
   node.own = false;
-  node.peerHolds = false;
+  node.peerMark = 0;
 }
 
 /** A Python peer's command, which carries no epoch and is begun and ended in one step. */
 function actForPeer(s: State, command: Command, rules: Rules): string | null {
   const { node } = s;
   // What is not remembered is somebody else's, and is left alone.
-  const remembered = node.own || node.peerHolds;
+  const remembered = node.own || node.peerMark !== 0;
   let violation: string | null = null;
   if (command === Command.PeerMount) {
     const free = s.kernel === Kernel.Absent;
     if (free) mount(s);
     const mounted = s.kernel === Kernel.Good && (free || remembered);
-    if (mounted) node.peerHolds = true;
-    s.peer = mounted ? PeerPhase.Uses : PeerPhase.Done;
+    if (mounted) {
+      s.peerMarks += 1;
+      node.peerMark = s.peerMarks;
+      if (s.peerRow === PeerRow.Left) s.peerRow = PeerRow.Outdated;
+    }
+    // A client that has given up learns nothing.
+    if (s.peer === PeerPhase.AsksMount) s.peer = mounted ? PeerPhase.Answered : PeerPhase.Done;
     s.peerMount = mounted ? s.instance : 0;
   } else {
-    node.peerHolds = false;
+    node.peerMark = 0;
     s.peer = PeerPhase.Done;
+    s.peerRow = PeerRow.Left;
     const kept = !remembered || (rules.ownMountKept && node.own);
     if (s.kernel !== Kernel.Absent && !kept) violation = unmount(s);
   }
@@ -291,7 +308,7 @@ function unmount(s: State): string | null {
     else if (binding === Binding.Held)
       violation = `I1: a broken layer goes while job ${index + 1} is still held`;
   }
-  if (s.kernel === Kernel.Good && s.peer === PeerPhase.Uses && s.peerMount === s.instance) {
+  if (s.kernel === Kernel.Good && peerRelies(s)) {
     violation = 'I1: the mount is taken from a Python peer that relies on it';
   }
   s.kernel = Kernel.Absent;

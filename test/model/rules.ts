@@ -49,6 +49,16 @@ export const RULES = {
   childFoundAgain: true,
   /** While a Python peer holds the mount, an unmount with an epoch is BUSY. */
   peerMakesBusy: true,
+  /** It is so only while the mount is good. */
+  peerKeepsGood: true,
+  /** A Python peer that left by the ledger alone is held for the node's holder no more. */
+  peerLeavesByLedger: true,
+  /** Only what was written after the node had carried the peer's mount out shows that it has left. */
+  peerLeftSince: true,
+  /** What a node saw before a Python peer wrote its hold says nothing of that hold. */
+  laterHoldKept: true,
+  /** The client names the mount of the peer that has ended; one that came since counts. */
+  peerMountNamed: true,
   /** An unmount without epoch leaves a mount that a command with an epoch mounted or found. */
   ownMountKept: true,
   /** A fence that finds a mount makes it one that a command with an epoch found: no Python peer's alone. */
@@ -100,6 +110,8 @@ export const FAULTS = {
   restore: 0,
   /** A Python peer uses the target: it mounts, and unmounts, once for each. */
   python: 0,
+  /** A Python peer's client is killed, or gives up, before it has written its hold. */
+  pythonDeath: 0,
   /** A client of another ledger, which knows nothing of ours, sends a command with an epoch of its own. */
   otherLedger: 0,
   /** A job with a lease dies. */

@@ -32,6 +32,23 @@ export const MUTANTS: readonly Mutant[] = [
   { without: ['childAwaited'], faults: ['hang'], shows: /^I4/ },
   { without: ['childFoundAgain'], faults: ['serverCrash'], shows: /^I4/ },
   { without: ['peerMakesBusy'], faults: ['python'], shows: /^I1: the mount is taken from a Python peer/ },
+  { without: ['peerKeepsGood'], faults: ['python', 'die'], shows: /^I2: the mount stays/ },
+  { without: ['peerLeavesByLedger'], faults: ['python'], shows: /^I2: the mount stays, nobody counts/ },
+  {
+    without: ['peerLeftSince'],
+    faults: ['python', 'python'],
+    shows: /^I1: the mount is taken from a Python/,
+  },
+  {
+    without: ['laterHoldKept'],
+    faults: ['python', 'python'],
+    shows: /^I1: the mount is taken from a Python/,
+  },
+  {
+    without: ['peerMountNamed'],
+    faults: ['python', 'python'],
+    shows: /^I1: the mount is taken from a Python/,
+  },
   { without: ['ownMountKept'], faults: ['python'], shows: /^I1: the mount is taken from job/ },
   { without: ['fenceMakesOwn'], faults: ['python'], shows: /^I1: the mount is taken from job/ },
   { without: ['ledgerChecked'], faults: ['otherLedger'], shows: /^I1: the mount is taken from job/ },

@@ -7,10 +7,12 @@ import {
   MountState,
   NOBODY,
   NOT_SEEN,
+  PeerRow,
   Phase,
   Reply,
   type State,
   Task,
+  type Worker,
 } from './state';
 
 /** What the node said, and of which mount and memory. */
@@ -18,6 +20,8 @@ interface Said {
   readonly reply: Reply;
   readonly incarnation: number;
   readonly mount: number;
+  /** The mount of a Python peer that keeps it; 0: none. */
+  readonly mark: number;
 }
 
 /** The transaction after a command: writes what the reply, or its absence, says, and decides anew. */
@@ -25,6 +29,7 @@ export function settle(s: State, index: number, setting: Setting): void {
   const { rules } = setting;
   const worker = s.workers[index];
   const { command, epoch, replyIncarnation: incarnation, replyMount: mount, replyEpoch } = worker;
+  const mark = worker.replyMark;
   const reply = meaningOf(worker.reply, command, rules);
   learn(s, index);
   const tokenFits = !rules.tokenChecked || s.row.leaseHolder === index + 1;
@@ -47,7 +52,7 @@ export function settle(s: State, index: number, setting: Setting): void {
     case Reply.OtherLedger:
       return refused(s, index, command, mount, setting);
     default:
-      return answered(s, index, command, { reply, incarnation, mount }, setting);
+      return answered(s, index, command, { reply, incarnation, mount, mark }, setting);
   }
 }
 
@@ -86,6 +91,7 @@ function learn(s: State, index: number): void {
   worker.replyIncarnation = 0;
   worker.replyMount = 0;
   worker.replyEpoch = 0;
+  worker.replyMark = 0;
 }
 
 /** Somebody decided since: what this command came to has no meaning any more. */
@@ -122,7 +128,7 @@ function refused(s: State, index: number, command: Command, mount: number, setti
   worker.problem = true;
   s.row.state = command === Command.Mount ? MountState.Absent : MountState.Uncertain;
   const seen = mount !== NOT_SEEN;
-  if (seen && mount !== s.row.mountId) loseHeld(s);
+  if (seen && mount !== s.row.mountId) loseHeld(s, worker.peerSeen || !setting.rules.laterHoldKept);
   if (worker.task === Task.Mount && command !== Command.Unmount) return refuse(s, index);
   decide(s, index, setting);
 }
@@ -151,7 +157,7 @@ function answered(s: State, index: number, command: Command, said: Said, setting
     see(s, reply === Reply.Mounted ? MountState.Mounted : MountState.Broken, said);
     if (reply !== Reply.Mounted) return refuse(s, index);
   } else if (command === Command.Unmount) {
-    worker.problem = reply !== Reply.Absent;
+    worker.problem = reply !== Reply.Absent && !lifts(s, worker, said, setting.rules);
     const busy = setting.rules.busyFollowsLook && reply !== Reply.BusyMounted;
     row.state = reply === Reply.Absent ? MountState.Absent : busy ? MountState.Broken : MountState.Mounted;
     if (reply === Reply.Absent) row.mountId = 0;
@@ -165,14 +171,24 @@ function answered(s: State, index: number, command: Command, said: Said, setting
   decide(s, index, setting);
 }
 
+/** True where nothing but a Python peer kept the mount of which the ledger shows that it has left. */
+function lifts(s: State, worker: Worker, { mark }: Said, rules: Setting['rules']): boolean {
+  const left = s.peerRow === PeerRow.Left || (!rules.peerLeftSince && s.peerRow === PeerRow.Outdated);
+  if (!rules.peerLeavesByLedger || mark === 0 || mark === worker.lifts || !left) return false;
+  worker.lifts = mark;
+  return true;
+}
+
 /** The answer to a fence alone adopts or undoes. */
 function adopt(s: State, index: number, said: Said, { rules }: Setting): void {
   const { reply, incarnation, mount } = said;
   const { row } = s;
   const sameMount =
     reply === Reply.Mounted && (!rules.mountIdCompared || row.mountId === 0 || row.mountId === mount);
-  if (reply === Reply.Mounted ? !sameMount : rules.loseOnFence) loseHeld(s);
-  s.workers[index].confirmed = incarnation;
+  const worker = s.workers[index];
+  if (reply === Reply.Mounted ? !sameMount : rules.loseOnFence)
+    loseHeld(s, worker.peerSeen || !rules.laterHoldKept);
+  worker.confirmed = incarnation;
   if (reply === Reply.Mounted) see(s, MountState.Mounted, said);
   else if (reply === Reply.Broken) see(s, MountState.Broken, said);
   else {

@@ -116,9 +116,21 @@ export enum Lease {
 export enum PeerPhase {
   Idle,
   AsksMount,
+  /** Its client has the node's answer, and has not written the hold yet. */
+  Answered,
   Uses,
   AsksUnmount,
   Done,
+}
+
+/** The row that a Python peer's client writes, after the node's answer. */
+export enum PeerRow {
+  None,
+  Held,
+  /** It was held since the node carried out the peer's last mount, and is not any more. */
+  Left,
+  /** As that, but the node has carried out another mount of this peer since. */
+  Outdated,
 }
 
 /** Who holds the target's lease, beside the workers 1 and 2. */
@@ -167,6 +179,12 @@ export interface Worker {
   replyMount: number;
   /** The epoch that the node remembered. */
   replyEpoch: number;
+  /** The mount of a Python peer for which the node refused an unmount; 0: none. */
+  replyMark: number;
+  /** The one of which the ledger shows that it has ended. */
+  lifts: number;
+  /** The hold of a Python peer stood in the ledger when the command was decided, and was not written since. */
+  peerSeen: boolean;
   answer: Answer;
   /** Something contradicts the row: fence before anything is believed. */
   suspicious: boolean;
@@ -211,6 +229,8 @@ export interface Message {
   readonly life: number;
   /** In the queue: it was received before, and is only to be reported on. */
   readonly repeat: boolean;
+  /** In an unmount: the mount of a Python peer that has ended by the ledger; 0: none. */
+  readonly lifts: number;
 }
 
 /** dms-server with its memory of the target. */
@@ -229,7 +249,8 @@ export interface Node {
   childEpoch: number;
   /** This server process knows of that child. */
   childKnown: boolean;
-  peerHolds: boolean;
+  /** The mount that it carried out for a Python peer, which has not unmounted by a command; 0: none. */
+  peerMark: number;
   own: boolean;
   /** Whose commands it obeyed last. */
   ledger: number;
@@ -250,6 +271,9 @@ export interface State {
   instances: number;
   peer: PeerPhase;
   peerMount: number;
+  peerRow: PeerRow;
+  /** Mounts that were carried out for the peer. */
+  peerMarks: number;
   /** An event "broken" on its way; its incarnation is 0 where there is none. */
   event: { readonly incarnation: number; readonly epoch: number; readonly mountId: number };
   /** Ghost: the highest epoch whose outcome was written as settled. */
@@ -274,6 +298,9 @@ const IDLE_WORKER: Worker = {
   replyIncarnation: 0,
   replyMount: 0,
   replyEpoch: 0,
+  replyMark: 0,
+  lifts: 0,
+  peerSeen: false,
   answer: Answer.None,
   suspicious: false,
   confirmed: 0,
@@ -324,7 +351,7 @@ export function initialState({ budgets }: Setting): State {
       child: Command.None,
       childEpoch: 0,
       childKnown: false,
-      peerHolds: false,
+      peerMark: 0,
       own: false,
       ledger: NO_LEDGER,
     },
@@ -335,6 +362,8 @@ export function initialState({ budgets }: Setting): State {
     instances: 0,
     peer: PeerPhase.Idle,
     peerMount: 0,
+    peerRow: PeerRow.None,
+    peerMarks: 0,
     event: { incarnation: 0, epoch: 0, mountId: 0 },
     settledEpoch: 0,
     actedEpoch: 0,
@@ -359,6 +388,8 @@ export function copyOf(s: State): State {
     instances: s.instances,
     peer: s.peer,
     peerMount: s.peerMount,
+    peerRow: s.peerRow,
+    peerMarks: s.peerMarks,
     event: s.event,
     settledEpoch: s.settledEpoch,
     actedEpoch: s.actedEpoch,
@@ -391,6 +422,9 @@ function copyOfWorker(worker: Worker): Worker {
     replyIncarnation: worker.replyIncarnation,
     replyMount: worker.replyMount,
     replyEpoch: worker.replyEpoch,
+    replyMark: worker.replyMark,
+    lifts: worker.lifts,
+    peerSeen: worker.peerSeen,
     answer: worker.answer,
     suspicious: worker.suspicious,
     confirmed: worker.confirmed,
@@ -424,7 +458,7 @@ function copyOfNode(node: Node): Node {
     child: node.child,
     childEpoch: node.childEpoch,
     childKnown: node.childKnown,
-    peerHolds: node.peerHolds,
+    peerMark: node.peerMark,
     own: node.own,
     ledger: node.ledger,
   };
@@ -444,9 +478,27 @@ export function spend(s: State, name: FaultName): void {
   s.faults[FAULT_INDEX[name]] -= 1;
 }
 
-/** Claimed and held bindings. */
+/** Claimed and held bindings, also that of a Python peer. */
 export function counted(s: State): number {
-  return (counts(s.jobs[0]) ? 1 : 0) + (counts(s.jobs[1]) ? 1 : 0);
+  const peer = s.peerRow === PeerRow.Held ? 1 : 0;
+  return (counts(s.jobs[0]) ? 1 : 0) + (counts(s.jobs[1]) ? 1 : 0) + peer;
+}
+
+/** The client of a Python peer writes its hold. */
+export function peerWrites(s: State): void {
+  s.peer = PeerPhase.Uses;
+  s.peerRow = PeerRow.Held;
+  for (const worker of s.workers) worker.peerSeen = false;
+}
+
+/** A Python peer has the mount, or is about to be told so. */
+export function peerRelies({ peer, peerMount, instance }: State): boolean {
+  return (peer === PeerPhase.Uses || peer === PeerPhase.Answered) && peerMount === instance;
+}
+
+/** The node counts a Python peer as a holder, and the ledger does not show that it has ended. */
+export function peerMayHold({ node, peerRow }: State): boolean {
+  return node.peerMark !== 0 && peerRow !== PeerRow.Left;
 }
 
 function counts({ binding }: Job): boolean {
@@ -455,7 +507,7 @@ function counts({ binding }: Job): boolean {
 
 /** The node has something that it remembers, or a command under way. */
 export function isInUse({ node, queue }: State): boolean {
-  return node.own || node.peerHolds || queue.length > 0;
+  return node.own || node.peerMark !== 0 || queue.length > 0;
 }
 
 /** What the node has is another ledger's: it refuses our commands. */
@@ -464,7 +516,8 @@ export function servesOthers(s: State): boolean {
 }
 
 export function heldCount(s: State): number {
-  return s.jobs.filter(({ binding }) => binding === Binding.Held).length;
+  const ours = s.jobs.filter(({ binding }) => binding === Binding.Held).length;
+  return ours + (s.peerRow === PeerRow.Held ? 1 : 0);
 }
 
 export function operationOf(s: State, worker: Worker): Operation {
@@ -502,8 +555,11 @@ export function describe(s: State): string {
   return [
     `row ${MountState[row.state].toUpperCase()} epoch ${row.epoch}, lease ${lease}`,
     `kernel ${words(s.kernel, Kernel)} #${s.instance}`,
-    `node ${node.up ? 'up' : 'down'} incarnation ${node.incarnation} epoch ${node.epoch}${node.child ? ', child left' : ''}${node.peerHolds ? ', a peer holds' : ''}${node.ledger === THEIRS ? ', of the other ledger' : ''}`,
+    `node ${node.up ? 'up' : 'down'} incarnation ${node.incarnation} epoch ${node.epoch}${node.child ? ', child left' : ''}${node.peerMark ? ', a peer holds' : ''}${node.ledger === THEIRS ? ', of the other ledger' : ''}`,
     ...jobs,
+    ...(s.peer === PeerPhase.Idle
+      ? []
+      : [`peer ${words(s.peer, PeerPhase)}, its row ${words(s.peerRow, PeerRow)}`]),
     ...workers,
     `operations: ${operations || 'none'}`,
   ].join('; ');

@@ -3,6 +3,7 @@ import { among, type Chapter, model, scenario, test } from './rule';
 const COMMANDS = 'apps/dms-server/src/mounts/target-commands.spec.ts';
 const MEMORY = 'apps/dms-server/src/fence/fence-memory.spec.ts';
 const UNMOUNTS = 'apps/dms-server/src/mounts/unmounts.spec.ts';
+const PYTHON_FLEET = 'test/e2e/python-fleet.e2e.ts';
 const REPLIES = 'apps/dms-client/src/nodes/node-commands.spec.ts';
 const LEASES = 'test/e2e/binding-leases.e2e.ts';
 const CLEANUP = 'apps/dms-client/src/cleanup/cleanup.service.spec.ts';
@@ -185,9 +186,48 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
     title: 'Python peers',
     rules: [
       {
-        rule: 'What a Python program mounted is BUSY for ours until it lets go.',
-        without: 'Its mount is taken away beneath it.',
-        shownBy: [model('peerMakesBusy'), test(UNMOUNTS, 'keeps for them what ours would take away')],
+        rule: 'What a Python program mounted is BUSY for ours until it lets go, or the ledger shows that it has.',
+        without:
+          'Its mount is taken away beneath it; or it stays for ever, for a program that counts no more.',
+        shownBy: [
+          model('peerMakesBusy'),
+          model('peerLeavesByLedger'),
+          test(UNMOUNTS, 'keeps for them what ours would take away'),
+          test(
+            UNMOUNTS,
+            'says for whom it keeps it, and lets it go when the ledger shows that they have ended',
+          ),
+          test(PYTHON_FLEET, 'takes the mount of a Python job away that left while a job of ours held it'),
+        ],
+      },
+      {
+        rule: 'That is shown by a row of its job that is held no more and was written after the node had answered the mount, by the database’s clock.',
+        without: 'A job that mounts again loses its mount, its client being about to write.',
+        shownBy: [
+          model('peerLeftSince'),
+          test(PYTHON_FLEET, 'keeps the mount of a Python job that mounts again and has not written it yet'),
+        ],
+      },
+      {
+        rule: 'The unmount names the mounts that have ended: what came since counts.',
+        without: 'As above, where it mounts again meanwhile.',
+        shownBy: [
+          model('peerMountNamed'),
+          test(UNMOUNTS, 'keeps it for a mount that came after the one which has ended'),
+        ],
+      },
+      {
+        rule: 'What a node saw before a Python client wrote its hold does not make that hold lost.',
+        without: 'A hold is told as lost that is good, and counts no more.',
+        shownBy: [
+          model('laterHoldKept'),
+          test(PYTHON_FLEET, 'does not make a hold lost by what the node saw before it was written'),
+        ],
+      },
+      {
+        rule: 'A broken mount is kept for nobody.',
+        without: 'A dead mount stays, and no job gets a new one.',
+        shownBy: [model('peerKeepsGood'), test(UNMOUNTS, 'does not keep a broken mount for them')],
       },
       {
         rule: 'Its unmount leaves what a command with an epoch mounted or a fence found, and is told success.',

@@ -1,4 +1,4 @@
-import { type BindingState } from '@app/contracts';
+import { type BindingState, type LegacyHolderView } from '@app/contracts';
 import { type QueryRunner } from 'typeorm';
 import { type ChangeList } from './changes';
 import { type TargetKey } from './target-key';
@@ -142,21 +142,47 @@ export class BindingStatements {
     );
   }
 
-  /** What was held is lost: its mount broke, vanished, or is another one now. Returns the jobs concerned. */
-  async lose(): Promise<number[]> {
-    const rows = (await this.runner.query(
-      `SELECT jobid FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted`,
-      this.#key,
-    )) as { jobid: unknown }[];
+  /**
+   * What was held is lost: its mount broke, vanished, or is another one now. Returns the jobs concerned.
+   *
+   * @param decidedAt when the node was asked, by the database's clock: what Python clients wrote since is let be
+   */
+  async lose(decidedAt: string | null = null): Promise<number[]> {
+    const concerned = `${OF_TARGET} AND ${NOT_DELETED} AND mounted
+      AND NOT (operation_id IS NULL AND COALESCE(written_at > ?, FALSE))`;
+    const rows = (await this.runner.query(`SELECT jobid FROM backup_target_mount_ledger WHERE ${concerned}`, [
+      ...this.#key,
+      decidedAt,
+    ])) as { jobid: unknown }[];
     if (rows.length > 0) {
       await this.runner.query(
-        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'lost' WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted`,
-        this.#key,
+        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'lost' WHERE ${concerned}`,
+        [...this.#key, decidedAt],
       );
     }
     const jobids = rows.map(({ jobid }) => Number(jobid));
     this.changes.jobs('lost', jobids);
     return jobids;
+  }
+
+  /**
+   * The jobs of these holders that hold the target no more, and whose rows were written after the node had mounted it
+   * for them: an older row says nothing of a client that is about to write its hold.
+   *
+   * @param now the database's time, after the node's answer came
+   */
+  async endedSince(holders: readonly LegacyHolderView[], now: string): Promise<number[]> {
+    const named = holders.filter(({ jobid }) => jobid !== null);
+    if (named.length === 0) return [];
+    const since = named.map(
+      () => '(jobid = ? AND written_at > CAST(? AS DATETIME(6)) - INTERVAL ? MICROSECOND)',
+    );
+    const rows = (await this.runner.query(
+      `SELECT jobid FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED}
+         AND NOT COALESCE(mounted, FALSE) AND COALESCE(state, 'released') <> 'claimed' AND (${since.join(' OR ')})`,
+      [...this.#key, ...named.flatMap(({ jobid, age_ms }) => [jobid, now, age_ms * 1000])],
+    )) as { jobid: unknown }[];
+    return rows.map(({ jobid }) => Number(jobid));
   }
 
   /** The jobs that have claimed or hold the target. */

@@ -12,6 +12,7 @@ import { NodeKeys1795270200000 } from '../../../../migrations/1795270200000-node
 import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mount-boots';
 import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
 import { LedgerIdentity1795275000000 } from '../../../../migrations/1795275000000-ledger-identity';
+import { LedgerWrites1795276000000 } from '../../../../migrations/1795276000000-ledger-writes';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -51,6 +52,7 @@ export function createDataSource(
       MountBoots1795271000000,
       RequestIds1795272000000,
       LedgerIdentity1795275000000,
+      LedgerWrites1795276000000,
     ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',

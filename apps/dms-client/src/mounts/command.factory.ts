@@ -23,17 +23,18 @@ export class CommandFactory {
 
   /** The leader's mount; the others that ask for the same share its outcome. */
   mount(
-    { row }: TargetTransaction,
+    transaction: TargetTransaction,
     view: NodeView,
     operationId: string,
     [leader, ...followers]: readonly [WaitingRequest, ...WaitingRequest[]],
   ): Command {
+    const { row } = transaction;
     const remaining = Math.max(1_000, leader.deadline - performance.now());
     const deadlineMs = Math.round(Math.min(this.settings.requestTimeoutMs, remaining));
     const request = withPath(leader.request, row.mountPath);
     const envelope = this.#envelope(row, view, operationId, deadlineMs);
     return {
-      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      ...this.#fenceOf(transaction, view, operationId, deadlineMs),
       action: 'mount',
       body: view.legacy
         ? legacyBody(targetCommandBody('mount', request, envelope))
@@ -42,13 +43,18 @@ export class CommandFactory {
     };
   }
 
-  /** @param like a request of the target, for what a Python server wants to read; null where none is at hand */
+  /**
+   * @param like a request of the target, for what a Python server wants to read; null where none is at hand
+   * @param legacyEnded the holders without epochs that have ended by the ledger
+   */
   unmount(
-    { row, key }: TargetTransaction,
+    transaction: TargetTransaction,
     view: NodeView,
     operationId: string,
     like: TargetRequestDto | null,
+    legacyEnded: readonly string[],
   ): Command {
+    const { row, key } = transaction;
     const deadlineMs = Math.min(this.settings.requestTimeoutMs, LOOK_DEADLINE_MS);
     const request: TargetRequestDto = {
       job: { jobid: like?.job.jobid ?? 1 },
@@ -61,9 +67,13 @@ export class CommandFactory {
         secret_ref: row.type === 's3' ? row.source : null,
       },
     };
-    const body = targetCommandBody('unmount', request, this.#envelope(row, view, operationId, deadlineMs));
+    const envelope = {
+      ...this.#envelope(row, view, operationId, deadlineMs),
+      ...(legacyEnded.length === 0 ? {} : { legacy_ended: [...legacyEnded] }),
+    };
+    const body = targetCommandBody('unmount', request, envelope);
     return {
-      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      ...this.#fenceOf(transaction, view, operationId, deadlineMs),
       action: 'unmount',
       body: view.legacy ? legacyBody(body) : body,
       participants: [],
@@ -73,16 +83,17 @@ export class CommandFactory {
   /** Asks what the node sees; a fence also makes every older command worthless. */
   look(
     action: 'probe' | 'fence',
-    { row, key }: TargetTransaction,
+    transaction: TargetTransaction,
     view: NodeView,
     operationId: string,
     participants: readonly WaitingRequest[],
   ): Command {
+    const { row, key } = transaction;
     const longest = action === 'fence' ? LOOK_DEADLINE_MS : PROBE_DEADLINE_MS;
     const deadlineMs = Math.min(this.settings.requestTimeoutMs, longest);
     const target = { id: key.targetId, type: row.type, source: row.source, mountPath: row.mountPath };
     return {
-      ...this.#fenceOf(row, view, operationId, deadlineMs),
+      ...this.#fenceOf(transaction, view, operationId, deadlineMs),
       action,
       body: lookCommandBody(action, target, this.#envelope(row, view, operationId, deadlineMs)),
       participants,
@@ -90,12 +101,13 @@ export class CommandFactory {
   }
 
   #fenceOf(
-    row: TargetRow,
+    { row, clock }: TargetTransaction,
     view: NodeView,
     operationId: string,
     deadlineMs: number,
   ): Omit<Command, 'action' | 'body' | 'participants'> {
-    return { epoch: row.epoch, operationId, incarnation: view.incarnation, deadlineMs };
+    const { incarnation } = view;
+    return { epoch: row.epoch, operationId, incarnation, deadlineMs, decidedAt: clock.now };
   }
 
   #envelope(row: TargetRow, view: NodeView, operationId: string, deadlineMs: number): EnvelopeDto {

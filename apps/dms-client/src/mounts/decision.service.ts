@@ -189,9 +189,8 @@ export class DecisionService {
       incarnation: view.incarnation,
       operationId,
     });
-    return this.#send(
-      this.commands.unmount(transaction, view, operationId, drive.unmounts.at(0)?.request ?? null),
-    );
+    const like = drive.unmounts.at(0)?.request ?? null;
+    return this.#send(this.commands.unmount(transaction, view, operationId, like, drive.legacyEnded));
   }
 
   /** Nothing was heard of the node yet: a probe changes nothing and tells its incarnation. */

@@ -35,6 +35,8 @@ export class Drive {
   unmounted = false;
   /** Why the last unmount did not take the mount away, or not cleanly. */
   problem: UnmountResult['problem'] = null;
+  /** Holders that send no epochs, which the node named, and which have ended by the ledger. */
+  legacyEnded: readonly string[] = [];
   #answers: Answer[] = [];
 
   constructor(

@@ -122,7 +122,7 @@ export class SettlementService {
   ): Promise<void> {
     const { mount } = reply;
     const stands = mount?.state === 'mounted' && isSameMount(transaction.row, reply, mount);
-    if (mount !== null && mount.state !== 'unknown' && !stands) await this.#lose(transaction);
+    if (mount !== null && mount.state !== 'unknown' && !stands) await this.#lose(transaction, command);
     const error = errorOf(reply, 'CONFLICT');
     drive.problem = { code: error.code, message: error.message };
     await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
@@ -176,8 +176,28 @@ export class SettlementService {
       });
     }
     const error = errorOf(reply, 'UNMOUNT_FAILED');
+    const state = stateAfterFailedUnmount(reply, error);
+    if (await this.#haveEnded(transaction, drive, reply)) return transaction.change({ state, ...NO_PROBLEM });
     drive.problem = { code: error.code, message: error.message };
-    await transaction.change({ state: stateAfterFailedUnmount(reply, error), ...problemOf(error) });
+    await transaction.change({ state, ...problemOf(error) });
+  }
+
+  /**
+   * True where nothing but holders without epochs kept the mount, and the ledger shows that all of them have ended
+   * since: they left while others held, so that their programs wrote the ledger alone. The next unmount names them.
+   */
+  async #haveEnded(transaction: TargetTransaction, drive: Drive, reply: NodeReply): Promise<boolean> {
+    const holders = reply.legacy_holders ?? [];
+    if (holders.every(({ id }) => drive.legacyEnded.includes(id))) return false;
+    const jobids = await transaction.bindings.endedSince(holders, transaction.clock.now);
+    if (!holders.every(({ jobid }) => jobid !== null && jobids.includes(jobid))) return false;
+    drive.legacyEnded = holders.map(({ id }) => id);
+    this.#log.log({
+      msg: 'Python jobs left by the ledger alone: the node is told',
+      ...transaction.key,
+      jobids,
+    });
+    return true;
   }
 
   /** The node's answer to a fence alone adopts or undoes. */
@@ -197,7 +217,7 @@ export class SettlementService {
       return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
     }
     const { row } = transaction;
-    if (mount.state !== 'mounted' || !isSameMount(row, reply, mount)) await this.#lose(transaction);
+    if (mount.state !== 'mounted' || !isSameMount(row, reply, mount)) await this.#lose(transaction, command);
     drive.confirmedIncarnation = reply.incarnation;
     if (mount.state === 'mounted' || mount.state === 'broken') {
       const state = mount.state === 'mounted' ? 'MOUNTED' : 'BROKEN';
@@ -237,8 +257,9 @@ export class SettlementService {
     await drive.refuse(transaction, open(command), error);
   }
 
-  async #lose(transaction: TargetTransaction): Promise<void> {
-    const jobids = await transaction.bindings.lose();
+  /** What a Python client wrote after the command was decided, the node may have mounted after it looked. */
+  async #lose(transaction: TargetTransaction, { decidedAt }: Command): Promise<void> {
+    const jobids = await transaction.bindings.lose(decidedAt);
     if (jobids.length > 0) this.#log.warn({ msg: 'Jobs have lost their mount', ...transaction.key, jobids });
   }
 }

@@ -1,8 +1,11 @@
+import { Logger } from '@nestjs/common';
 import { type NodeReply } from '@app/contracts';
 import { type RowChange, type TargetTransaction } from '../ledger/target-transaction';
 import { Drive } from './drive';
 import { SettlementService } from './settlement.service';
 import { type Command } from './step';
+
+Logger.overrideLogger(false);
 
 const KEY = { host: 'compute-01', targetId: 'nightly' };
 const FENCE = { action: 'fence', participants: [] } as unknown as Command;
@@ -69,5 +72,49 @@ describe('a fence that is refused because the node serves another ledger', () =>
       ...{ state: 'UNCERTAIN', errorCode: 'CONFLICT', errorMessage: 'another ledger' },
     });
     expect(drive.problem).toEqual({ code: 'CONFLICT', message: 'another ledger' });
+  });
+});
+
+describe('an unmount that is refused for the sake of Python programs', () => {
+  const HOLDERS = [
+    { id: 'one', jobid: 7, age_ms: 10 },
+    { id: 'two', jobid: 8, age_ms: 20 },
+  ];
+  const settled = async (holders: object[], ended: number[], drive = new Drive(KEY, new Set())) => {
+    const change = jest.fn(() => Promise.resolve());
+    const bindings = { endedSince: () => Promise.resolve(ended) };
+    const [row, clock] = [{ state: 'UNMOUNTING', ledger: null }, { now: '2026-01-01 00:00:00.000000' }];
+    const transaction = { key: KEY, row, clock, bindings, change };
+    const reply = {
+      ...{ status: 'error', error_code: 'BUSY', error_msg: 'held', acted: false, legacy_holders: holders },
+      ...{
+        incarnation: 'a-memory',
+        boot_id: 'a-boot',
+        mount: { state: 'mounted', mounted: true, users: [] },
+      },
+    } as unknown as NodeReply;
+    const outcome = { kind: 'reply', reply: { kind: 'node', reply } } as const;
+    const command = { action: 'unmount', participants: [] } as unknown as Command;
+    await new SettlementService().settle(transaction as never, drive, command, outcome);
+    expect(change).toHaveBeenCalledWith(expect.objectContaining({ state: 'MOUNTED' }));
+    return drive;
+  };
+
+  it('is sent again, and names them, where all of them have ended by the ledger', async () => {
+    const drive = await settled(HOLDERS, [7, 8]);
+    expect([drive.problem, drive.legacyEnded]).toEqual([null, ['one', 'two']]);
+  });
+
+  it.each([
+    ['one of them may be there yet', HOLDERS, [7]],
+    ['one of them has no name', [{ id: 'one', jobid: null, age_ms: 1 }], []],
+  ])('rests where %s', async (_, holders, ended) => {
+    const drive = await settled(holders, ended);
+    expect([drive.problem, drive.legacyEnded]).toEqual([{ code: 'BUSY', message: 'held' }, []]);
+  });
+
+  it('is not sent for ever to a node that does not listen', async () => {
+    const drive = await settled(HOLDERS, [7, 8]);
+    expect((await settled(HOLDERS, [7, 8], drive)).problem).toEqual({ code: 'BUSY', message: 'held' });
   });
 });

@@ -9,6 +9,8 @@ export interface Command {
   readonly incarnation: string | null;
   readonly body: Record<string, unknown>;
   readonly deadlineMs: number;
+  /** When it was decided, as the database's time. */
+  readonly decidedAt: string;
   /** The mounts that share its outcome; the first one is whose token it carries. */
   readonly participants: readonly WaitingRequest[];
 }

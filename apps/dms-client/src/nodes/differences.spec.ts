@@ -62,6 +62,9 @@ describe('differences between ledger and node', () => {
 
   it('tell jobs that hold what is not mounted', () => {
     expect(kinds(row({ state: 'ABSENT', held: 1 }), inventory())).toEqual(['held_without_mount']);
+    const broken = inventory({ state: 'broken' });
+    expect(kinds(row({ state: 'BROKEN', held: 1 }), broken)).toEqual(['held_without_mount']);
+    expect(kinds(row({ state: 'BROKEN', held: 0 }), broken)).toEqual([]);
   });
 
   it('tell a mount that the ledger does not know', () => {

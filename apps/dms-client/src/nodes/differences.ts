@@ -74,7 +74,8 @@ function kindOf(
   const state = mount?.state ?? 'absent';
   const concernsUs = state !== 'foreign' || row?.state === 'MOUNTED';
   if (mount !== undefined && concernsUs && mount.layers > 1) return 'stacked';
-  if (row?.state === 'ABSENT' && row.held > 0) return 'held_without_mount';
+  // A Python client may write its hold after the mount was seen to be gone or broken.
+  if ((row?.state === 'ABSENT' || row?.state === 'BROKEN') && row.held > 0) return 'held_without_mount';
   if (row?.state === 'MOUNTED') {
     if (row.incarnation !== null && row.incarnation !== incarnation) return 'other_memory';
     if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';

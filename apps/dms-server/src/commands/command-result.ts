@@ -1,4 +1,4 @@
-import { type DmsError, type Inventory, type MountObservation } from '@app/contracts';
+import { type DmsError, type Inventory, type LegacyHolderView, type MountObservation } from '@app/contracts';
 import { type RecordedOutcome } from '../fence/target-record';
 
 /** How a command ended, before it becomes a reply on the wire. */
@@ -12,6 +12,8 @@ export interface CommandResult extends RecordedOutcome {
   readonly inventory?: Inventory;
   /** The ledger of which something is mounted here, where that is told. */
   readonly ledger?: string | null;
+  /** The Python programs for whose sake an unmount was refused. */
+  readonly legacyHolders?: readonly LegacyHolderView[];
 }
 
 /** A command that was refused before anything was done. */

@@ -34,5 +34,6 @@ function extendedReply(legacy: LegacyReply, result: CommandResult, answerer: Ans
     acted: result.acted,
     ...(result.inventory === undefined ? {} : { inventory: result.inventory }),
     ...(typeof result.ledger === 'string' ? { ledger: result.ledger } : {}),
+    ...(result.legacyHolders === undefined ? {} : { legacy_holders: result.legacyHolders }),
   };
 }

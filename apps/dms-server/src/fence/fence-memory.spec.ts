@@ -53,6 +53,21 @@ describe('FileFenceMemory', () => {
     expect(open(bootId).incarnation).toBe(after.incarnation);
   });
 
+  it('reads what an earlier version wrote of Python programs, and writes it for one', () => {
+    const before = open();
+    before.save({ ...emptyRecord('t1'), legacyHolders: [{ id: 'a', jobid: 7, since: 1 }] });
+    expect(open().get('t1')?.legacyHolders).toEqual([{ id: 'a', jobid: 7, since: 1 }]);
+    const file = join(runDir, 'targets', 't1.json');
+    const { legacyHolders: _, ...earlier } = JSON.parse(readFileSync(file, 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    expect(earlier).toMatchObject({ legacyHolder: true });
+    writeFileSync(file, JSON.stringify(earlier));
+    expect(open().get('t1')?.legacyHolders).toMatchObject([{ jobid: null }]);
+    expect(open().incarnation).toBe(before.incarnation);
+  });
+
   it('passes over a file that was being written when the server died', () => {
     const before = open();
     writeFileSync(join(runDir, 'targets', 't1.json.tmp'), '{"half');

@@ -12,7 +12,7 @@ import { emptyRecord, type RecordedOutcome, type TargetRecord } from './target-r
 export type Admission = 'proceed' | 'repeat' | 'stale' | 'foreign';
 
 /** What a command may change in the memory of its target. */
-export type RecordChanges = Partial<Pick<TargetRecord, 'mountedAs' | 'legacyHolder' | 'epochHolder'>>;
+export type RecordChanges = Partial<Pick<TargetRecord, 'mountedAs' | 'legacyHolders' | 'epochHolder'>>;
 
 /** Keeps the rules that an epoch authorises one operation once, and that a node serves one ledger at a time. */
 @Injectable()
@@ -114,9 +114,9 @@ export class FenceService {
 
   /** Forgets a mount that is gone, and with it its holders. */
   noteAbsent(targetId: string): void {
-    const { mountedAs, legacyHolder, epochHolder } = this.recordOf(targetId);
-    if (mountedAs === null && !legacyHolder && !epochHolder) return;
-    this.note(targetId, { mountedAs: null, legacyHolder: false, epochHolder: false });
+    const { mountedAs, legacyHolders, epochHolder } = this.recordOf(targetId);
+    if (mountedAs === null && legacyHolders.length === 0 && !epochHolder) return;
+    this.note(targetId, { mountedAs: null, legacyHolders: [], epochHolder: false });
   }
 
   #changeLedger(ledger: string | null): void {

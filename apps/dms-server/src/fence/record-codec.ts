@@ -1,10 +1,11 @@
 import { isErrorCode, TARGET_TYPES } from '@app/contracts';
-import { type MountedAs, type RecordedOutcome, type TargetRecord } from './target-record';
+import { type LegacyHolder, type MountedAs, type RecordedOutcome, type TargetRecord } from './target-record';
 
 type Fields = Record<string, unknown>;
 
+/** Earlier versions read `legacyHolder`, should the program be taken back. */
 export function encodeRecord(record: TargetRecord): string {
-  return `${JSON.stringify(record)}\n`;
+  return `${JSON.stringify({ ...record, legacyHolder: record.legacyHolders.length > 0 })}\n`;
 }
 
 /**
@@ -15,19 +16,36 @@ export function encodeRecord(record: TargetRecord): string {
 export function decodeRecord(text: string): TargetRecord {
   const fields = JSON.parse(text) as unknown;
   if (!isFields(fields)) throw new Error('is not an object');
-  const { targetId, epoch, operationId, outcome, mountedAs, legacyHolder, epochHolder } = fields;
+  const { targetId, epoch, operationId, outcome, mountedAs, epochHolder } = fields;
+  const legacyHolders = legacyHoldersIn(fields);
   if (
     typeof targetId !== 'string' ||
     !Number.isSafeInteger(epoch) ||
     !isTextOrNull(operationId) ||
     !(outcome === null || isOutcome(outcome)) ||
     !(mountedAs === null || isMountedAs(mountedAs)) ||
-    typeof legacyHolder !== 'boolean' ||
+    legacyHolders === null ||
     typeof epochHolder !== 'boolean'
   ) {
     throw new Error('has not the fields of a target record');
   }
-  return { targetId, epoch: epoch as number, operationId, outcome, mountedAs, legacyHolder, epochHolder };
+  return { targetId, epoch: epoch as number, operationId, outcome, mountedAs, legacyHolders, epochHolder };
+}
+
+/** Earlier versions kept only whether there is one. Null where neither is there. */
+function legacyHoldersIn({ legacyHolders, legacyHolder }: Fields): LegacyHolder[] | null {
+  if (legacyHolders === undefined && typeof legacyHolder === 'boolean')
+    return legacyHolder ? [{ id: 'of an earlier version', jobid: null, since: 0 }] : [];
+  return Array.isArray(legacyHolders) && legacyHolders.every(isLegacyHolder) ? legacyHolders : null;
+}
+
+function isLegacyHolder(value: unknown): value is LegacyHolder {
+  return (
+    isFields(value) &&
+    typeof value.id === 'string' &&
+    (value.jobid === null || Number.isSafeInteger(value.jobid)) &&
+    Number.isSafeInteger(value.since)
+  );
 }
 
 function isOutcome(value: unknown): value is RecordedOutcome {

@@ -21,6 +21,16 @@ export interface MountedAs {
   readonly fstype: string | null;
 }
 
+/** A mount that was carried out for a Python program, which has not sent the unmount. */
+export interface LegacyHolder {
+  /** A new one for each mount, so that the end of one is never taken for the end of a later one. */
+  readonly id: string;
+  /** The job that it was mounted for; null where the program did not say. */
+  readonly jobid: number | null;
+  /** When it was done, in milliseconds by the clock of {@link sinceBoot}. */
+  readonly since: number;
+}
+
 /** The node's memory of one target. It outlives the mount: the epoch must never be forgotten before a reboot. */
 export interface TargetRecord {
   readonly targetId: string;
@@ -30,8 +40,8 @@ export interface TargetRecord {
   /** Null until that operation has ended. */
   readonly outcome: RecordedOutcome | null;
   readonly mountedAs: MountedAs | null;
-  /** A Python program mounted it and has not unmounted it. */
-  readonly legacyHolder: boolean;
+  /** Python programs that mounted it and have not unmounted it. */
+  readonly legacyHolders: readonly LegacyHolder[];
   /** A command with an epoch mounted it, or found it mounted: it is not a Python program's alone. */
   readonly epochHolder: boolean;
 }
@@ -44,7 +54,7 @@ export function emptyRecord(targetId: string): TargetRecord {
     operationId: null,
     outcome: null,
     mountedAs: null,
-    legacyHolder: false,
+    legacyHolders: [],
     epochHolder: false,
   };
 }

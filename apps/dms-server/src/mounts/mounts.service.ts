@@ -4,6 +4,7 @@ import { measured } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
+import { withHolder } from '../fence/legacy-holders';
 import { type MountedAs, type TargetRecord } from '../fence/target-record';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
@@ -48,7 +49,7 @@ export class MountsService {
       if (error instanceof DmsError) return refused(error, before);
       throw error;
     }
-    return await this.#mountClaimed(plan, deadline);
+    return await this.#mountClaimed(command, plan, deadline);
   }
 
   /** The answer where this target is mounted already, or cannot be told to be absent; null where it is absent. */
@@ -71,7 +72,9 @@ export class MountsService {
     }
     const difference = differenceOf(plan, mountedAs);
     if (difference !== null) throw new DmsError('CONFLICT', `The target is mounted already, ${difference}`);
-    this.fences.remember(plan.targetId, { mountedAs: seen(mountedAs, before), ...this.#holders(command) });
+    const { legacyHolders } = this.fences.recordOf(plan.targetId);
+    const holders = this.#holders(command, legacyHolders);
+    this.fences.remember(plan.targetId, { mountedAs: seen(mountedAs, before), ...holders });
     return success(`Already mounted at ${plan.mountPath}`, before);
   }
 
@@ -91,19 +94,22 @@ export class MountsService {
     const conflict = conflictAt(plan, this.settings.mountBases, table, this.fences.records());
     if (conflict !== null) throw conflict;
     const former = this.fences.recordOf(plan.targetId).mountedAs;
-    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...this.#holders(command) });
+    // Whoever held a former mount has nothing of this one.
+    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...this.#holders(command, []) });
     if (former !== null && former.mountPath !== plan.mountPath) this.guard.removeLater(former.mountPath);
   }
 
-  #holders(command: TargetCommand): Pick<TargetRecord, 'legacyHolder' | 'epochHolder'> {
-    const { legacyHolder, epochHolder } = this.fences.recordOf(command.request.backup_target.id);
-    return {
-      legacyHolder: legacyHolder || command.envelope === null,
-      epochHolder: epochHolder || command.envelope !== null,
-    };
+  #holders(
+    { envelope, anonymous, request }: TargetCommand,
+    legacyHolders: TargetRecord['legacyHolders'],
+  ): Pick<TargetRecord, 'legacyHolders' | 'epochHolder'> {
+    const { epochHolder } = this.fences.recordOf(request.backup_target.id);
+    if (envelope !== null) return { legacyHolders, epochHolder: true };
+    const jobid = anonymous === true ? null : request.job.jobid;
+    return { legacyHolders: withHolder(legacyHolders, jobid), epochHolder };
   }
 
-  async #mountClaimed(plan: MountPlan, deadline: Deadline): Promise<CommandResult> {
+  async #mountClaimed(command: TargetCommand, plan: MountPlan, deadline: Deadline): Promise<CommandResult> {
     const provider = this.observations.providerOf(plan.request.backup_target.type);
     const mountpoint = this.guard.prepare(plan.mountPath);
     mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
@@ -117,15 +123,17 @@ export class MountsService {
       const after = await this.observations.observe(plan.targetId);
       return await this.#notMounted(plan, after, DmsError.from(error));
     }
-    return await this.#mounted(plan, await this.observations.observeAnswered(plan.targetId));
+    return await this.#mounted(command, plan, await this.observations.observeAnswered(plan.targetId));
   }
 
-  async #mounted(plan: MountPlan, after: MountObservation): Promise<CommandResult> {
+  async #mounted(command: TargetCommand, plan: MountPlan, after: MountObservation): Promise<CommandResult> {
     if (after.state !== 'mounted') {
       const text = `The mount at ${plan.mountPath} was made and is ${after.state} now`;
       return await this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
     }
-    this.fences.note(plan.targetId, { mountedAs: seen(mountedAsOf(plan), after) });
+    // It is held from now, not from when it was begun.
+    const holders = this.#holders(command, []);
+    this.fences.note(plan.targetId, { mountedAs: seen(mountedAsOf(plan), after), ...holders });
     const type = TYPE_NAMES[plan.request.backup_target.type];
     return success(`${type} target mounted successfully at ${plan.mountPath}`, after);
   }

@@ -38,7 +38,7 @@ describe('mount', () => {
       epoch: 1,
       outcome: { status: 'success' },
       mountedAs: { mountPath: PATH, source: 'server:/export', mntId: result.mount?.mnt_id },
-      legacyHolder: false,
+      legacyHolders: [],
       epochHolder: true,
     });
   });

@@ -154,7 +154,7 @@ describe('commands and the fence', () => {
       acted: false,
     });
     expect(node.kernel.layers).toHaveLength(1);
-    expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolder: false, epochHolder: true });
+    expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolders: [], epochHolder: true });
   });
 
   it('forgets what a fence finds gone', async () => {

@@ -4,7 +4,8 @@ import { happened, measured } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
-import { type MountedAs } from '../fence/target-record';
+import { viewOf } from '../fence/legacy-holders';
+import { type LegacyHolder, type MountedAs } from '../fence/target-record';
 import { type Deadline, type UnmountPlan, type UnmountResult } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
@@ -56,15 +57,24 @@ export class UnmountsService {
     return await this.#answer(command, survey, mountedAs, result);
   }
 
-  /** A mount that Python programs use beside ours goes only when both have let go of it. */
+  /**
+   * A mount that Python programs use beside ours goes only when both have let go of it. Of a program that has not said
+   * so here, the sender's ledger may show it: it names those that it shows to have ended. A dead mount serves nobody.
+   */
   async #answerForPythonPeers(command: TargetCommand, survey: Survey): Promise<CommandResult | null> {
-    const { targetId, legacyHolder, epochHolder } = survey.record;
+    const { targetId, legacyHolders, epochHolder } = survey.record;
     if (command.envelope !== null) {
-      if (!legacyHolder) return null;
-      const text = `A program that sends no epochs still holds the mount at ${survey.mountPath}`;
-      return refused(new DmsError('BUSY', text), await this.#look(survey));
+      if (legacyHolders.length === 0) return null;
+      const ended = command.envelope.legacy_ended ?? [];
+      const left = legacyHolders.filter(({ id }) => !ended.includes(id));
+      if (left.length < legacyHolders.length) this.fences.remember(targetId, { legacyHolders: left });
+      if (left.length === 0) return null;
+      const mount = await this.#look(survey);
+      if (mount.state === 'broken') return null;
+      const busy = refused(new DmsError('BUSY', heldText(survey.mountPath, left)), mount);
+      return { ...busy, legacyHolders: viewOf(left) };
     }
-    this.fences.remember(targetId, { legacyHolder: false });
+    this.fences.remember(targetId, { legacyHolders: [] });
     if (!epochHolder) return null;
     this.#logger.log({ msg: 'A Python program let go of a mount that others hold: it stays', targetId });
     const mount = await this.#look(survey, 0);
@@ -163,6 +173,12 @@ export class UnmountsService {
   async #look(survey: Survey, probeMs?: number): Promise<MountObservation> {
     return await this.observations.observed(survey, probeMs);
   }
+}
+
+function heldText(mountPath: string, holders: readonly LegacyHolder[]): string {
+  const jobids = holders.flatMap(({ jobid }) => (jobid === null ? [] : [jobid]));
+  const jobs = jobids.length === 0 ? '' : ` for job ${jobids.join(', ')}`;
+  return `A program that sends no epochs still holds the mount at ${mountPath}${jobs}; if it has ended without a trace in the ledger: umount ${mountPath}`;
 }
 
 function namesOf(users: readonly MountUser[]): string {

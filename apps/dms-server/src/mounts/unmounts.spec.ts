@@ -119,7 +119,11 @@ describe('unmount', () => {
   describe('with Python programs', () => {
     it('takes away what only they mounted', async () => {
       await mount(null);
-      expect(node.fences.recordOf('t1')).toMatchObject({ epoch: 0, legacyHolder: true, epochHolder: false });
+      expect(node.fences.recordOf('t1')).toMatchObject({
+        epoch: 0,
+        legacyHolders: [{ jobid: 7 }],
+        epochHolder: false,
+      });
       await expect(unmount(null)).resolves.toMatchObject({
         success_msg: `Target unmounted successfully from ${PATH}`,
       });
@@ -138,6 +142,64 @@ describe('unmount', () => {
       await expect(unmount(3)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
     });
 
+    const ended = (epoch: number, ids: readonly string[]) =>
+      node.send(nfsCommand('unmount', { dms: { ...node.envelope(epoch), legacy_ended: ids } }));
+
+    it('says for whom it keeps it, and lets it go when the ledger shows that they have ended', async () => {
+      await mount(null);
+      await mount(1);
+      const { legacyHolders = [], error_msg } = await unmount(2);
+      expect(legacyHolders).toEqual([
+        { id: expect.any(String) as string, jobid: 7, age_ms: expect.any(Number) as number },
+      ]);
+      expect(error_msg).toContain(`holds the mount at ${PATH} for job 7;`);
+      node.restart();
+      await expect(ended(3, [legacyHolders[0].id])).resolves.toMatchObject({
+        status: 'success',
+        mount: { state: 'absent' },
+      });
+    });
+
+    it('keeps it for a mount that came after the one which has ended', async () => {
+      await mount(null);
+      const [first] = node.fences.recordOf('t1').legacyHolders;
+      await mount(null);
+      const [second, ...others] = node.fences.recordOf('t1').legacyHolders;
+      expect(others).toEqual([]);
+      await expect(ended(1, [first.id])).resolves.toMatchObject({
+        error_code: 'BUSY',
+        legacyHolders: [{ id: second.id, jobid: 7 }],
+      });
+      expect(node.kernel.layers).toHaveLength(1);
+    });
+
+    it('forgets who held a former mount that somebody else took away', async () => {
+      await mount(null);
+      node.kernel.unmountAt(PATH);
+      await mount(1);
+      await expect(unmount(2)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
+    });
+
+    it('does not keep a broken mount for them', async () => {
+      await mount(null);
+      node.kernel.probes.set(PATH, { kind: 'dead', error: 'ENOTCONN' } as never);
+      await expect(unmount(1)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
+    });
+
+    it('does not take the job of a program that names none for another', async () => {
+      await node.send({ ...nfsCommand('mount'), job: undefined });
+      expect(node.fences.recordOf('t1').legacyHolders).toMatchObject([{ jobid: null }]);
+    });
+
+    it('remembers a bounded number of them', async () => {
+      for (let jobid = 1; jobid <= 40; jobid += 1)
+        await node.send({ ...nfsCommand('mount'), job: { jobid } });
+      const { legacyHolders } = node.fences.recordOf('t1');
+      expect(legacyHolders).toHaveLength(32);
+      expect(legacyHolders.at(-1)).toMatchObject({ jobid: 40 });
+      expect(legacyHolders.filter(({ jobid }) => jobid === null)).toHaveLength(1);
+    });
+
     it('keeps for ours what they would take away, and says to them that it is done', async () => {
       await mount(1);
       await mount(null);
@@ -145,7 +207,7 @@ describe('unmount', () => {
         success_msg: `Target unmounted successfully from ${PATH}`,
       });
       expect(node.kernel.layers).toHaveLength(1);
-      expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolder: false, epochHolder: true });
+      expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolders: [], epochHolder: true });
     });
 
     it('takes a mount of theirs away although there were epochs before', async () => {

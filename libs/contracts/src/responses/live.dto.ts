@@ -52,7 +52,7 @@ export const NODE_DIFFERENCES = [
  * - `other_memory`: mounted by the ledger, for a memory that the node has no more: it was rebooted, or lost its run
  *   directory;
  * - `stacked`: several layers at the path;
- * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted;
+ * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted, or dead;
  * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
  * - `foreign`: a stranger's mount below one of the node's bases;
  * - `uncertain`: the node cannot say yet what stands.

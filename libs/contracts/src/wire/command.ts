@@ -15,6 +15,8 @@ export interface TargetCommand {
   readonly action: 'mount' | 'unmount';
   readonly request: TargetRequestDto;
   readonly envelope: EnvelopeDto | null;
+  /** True where it names no job: `request.job` says nothing. */
+  readonly anonymous?: true;
 }
 
 /** Asks what the node sees of one target (`probe`), or also takes an epoch so that nothing older acts (`fence`). */
@@ -115,7 +117,8 @@ function targetCommand(
   if (request.host !== node) {
     throw DmsError.validation([{ field: 'host', problem: `must be "${node}", the node that was reached` }]);
   }
-  return { action, request, envelope };
+  const anonymous = envelope === null && message.job === undefined && message.jobid === undefined;
+  return { action, request, envelope, ...(anonymous ? { anonymous } : {}) };
 }
 
 function withLegacyDefaults(message: Record<string, unknown>, node: string): Record<string, unknown> {

@@ -1,4 +1,14 @@
-import { IsInt, IsOptional, IsString, IsUUID, Length, MaxLength, Min } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  MaxLength,
+  Min,
+} from 'class-validator';
 
 /**
  * What this project adds to a request on the wire, under the key `dms`, where an older peer ignores it.
@@ -33,6 +43,14 @@ export class EnvelopeDto {
   @IsString()
   @Length(1, 64)
   ledger?: string | null;
+
+  /** In an unmount: the `legacy_holders` of an earlier answer whose jobs have ended by the sender's ledger. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  legacy_ended?: string[] | null;
 
   /** The Keystone token, sealed for this node and this command; `keystone_token` is null then. See sealed-token.ts. */
   @IsOptional()

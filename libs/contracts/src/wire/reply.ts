@@ -57,6 +57,16 @@ export interface MountObservation {
   readonly operation_id: string | null;
 }
 
+/** A mount that a node carried out for a program that sends no epochs, and which has not sent the unmount. */
+export interface LegacyHolderView {
+  /** By which a command's `legacy_ended` names it. */
+  readonly id: string;
+  /** Null where the program did not say. */
+  readonly jobid: number | null;
+  /** Milliseconds since the mount was done. */
+  readonly age_ms: number;
+}
+
 /** What this project adds to a reply, behind the three keys, where the request carried `dms`. */
 export interface NodeReply extends LegacyReply {
   readonly error_code: ErrorCode | null;
@@ -73,6 +83,8 @@ export interface NodeReply extends LegacyReply {
   readonly inventory?: Inventory;
   /** The ledger of which the node has something mounted: in an inventory, and where another one's command is refused. */
   readonly ledger?: string;
+  /** Where an unmount is refused for their sake. */
+  readonly legacy_holders?: readonly LegacyHolderView[];
 }
 
 /** A mount table entry that is not ours, below one of the node's bases. */
@@ -135,6 +147,7 @@ export function parseReply(body: unknown): ParsedReply | null {
       acted: reply.acted !== false,
       ...(reply.inventory === undefined ? {} : { inventory: reply.inventory }),
       ...(typeof reply.ledger === 'string' ? { ledger: reply.ledger } : {}),
+      ...(areLegacyHolders(reply.legacy_holders) ? { legacy_holders: reply.legacy_holders } : {}),
     },
   };
 }
@@ -147,6 +160,17 @@ function text(value: unknown): string | null {
 function errorCode(status: LegacyReply['status'], value: unknown): ErrorCode | null {
   if (isErrorCode(value)) return value;
   return status === 'success' ? null : 'INTERNAL';
+}
+
+function areLegacyHolders(value: unknown): value is LegacyHolderView[] {
+  return Array.isArray(value) && value.every(isLegacyHolder);
+}
+
+function isLegacyHolder(value: unknown): value is LegacyHolderView {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, jobid, age_ms } = value as Partial<LegacyHolderView>;
+  const isJob = jobid === null || Number.isSafeInteger(jobid);
+  return typeof id === 'string' && isJob && Number.isInteger(age_ms);
 }
 
 function isObservation(value: unknown): value is MountObservation {

@@ -60,6 +60,10 @@ export class Binding {
   @Column({ name: 'lease_s', type: 'int', nullable: true })
   leaseS: number | null;
 
+  /** When anybody wrote the row last, by the database's clock; Python programs set `updated_at` by their own. */
+  @Column({ name: 'written_at', type: 'timestamp', precision: 6, nullable: true })
+  writtenAt: Date | null;
+
   get effectiveState(): BindingState {
     if (this.mounted) return 'held';
     return this.state === 'claimed' || this.state === 'lost' ? this.state : 'released';
