@@ -1,12 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { type JsonWebKey, randomUUID } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type KeyPair, keyPairOf, SIGNATURE_HEADER, signMessage } from '@app/contracts';
+import { type KeyPair, keyPairOf, SIGNATURE_HEADER, type SignedMessage, signMessage } from '@app/contracts';
 import { type Channel, type ChannelModel, connect, type Options } from 'amqplib';
+import { type Api } from '../fleet/api';
+import { type ClientProcess } from '../fleet/client-process';
 import { type BrokerAccount, makeClientAccount, makeNodeAccount } from '../fleet/documented-permissions';
 import { Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
 import { type NodeProcess } from '../fleet/node-process';
+import { PythonNode } from '../fleet/python-node';
 import { type S3Target } from '../fleet/targets';
 import { type TappedMessage, Wiretap } from '../fleet/wiretap';
 import { makeDirectory, Rig, runCommand, waitFor, within } from '../rig';
@@ -30,6 +33,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
   let target: S3Target;
   let clientKey: string;
   let trustedFile: string;
+  let signing: Record<string, string>;
 
   beforeAll(async () => {
     rig = await Rig.start({ parts: ['broker'] });
@@ -44,7 +48,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
     const strict = { DMS_REQUIRE_SIGNED: 'true', DMS_TRUSTED_KEYS_FILE: files.trusted };
     node = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: account.url }, HOST);
     neighbour = fleet.addNode({ ...strict, DMS_RABBITMQ_URL: neighbourAccount.url }, NEIGHBOUR);
-    const signing = {
+    signing = {
       DMS_RABBITMQ_URL: client.url,
       DMS_SIGNING_KEY_FILE: files.signing,
       // Nothing but an event is to tell of a death.
@@ -251,6 +255,185 @@ describeOnRig('a broker that is shared with care', (shared) => {
     expect(node.pid).toBe(before);
   }, 60_000);
 
+  describe('an answer that somebody has forged', () => {
+    /** It waits for 4 seconds, and commands only nodes that sign their replies. */
+    let strict: ClientProcess;
+
+    beforeAll(async () => {
+      strict = fleet.addClient({ ...signing, DMS_REQUEST_TIMEOUT: '4', DMS_REQUIRE_SIGNED: 'true' });
+      await strict.start();
+    }, 60_000);
+
+    /** Has a client ask for a mount of which the node gets the command when it goes on; `meanwhile` runs until then. */
+    const askMeanwhile = async (
+      client: ClientProcess,
+      jobid: number,
+      meanwhile: (command: TappedMessage, answer: ReturnType<Api['post']>) => Promise<void>,
+    ): ReturnType<Api['post']> => {
+      const before = tap.commands(HOST, 'mount').length;
+      const request = await fleet.targets.request(HOST, jobid, target);
+      node.signal('SIGSTOP');
+      try {
+        const answer = client.api.post('/api/v1/mount', request);
+        const what = 'the command to be published';
+        const command = await waitFor(() => tap.commands(HOST, 'mount')[before], {
+          timeoutMs: SOON_MS,
+          what,
+        });
+        await meanwhile(command.message, answer);
+        return answer;
+      } finally {
+        node.signal('SIGCONT');
+      }
+    };
+
+    const publish = async (queue: string, content: Buffer, options: Options.Publish): Promise<void> => {
+      const channel = await intruder.createConfirmChannel();
+      channel.sendToQueue(queue, content, options);
+      await channel.waitForConfirms();
+      await channel.close();
+    };
+
+    const refused = async (client: ClientProcess, problem: string): Promise<number> => {
+      const page = await (await fetch(`${client.url}/metrics`)).text();
+      const value = new RegExp(`^dms_replies_refused_total\\{problem="${problem}".*\\} (\\d+)$`, 'm').exec(
+        page,
+      );
+      if (value === null) throw new Error('There is no such metric');
+      return Number(value[1]);
+    };
+
+    const stateOfTarget = async (): Promise<string | undefined> =>
+      (
+        await fleet.query<{ state: string }>('SELECT state FROM target_mounts WHERE backup_target_id = ?', [
+          target.id,
+        ])
+      ).at(0)?.state;
+
+    it('is as none: its request ends as unknown, and as it was once the node goes on', async () => {
+      expect(await ask('mount', 21)).toMatchObject({ status: 'success' });
+      expect(await ask('unmount', 21)).toMatchObject({ unmounted: true });
+      const old = repliesOf(tap, HOST).findLast(({ body }) => (body.mount as Mount)?.state === 'mounted');
+      if (old === undefined) throw new Error('No reply of the node was heard');
+
+      await askMeanwhile(strict, 21, async (command, answer) => {
+        const {
+          reply_to,
+          correlation_id: correlationId,
+          headers,
+        } = command.properties as unknown as ReplyProperties;
+        expect(reply_to).toMatch(/^amq\.rabbitmq\.reply-to\../);
+        const { dms } = JSON.parse(command.content.toString()) as { dms: { epoch: number } };
+        const success = { ...old.body, epoch: dms.epoch };
+        const failure = {
+          ...success,
+          status: 'error',
+          error_code: 'MOUNT_FAILED',
+          acted: false,
+          mount: null,
+        };
+        const legacy = { status: 'error', error_msg: 'Mount failed', success_msg: null };
+        for (const forged of [success, failure, legacy])
+          await publish(reply_to, Buffer.from(JSON.stringify(forged)), { correlationId });
+        // What the node has signed, of another time; and the neighbour's own signature.
+        await publish(reply_to, old.message.content, {
+          correlationId,
+          headers: old.message.properties.headers,
+        });
+        const content = Buffer.from(JSON.stringify(failure));
+        const answers = { content: command.content, signature: headers[SIGNATURE_HEADER] };
+        const own: SignedMessage = {
+          ...{ kind: 'reply', address: `dms.${HOST}`, content, replyTo: reply_to, correlationId, answers },
+        };
+        const signature = await signMessage(own, await neighbourKey(), null);
+        await publish(reply_to, content, { correlationId, headers: { [SIGNATURE_HEADER]: signature } });
+
+        await waitFor(
+          async () => (await refused(strict, 'unsigned')) === 3 && (await refused(strict, 'signature')) === 1,
+          { timeoutMs: SOON_MS, what: 'the forged replies to be ignored' },
+        );
+        expect((await answer).body).toMatchObject({ status: 'error', error_code: 'TIMEOUT' });
+        await waitFor(async () => (await stateOfTarget()) === 'UNCERTAIN', {
+          timeoutMs: SOON_MS,
+          what: 'the outcome to be unknown',
+        });
+        expect(layers()).toBe(0);
+      });
+      expect(await strict.log()).toContain('is ignored: it is not signed');
+      await waitFor(async () => (await stateOfTarget()) !== 'UNCERTAIN', {
+        timeoutMs: SOON_MS,
+        what: 'the node to be asked',
+      });
+      expect(await ask('mount', 21)).toMatchObject({ status: 'success' });
+      expect(layers()).toBe(1);
+      expect(await ask('unmount', 21)).toMatchObject({ unmounted: true });
+    }, 90_000);
+
+    it('is what the node says, and signs, to the command of somebody else with the same id', async () => {
+      const [client] = fleet.clients;
+      const before = await refused(client, 'signature');
+      const { body } = await askMeanwhile(client, 22, async ({ content, properties }) => {
+        const { reply_to: replyTo, correlation_id: correlationId } = properties as unknown as ReplyProperties;
+        await publish(`dms.${HOST}`, content, { replyTo, correlationId });
+      });
+      const refusals = repliesOf(tap, HOST).filter(({ body: { error_code: code } }) => code === 'FORBIDDEN');
+      expect(refusals.at(-1)?.message.properties.headers).toHaveProperty(SIGNATURE_HEADER);
+      expect(body).toMatchObject({ status: 'success' });
+      expect(await refused(client, 'signature')).toBe(before + 1);
+      expect(await ask('unmount', 22)).toMatchObject({ unmounted: true });
+    }, 60_000);
+
+    it('is what a Python server says, to who demands signatures; others take it', async () => {
+      const python = new PythonNode(rig.broker.url, 'python-1');
+      await python.start();
+      try {
+        const nfs = { id: 'nfs', type: 'nfs', filesystem_export: '127.0.0.1:/export', secret_ref: null };
+        const request = await fleet.targets.request(python.host, 1, target, nfs);
+        expect((await fleet.api.post('/api/v1/mount', request)).body).toMatchObject({ status: 'success' });
+        const commands = python.requests.length;
+        const second = {
+          ...request,
+          job: { jobid: 2 },
+          backup_target: { ...(request.backup_target as object), id: 'nfs-2' },
+        };
+        const answer = await strict.api.post('/api/v1/mount', second);
+        expect(answer.body).toMatchObject({
+          error_code: 'FORBIDDEN',
+          error_msg: expect.stringContaining('DMS_REQUIRE_SIGNED') as unknown,
+        });
+        expect(python.requests).toHaveLength(commands);
+        expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });
+      } finally {
+        await python.stop();
+      }
+    }, 60_000);
+
+    it('is not to be had by a hello that takes the signatures back', async () => {
+      const shown = async () => (await fleet.api.get(`/api/v1/nodes/${HOST}`)).body;
+      const { incarnation: memory, boot_id, bases, key_id } = await shown();
+      const { encryption, signing: own } = await keysOf(node);
+      const hello = {
+        ...{ node: HOST, incarnation: memory, boot_id, protocol: 1, version: '0.1.0', bases },
+        ...{ mount_table_version: 1, public_key: encryption.publicKey, signing_key: own.publicKey },
+      };
+      const address = `hello.${HOST}`;
+      const content = Buffer.from(JSON.stringify(hello));
+      const message = { kind: 'announcement', address, content, replyTo: null, correlationId: null } as const;
+      const headers = { [SIGNATURE_HEADER]: await signMessage(message, own, 6_000) };
+      await tap.publish('dms.events', address, content, { headers });
+      await waitFor(async () => (await shown()).refused_key_id === key_id, {
+        timeoutMs: SOON_MS,
+        what: 'the hello to be refused',
+      });
+      // The node goes on to be believed, and by its signature only.
+      await waitFor(async () => (await shown()).error_code === null, {
+        timeoutMs: SOON_MS,
+        what: 'its answer',
+      });
+      expect(await shown()).toMatchObject({ key_id, signs_replies: true });
+    });
+  });
+
   async function look(): Promise<{
     inventory: { mounts: { backup_target_id: string; pid: number }[] } | null;
   }> {
@@ -265,8 +448,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
   }
 
   async function neighbourKey(): Promise<KeyPair<'Ed25519'>> {
-    const text = await readFile(join(neighbour.runDirectory, 'keys.json'), 'utf8');
-    return keyPairOf((JSON.parse(text) as { signing: { kty: string } }).signing, 'Ed25519');
+    return (await keysOf(neighbour)).signing;
   }
 });
 
@@ -276,6 +458,34 @@ async function announced(channel: Channel, routingKey: string): Promise<void> {
   channel.publish('dms.events', routingKey, Buffer.from('{}'));
   // The broker takes what a channel sends in its order: this answer comes after the publication.
   await Promise.race([refused, channel.checkExchange('dms.events')]);
+}
+
+interface Mount {
+  readonly state: string;
+}
+
+interface ReplyProperties {
+  readonly reply_to: string;
+  readonly correlation_id: string;
+  readonly headers: Record<string, string>;
+}
+
+/** What a node has answered to clients, as it was heard. */
+function repliesOf(tap: Wiretap, host: string): { body: Record<string, unknown>; message: TappedMessage }[] {
+  return tap.messages
+    .filter(({ routingKey }) => routingKey.startsWith('amq.rabbitmq.reply-to.'))
+    .map((message) => ({ body: JSON.parse(String(message.content)) as Record<string, unknown>, message }))
+    .filter(({ body }) => body.node === host);
+}
+
+/** The keys of a node, as only root there can read them. */
+async function keysOf({ runDirectory }: NodeProcess): Promise<{
+  encryption: KeyPair<'X25519'>;
+  signing: KeyPair<'Ed25519'>;
+}> {
+  const text = await readFile(join(runDirectory, 'keys.json'), 'utf8');
+  const { encryption, signing } = JSON.parse(text) as Record<string, JsonWebKey>;
+  return { encryption: await keyPairOf(encryption, 'X25519'), signing: await keyPairOf(signing, 'Ed25519') };
 }
 
 function copied({ properties }: TappedMessage): Options.Publish {

@@ -8,7 +8,7 @@ import { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amq
 import { BROKER } from './broker.provider';
 import { CommandSigner } from './command-signer';
 import { listensOn } from './queue-consumers';
-import { ReplyTrustService } from './reply-trust.service';
+import { type ReplyKey, ReplyTrustService } from './reply-trust.service';
 import { WaitingReplies } from './waiting-replies';
 
 /** Where a command goes, and how long an answer to it has a meaning. */
@@ -17,6 +17,8 @@ export interface NodePattern {
   readonly action: string;
   /** Milliseconds after which the broker throws the command away. */
   readonly expirationMs: number;
+  /** Of {@link ReplyTrustService.keyToExpect}. */
+  readonly replyKey: ReplyKey;
 }
 
 /** The broker could not deliver the command: nothing has happened. */
@@ -47,7 +49,7 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
     private readonly signer: CommandSigner,
-    private readonly trust: ReplyTrustService,
+    trust: ReplyTrustService,
   ) {
     super();
     this.#waiting = new WaitingReplies(trust);
@@ -103,10 +105,9 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     if (channel === null || this.#connection === null) {
       throw new DmsError('BROKER_UNAVAILABLE', 'The message broker cannot be reached');
     }
-    const { host } = pattern;
+    const { host, replyKey } = pattern;
     const queue = nodeQueue(host);
     if (!(await listensOn(this.#connection, queue))) throw new UnroutableError(host);
-    const replyKey = await this.trust.keyToExpect(host);
     const content = Buffer.from(JSON.stringify(data));
     const expirationMs = Math.max(1, Math.round(pattern.expirationMs));
     const command = { queue, content, replyTo: REPLY_TO, correlationId, expirationMs };

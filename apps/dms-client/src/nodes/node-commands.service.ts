@@ -2,7 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
 import { measured } from '@app/platform';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
-import { NodeClientProxy, type NodePattern, ReplyLostError } from './node-client.proxy';
+import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
+import { ReplyTrustService } from './reply-trust.service';
 import { TokenSealer } from './token-sealer.service';
 
 /**
@@ -34,6 +35,7 @@ export class NodeCommandsService implements NodeCommands {
   constructor(
     private readonly client: NodeClientProxy,
     private readonly sealer: TokenSealer,
+    private readonly replies: ReplyTrustService,
   ) {}
 
   send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
@@ -43,9 +45,11 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   async #send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
-    const pattern: NodePattern = { host, action: String(body.action), expirationMs: deadlineMs };
+    let pattern: NodePattern;
     let sealed: Record<string, unknown>;
     try {
+      const replyKey = await this.replies.keyToExpect(host);
+      pattern = { host, action: String(body.action), expirationMs: deadlineMs, replyKey };
       sealed = await this.sealer.seal(host, body, deadlineMs);
     } catch (error) {
       if (!(error instanceof DmsError)) this.#log.error(error);
@@ -67,8 +71,8 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   #outcome(error: unknown, deadlineMs: number): CommandOutcome {
-    // All that the proxy refuses by a code it refuses before it sends.
-    if (error instanceof DmsError) return { kind: 'unsent', error };
+    if (error instanceof UnroutableError) return { kind: 'unsent', error };
+    if (error instanceof DmsError && error.code === 'BROKER_UNAVAILABLE') return { kind: 'unsent', error };
     if (error instanceof TimeoutError)
       return { kind: 'unknown', reason: `no answer within ${deadlineMs / 1000} s` };
     if (error instanceof ReplyLostError) return { kind: 'unknown', reason: error.message };

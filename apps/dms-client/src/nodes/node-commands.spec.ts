@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { isObservable, of, throwError } from 'rxjs';
+import { of } from 'rxjs';
 import { type NodeClientProxy } from './node-client.proxy';
 import { type CommandOutcome, NodeCommandsService } from './node-commands.service';
+import { type ReplyTrustService } from './reply-trust.service';
 import { type TokenSealer } from './token-sealer.service';
 
 const REPLY = {
@@ -17,11 +18,14 @@ const REPLY = {
   acted: true,
 };
 
-function outcomeOf(action: string, answer: unknown): Promise<CommandOutcome> {
-  const client = { send: () => (isObservable(answer) ? answer : of(answer)) } as unknown as NodeClientProxy;
+function outcomeOf(action: string, answer: unknown, refusal?: DmsError): Promise<CommandOutcome> {
+  const client = { send: () => of(answer) } as unknown as NodeClientProxy;
   const body = { action, dms: { incarnation: 'memory-1', epoch: 4 } };
   const sealer = { seal: () => Promise.resolve(body) } as unknown as TokenSealer;
-  return new NodeCommandsService(client, sealer).send('node-1', body, 1_000);
+  const keyToExpect = (): Promise<'none'> =>
+    refusal === undefined ? Promise.resolve('none') : Promise.reject(refusal);
+  const replies = { keyToExpect } as unknown as ReplyTrustService;
+  return new NodeCommandsService(client, sealer, replies).send('node-1', body, 1_000);
 }
 
 describe('the answer to a command', () => {
@@ -45,10 +49,9 @@ describe('the answer to a command', () => {
     expect(await outcomeOf('probe', other)).toMatchObject({ kind: 'reply' });
   });
 
-  it('is not waited for where the command was refused before it was sent', async () => {
+  it('is not asked for where it could not be verified', async () => {
     const error = new DmsError('FORBIDDEN', 'its replies are not signed');
-    const refused = throwError(() => error);
-    expect(await outcomeOf('mount', refused)).toEqual({ kind: 'unsent', error });
+    expect(await outcomeOf('mount', REPLY, error)).toEqual({ kind: 'unsent', error });
   });
 
   it('that is none says nothing', async () => {

@@ -135,7 +135,9 @@ export class ReplyTrustService {
     const before = this.#logged.get(host);
     if (before !== undefined && performance.now() - before < SAME_ERROR_MS) return false;
     this.#logged.set(host, performance.now());
-    const msg = `A reply in the name of node "${host}" is ignored: it ${text}. Somebody may pose as it`;
+    const msg =
+      `A reply in the name of node "${host}" is ignored: it ${text}. Somebody may pose as it. If an older program was put ` +
+      `back there: dms nodes ${host} --accept-key, with the id of its key, or none for a Python server`;
     this.#log.error({ msg, code: 'FORBIDDEN', host });
     return false;
   }
