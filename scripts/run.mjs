@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { ROOT } from './build.mjs';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /**
- * Runs a command in the foreground and resolves with its exit status. Ctrl-C reaches the command by the terminal;
- * this process waits for it to clean up.
+ * Runs a command in the foreground and resolves with its exit status, 128 + n where signal n ended it.
+ *
+ * What asks this process to end is passed on, and the command is waited for: it cleans up. Ctrl-C reaches it by the
+ * terminal, too; whoever sends a signal to npm alone reaches it by us only. Commands take both for one.
  */
 export function run(command, args, environment = {}) {
   return new Promise((resolve, reject) => {
@@ -13,12 +18,15 @@ export function run(command, args, environment = {}) {
       env: { ...process.env, ...environment },
     });
     const passOn = (signal) => child.kill(signal);
-    const wait = () => undefined;
-    process.on('SIGINT', wait).on('SIGTERM', passOn);
-    child.once('error', reject);
+    const forget = () => SIGNALS.forEach((signal) => process.off(signal, passOn));
+    for (const signal of SIGNALS) process.on(signal, passOn);
+    child.once('error', (error) => {
+      forget();
+      reject(error);
+    });
     child.once('exit', (code, signal) => {
-      process.off('SIGINT', wait).off('SIGTERM', passOn);
-      resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
+      forget();
+      resolve(code ?? 128 + constants.signals[signal]);
     });
   });
 }

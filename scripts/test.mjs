@@ -1,5 +1,5 @@
 // npm test: unit to end to end, on real parts. npm run test:long (--long): those that take long.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDebianPackages, ensureNodeModules, requireNodeVersion } from './packages.mjs';
 
@@ -20,7 +20,17 @@ const rest = process.argv.slice(2).filter((argument) => argument !== '--long');
 const results = join(ROOT, 'dist/test-results');
 mkdirSync(results, { recursive: true });
 
-/** Runs the tests of one Jest project, and resolves with its exit status and its report. */
+/** As of a run that could not even be loaded. */
+const NO_REPORT = {
+  numPassedTests: 0,
+  numFailedTests: 0,
+  numRuntimeErrorTestSuites: 1,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [],
+};
+
+/** Runs the tests of one Jest project, and resolves with its exit status and its report; ends here where a signal ended it. */
 async function runProject(project, ...options) {
   const report = join(results, `${project}.json`);
   rmSync(report, { force: true });
@@ -32,7 +42,13 @@ async function runProject(project, ...options) {
       .concat(rest),
     { DMS_TEST_UNAVAILABLE: JSON.stringify(unavailable) },
   );
-  return { status, outcome: JSON.parse(readFileSync(report, 'utf8')) };
+  if (status > 128) {
+    console.error(`The ${project} tests were ended by a signal.`);
+    process.exit(status);
+  }
+  if (existsSync(report)) return { status, outcome: JSON.parse(readFileSync(report, 'utf8')) };
+  console.error(`The ${project} tests ended without a report (status ${status}).`);
+  return { status, outcome: NO_REPORT };
 }
 
 // Tests on real services share the machine's mounts and ports of one rig: one file at a time, in one process.

@@ -22,6 +22,7 @@ export { Child, type ChildOptions } from './support/child';
 export { type CommandOptions, type CommandResult, runCommand } from './support/command';
 export { makeDirectory, removeDirectory, unmountBelow } from './support/directory';
 export { cleanEnvironment, SYSTEM_PATH } from './support/environment';
+export { isSameSignal } from './support/ending';
 export { guardian, OWNER_VARIABLE } from './support/guardian';
 export { freePort } from './support/ports';
 export { groupMembers, processesWithVariable, processState } from './support/processes';

@@ -3,8 +3,17 @@ type Ending = () => Promise<void>;
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/** A terminal, npm and a script pass the same signal on, each for itself: so soon after the first it is that one. */
+const SAME_SIGNAL_MS = 2_000;
+
 const endings = new Set<Ending>();
 let ended = false;
+let endedAt = 0;
+
+/** True if a signal at `now` is the one of before, of `since`; both by performance.now(). */
+export function isSameSignal(since: number, now = performance.now()): boolean {
+  return now - since < SAME_SIGNAL_MS;
+}
 
 /**
  * Has `ending` called if this process is asked to end (ctrl-C, SIGTERM, the terminal closing) or fails with an error
@@ -28,9 +37,11 @@ function removeHandlers(): void {
 }
 
 function endBySignal(signal: NodeJS.Signals): void {
+  if (ended && isSameSignal(endedAt)) return;
   // Asked twice, a person means now. The guardian cleans up behind us.
   if (ended) process.exit(1);
   ended = true;
+  endedAt = performance.now();
   void runEndings().then(() => {
     removeHandlers();
     // Whoever else handles this signal got it too and decides what comes next.

@@ -14,7 +14,8 @@ import { type WaitingRequest } from './waiting-request';
 
 /** A fence waits behind what the target's queue holds, e.g. a mount that is running into its time-out. */
 const LOOK_DEADLINE_MS = 90_000;
-const PROBE_DEADLINE_MS = 15_000;
+/** A node that listens answers at once; two heartbeats. */
+const PROBE_DEADLINE_MS = 10_000;
 
 /** Makes the commands to the nodes from the row of which they take the epoch. */
 @Injectable()

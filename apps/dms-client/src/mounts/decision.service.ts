@@ -78,7 +78,7 @@ export class DecisionService {
     if (leader === undefined) return this.#rest(transaction, drive);
     // Whoever waits in another process comes first; the mounts of this one wait behind.
     if (drive.hadItsTurn && (await this.locks.isWanted(transaction))) return this.#rest(transaction, drive);
-    if (view.incarnation === null && !view.legacy) return this.#probe(transaction, drive, view);
+    if (mustBeAsked(drive, view)) return this.#probe(transaction, drive, view);
     const followers = others.filter((waiting) => shares(leader, waiting));
     const operationId = leader.operationId;
     const mountPath = leader.mountPath ?? this.#defaultPath(transaction, view);
@@ -160,7 +160,7 @@ export class DecisionService {
   async #uncertain(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
     if (drive.problem !== null) return this.#rest(transaction, drive);
     if (view.legacy) return this.#settleLegacy(transaction, drive, view);
-    if (view.incarnation === null) return this.#probe(transaction, drive, view);
+    if (mustBeAsked(drive, view)) return this.#probe(transaction, drive, view);
     const operationId = randomUUID();
     await transaction.change({ state: 'UNCERTAIN', epoch: transaction.row.epoch + 1, operationId });
     return this.#send(this.commands.look('fence', transaction, view, operationId, drive.mounts));
@@ -181,7 +181,7 @@ export class DecisionService {
   }
 
   async #unmount(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
-    if (view.incarnation === null && !view.legacy) return this.#probe(transaction, drive, view);
+    if (mustBeAsked(drive, view)) return this.#probe(transaction, drive, view);
     const operationId = drive.unmounts.at(0)?.operationId ?? randomUUID();
     await transaction.change({
       state: 'UNMOUNTING',
@@ -193,7 +193,7 @@ export class DecisionService {
     return this.#send(this.commands.unmount(transaction, view, operationId, like, drive.legacyEnded));
   }
 
-  /** Nothing was heard of the node yet: a probe changes nothing and tells its incarnation. */
+  /** Nothing was heard of the node yet, or not lately: a probe changes nothing, tells its incarnation, and whether it listens. */
   #probe(transaction: TargetTransaction, drive: Drive, view: NodeView): Step {
     return this.#send(this.commands.look('probe', transaction, view, randomUUID(), drive.mounts));
   }
@@ -216,6 +216,15 @@ function believed(row: TargetRow, drive: Drive, view: NodeView): boolean {
   if (view.legacy) return true;
   if (view.incarnation !== row.incarnation) return false;
   return view.up || drive.confirmedIncarnation === row.incarnation;
+}
+
+/**
+ * True if a command would go out blind. The broker keeps the consumer of a node without power for two heartbeats: what is
+ * sent to it may be carried out or not, while of a look that gets no answer it is known that nothing was done.
+ */
+function mustBeAsked(drive: Drive, view: NodeView): boolean {
+  if (view.legacy) return false;
+  return view.incarnation === null || !(view.punctual || drive.nodeAnswers);
 }
 
 /** True if both ask for the same mount, so that one command serves both. */

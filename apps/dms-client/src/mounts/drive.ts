@@ -27,6 +27,8 @@ export class Drive {
   readonly sweeps: boolean;
   /** The node said in this drive, for this incarnation, that the mount stands: no hello is needed to believe it. */
   confirmedIncarnation: string | null = null;
+  /** The node has answered in this drive: it listens. */
+  nodeAnswers = false;
   /** How often the node said STALE_EPOCH. */
   staleReplies = 0;
   /** Requests whose mount command was sent: they did not merely join. */

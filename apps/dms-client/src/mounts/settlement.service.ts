@@ -33,6 +33,7 @@ export class SettlementService {
     command: Command,
     outcome: CommandOutcome,
   ): Promise<void> {
+    drive.nodeAnswers = outcome.kind === 'reply';
     switch (outcome.kind) {
       case 'unsent':
         return this.#unsent(transaction, drive, command, outcome.error);
@@ -64,12 +65,16 @@ export class SettlementService {
     command: Command,
     reason: string,
   ): Promise<void> {
-    const error = new DmsError('TIMEOUT', `The outcome of the ${command.action} is unknown: ${reason}`);
+    const silence = `Node "${transaction.key.host}" does not answer (${reason})`;
+    const error =
+      command.action === 'probe'
+        ? new DmsError('NODE_UNREACHABLE', silence)
+        : new DmsError('TIMEOUT', `The outcome of the ${command.action} is unknown: ${reason}`);
     drive.problem = { code: error.code, message: error.message };
     if (command.action !== 'probe') await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
     if (command.action === 'mount') drive.leaveOpen(open(command), error);
     else {
-      const message = `Node "${transaction.key.host}" does not answer (${reason}); nothing was mounted for this request`;
+      const message = `${silence}; nothing was mounted for this request`;
       await drive.refuse(transaction, open(command), new DmsError('NODE_UNREACHABLE', message));
     }
   }

@@ -1,12 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
-import { type Hello, HELLO_TIMEOUT_MS } from '@app/contracts';
+import { type Hello, HELLO_INTERVAL_MS, HELLO_TIMEOUT_MS } from '@app/contracts';
 import { NodesRepository } from './nodes.repository';
 
 /** What this process knows of a node. */
 export interface NodeView {
   /** A hello of this incarnation was heard within six seconds. */
   readonly up: boolean;
+  /** Its next hello is not overdue. */
+  readonly punctual: boolean;
   /** The last incarnation known; null where none is. */
   readonly incarnation: string | null;
   /** A Python server: commands carry no fence. */
@@ -19,6 +21,8 @@ export interface NodeView {
 
 /** `nodes` is written when something changed, and else this often. */
 const WRITE_INTERVAL_MS = 30_000;
+/** A hello may come so much later than it should. */
+const UNPUNCTUAL_MS = 1_000;
 
 interface Heard {
   readonly hello: Hello;
@@ -46,14 +50,17 @@ export class NodeViewsService {
   /** @throws DmsError LEDGER_UNAVAILABLE where nothing was heard of the node and the ledger cannot be asked */
   async view(host: string): Promise<NodeView> {
     const heard = this.#heard.get(host);
-    if (heard !== undefined && performance.now() - heard.at < HELLO_TIMEOUT_MS) {
+    const silentMs = heard === undefined ? Infinity : performance.now() - heard.at;
+    if (heard !== undefined && silentMs < HELLO_TIMEOUT_MS) {
       const { incarnation, bases, ledger = null } = heard.hello;
-      return { up: true, incarnation, legacy: false, bases, ledger };
+      const punctual = silentMs < HELLO_INTERVAL_MS + UNPUNCTUAL_MS;
+      return { up: true, punctual, incarnation, legacy: false, bases, ledger };
     }
     const learned = this.#learned.get(host);
     const stored = await this.nodes.find(host);
     return {
       up: false,
+      punctual: false,
       incarnation: learned?.incarnation ?? stored?.incarnation ?? null,
       legacy: learned?.legacy ?? stored?.state === 'legacy',
       bases: stored?.bases ? (JSON.parse(stored.bases) as string[]) : [],

@@ -31,6 +31,7 @@ describe('NodeViewsService', () => {
     await views.hear(HELLO);
     expect(await views.view('n1')).toEqual({
       up: true,
+      punctual: true,
       incarnation: 'i1',
       legacy: false,
       bases: ['/base'],
@@ -40,6 +41,7 @@ describe('NodeViewsService', () => {
     // The same as if its hellos had not been heard for long: what it commands or has mounted is not touched by it.
     expect(await views.view('n1')).toEqual({
       up: false,
+      punctual: false,
       incarnation: 'i1',
       legacy: false,
       bases: ['/base'],
@@ -47,6 +49,25 @@ describe('NodeViewsService', () => {
     });
     expect([...views.upHosts()]).toEqual([]);
     expect(written).toEqual(['heard i1', 'silent n1']);
+  });
+
+  it('says when a hello is overdue, long before the node counts as silent', async () => {
+    const clock = jest.spyOn(performance, 'now');
+    try {
+      clock.mockReturnValue(10_000);
+      const views = new NodeViewsService(repository);
+      await views.hear(HELLO);
+      const seen = async (now: number): Promise<boolean[]> => {
+        clock.mockReturnValue(now);
+        const { up, punctual } = await views.view('n1');
+        return [up, punctual];
+      };
+      expect(await seen(12_900)).toEqual([true, true]);
+      expect(await seen(13_100)).toEqual([true, false]);
+      expect(await seen(16_100)).toEqual([false, false]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('writes the hello that comes after it at once', async () => {
