@@ -53,7 +53,7 @@ describe('the filter of errors', () => {
     const [up, down] = [{ status: 'up' }, { status: 'down', message: 'not connected' }];
     expect(await ask('/ready')).toEqual({
       status: 503,
-      retryAfter: null,
+      retryAfter: '5',
       body: {
         status: 'error',
         info: { database: up },
