@@ -246,7 +246,7 @@ describe('DmsClient', () => {
       ...{ id: 'e', kind: 'mounted', host: 'h', backup_target_id: 't', epoch: 1, mount_path: '/base/t' },
       ...{ jobids: [1], operation: null, at: '2026-01-01T00:00:00Z' },
     };
-    const frame = `retry: 10\n\ndata: {"kind":"of the future"}\n\ndata: ${JSON.stringify(event)}\n\n`;
+    const frame = `retry: 10\n\ndata: {"kind":"of the future"}\n\nid: e\ndata: ${JSON.stringify(event)}\n\n`;
     answers = [
       (response) => response.writeHead(200).end(frame),
       failure(503, 'BROKER_UNAVAILABLE'),
@@ -262,6 +262,7 @@ describe('DmsClient', () => {
     expect(heard).toEqual([event, event]);
     expect(onConnect).toHaveBeenCalledTimes(2);
     expect(seen[0].url).toBe('/api/v1/events?host=h');
+    expect(seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'e', 'e']);
   });
 
   it('does not connect again to events that are refused', async () => {

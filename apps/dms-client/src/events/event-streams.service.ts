@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DmsError, type StateEventDto } from '@app/contracts';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { EventAudienceService } from './event-audience.service';
@@ -12,6 +12,8 @@ const MAX_UNREAD_BYTES = 256 * 1024;
 const MAX_PENDING = 1_000;
 /** Proxies close a connection on which nothing comes for a minute or half of it. */
 const HEARTBEAT_MS = 10_000;
+/** The latest events, for subscribers whose connection broke. */
+const MAX_RECENT = 500;
 /** Browsers wait this long before they connect again. */
 const RETRY_MS = 2_000;
 
@@ -27,14 +29,22 @@ export interface EventSink {
 
 /** Server-sent events (WHATWG HTML, 9.2): one stream for each subscriber, with its filter. */
 @Injectable()
-export class EventStreamsService implements OnModuleDestroy {
+export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
   readonly #log = new Logger(EventStreamsService.name);
   readonly #sinks = new Set<EventSink>();
+  readonly #recent: StateEventDto[] = [];
 
   constructor(
     private readonly events: EventsService,
     private readonly audience: EventAudienceService,
   ) {}
+
+  onModuleInit(): void {
+    this.events.subscribe((event) => {
+      this.#recent.push(event);
+      if (this.#recent.length > MAX_RECENT) this.#recent.shift();
+    });
+  }
 
   /** @throws DmsError RATE_LIMITED where there are too many subscribers */
   requireRoom(): void {
@@ -48,13 +58,22 @@ export class EventStreamsService implements OnModuleDestroy {
   /**
    * Writes the events that fit the filter from now on, and comments between them, until the sink is closed. A
    * subscriber of one project is told what concerns that project.
+   *
+   * @param lastEventId id of the last event that the subscriber has had: what came after it is told first, as far as
+   *   this process remembers it
    */
-  open(filter: EventsQueryDto, sink: EventSink, { projectId }: ProjectScope = ALL_PROJECTS): void {
+  open(
+    filter: EventsQueryDto,
+    sink: EventSink,
+    { projectId }: ProjectScope = ALL_PROJECTS,
+    lastEventId: string | null = null,
+  ): void {
     this.#sinks.add(sink);
     const tell = (event: StateEventDto): void => {
       if (fits(filter, event)) this.#write(sink, frameOf(event));
     };
-    const unsubscribe = this.events.subscribe(projectId === null ? tell : this.#sieve(projectId, sink, tell));
+    const listener = projectId === null ? tell : this.#sieve(projectId, sink, tell);
+    const unsubscribe = this.events.subscribe(listener);
     const heartbeat = setInterval(() => this.#write(sink, ': heartbeat\n\n'), HEARTBEAT_MS);
     sink.once('close', () => {
       unsubscribe();
@@ -62,6 +81,15 @@ export class EventStreamsService implements OnModuleDestroy {
       this.#sinks.delete(sink);
     });
     this.#write(sink, `retry: ${RETRY_MS}\n: events from now on\n\n`);
+    for (const event of this.#after(lastEventId)) listener(event);
+  }
+
+  /** Nothing where it is not remembered, or is so much that a subscriber would be cut off for not reading it. */
+  #after(eventId: string | null): StateEventDto[] {
+    const at = eventId === null ? -1 : this.#recent.findIndex(({ id }) => id === eventId);
+    const missed = at < 0 ? [] : this.#recent.slice(at + 1);
+    const bytes = missed.reduce((sum, event) => sum + Buffer.byteLength(frameOf(event)), 0);
+    return bytes > MAX_UNREAD_BYTES / 2 ? [] : missed;
   }
 
   /** The server does not close while a stream is open. */

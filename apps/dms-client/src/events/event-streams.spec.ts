@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type StateEventDto } from '@app/contracts';
+import { type ProjectScope } from '../access/identity';
 import { type CommittedChanges } from '../ledger/changes';
 import { type CommitListener, type TargetLedger } from '../ledger/target-ledger';
 import { type EventAudienceService } from './event-audience.service';
@@ -60,6 +61,7 @@ describe('streams of events', () => {
     events.onModuleInit();
     const audience = { seenBy: (projectId: string, event: StateEventDto) => seenBy(projectId, event) };
     streams = new EventStreamsService(events, audience as unknown as EventAudienceService);
+    streams.onModuleInit();
   });
   afterEach(() => jest.useRealTimers());
 
@@ -127,6 +129,33 @@ describe('streams of events', () => {
     committed('h', 'u', [3]);
     committed('i', 't', [2]);
     expect(sink.events).toHaveLength(count);
+  });
+
+  it('tell who comes again what was missed, as far as it is remembered, and fits', async () => {
+    for (const target of ['a', 'b', 'c', 'd']) committed(target === 'c' ? 'i' : 'h', target, [1]);
+    const toldAfter = async (id: string, filter = {}, scope?: ProjectScope): Promise<string[]> => {
+      const sink = new FakeSink();
+      streams.open(filter, sink, scope, id);
+      await jest.advanceTimersByTimeAsync(0);
+      return sink.events.map(({ backup_target_id }) => backup_target_id);
+    };
+    seenBy = (_, event) => Promise.resolve(event.backup_target_id === 'd' ? null : event);
+    expect(await toldAfter(published[1].id)).toEqual(['c', 'd']);
+    expect(await toldAfter(published[0].id, { host: 'h' })).toEqual(['b', 'd']);
+    expect(await toldAfter(published[0].id, {}, { projectId: 'p', proven: true })).toEqual(['b', 'c']);
+    expect(await toldAfter('of long ago')).toEqual([]);
+    for (let count = 0; count < 500; count += 1) committed('h', 'later', [1]);
+    expect(await toldAfter(published[1].id)).toEqual([]);
+    expect(await toldAfter(published[500].id)).toHaveLength(published.length - 501);
+  });
+
+  it('do not begin with more than a subscriber may leave unread', () => {
+    const jobids = Array.from({ length: 1_000 }, (_, job) => 10_000 + job);
+    for (let count = 0; count < 30; count += 1) committed('h', 't', jobids);
+    const [long, short] = [new FakeSink(), new FakeSink()];
+    streams.open({}, long, undefined, published[0].id);
+    streams.open({}, short, undefined, published[19].id);
+    expect([long.events.length, short.events.length]).toEqual([0, 10]);
   });
 
   it('say from time to time that they live', () => {

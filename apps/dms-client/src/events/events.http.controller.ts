@@ -1,5 +1,5 @@
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { StateEventDto } from '@app/contracts';
 import { type Request, type Response } from 'express';
 import { Access } from '../access/access.decorator';
@@ -21,6 +21,12 @@ export class EventsHttpController {
   ) {}
 
   /** Server-sent events from now on: what happens to mounts and holds, and to operations. Ends with the credentials. */
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description:
+      'Id of the last event that was read: what came since is told first, as far as it is remembered.',
+  })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ type: StateEventDto, description: 'The data of each event.' })
   @Access('read')
@@ -28,6 +34,7 @@ export class EventsHttpController {
   @Answers('The data of each event.')
   events(
     @Query(ParametersPipe) filter: EventsQueryDto,
+    @Headers('last-event-id') lastEventId: string | undefined,
     @CallerIdentity() identity: Identity,
     @Req() request: Request,
     @Res() response: Response,
@@ -40,7 +47,7 @@ export class EventsHttpController {
       // nginx would hold events back.
       'x-accel-buffering': 'no',
     });
-    this.streams.open(filter, response, scopeOf(identity));
+    this.streams.open(filter, response, scopeOf(identity), lastEventId ?? null);
     response.once(
       'close',
       this.identities.watch(request, identity, () => response.end()),

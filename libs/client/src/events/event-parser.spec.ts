@@ -9,7 +9,10 @@ describe('EventParser', () => {
       const events = [];
       for (let at = 0; at < stream.length; at += size)
         events.push(...parser.push(stream.slice(at, at + size)));
-      expect(events).toEqual([{ data: '{"a":1}' }, { data: 'b\nc' }]);
+      expect(events).toEqual([
+        { id: '1', data: '{"a":1}' },
+        { id: null, data: 'b\nc' },
+      ]);
       expect(parser.retryMs).toBe(1_500);
     }
   });

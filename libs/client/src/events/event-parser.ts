@@ -1,5 +1,7 @@
 /** An event as it came (WHATWG HTML, 9.2.6), without what nobody here needs. */
 export interface ServerSentEvent {
+  /** Null where the service has given it none. */
+  readonly id: string | null;
   readonly data: string;
 }
 
@@ -22,11 +24,13 @@ export class EventParser {
 
   #read(frame: string): ServerSentEvent[] {
     const data: string[] = [];
+    let id: string | null = null;
     for (const line of frame.split('\n')) {
       const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
       if (name === 'data') data.push(value);
+      if (name === 'id') id = value;
       if (name === 'retry' && /^\d{1,6}$/.test(value)) this.retryMs = Number(value);
     }
-    return data.length === 0 ? [] : [{ data: data.join('\n') }];
+    return data.length === 0 ? [] : [{ id, data: data.join('\n') }];
   }
 }

@@ -18,8 +18,8 @@ export interface EventOptions {
   /** Ends the events; the iteration then ends without an error. */
   readonly signal?: AbortSignal;
   /**
-   * Called at each connection: the service tells nothing again to who was not there, so that this is the moment to ask
-   * for the state.
+   * Called at each connection. After a break the service tells what was missed as far as it remembers it, which may not
+   * be all, so that this is the moment to ask for the state.
    */
   readonly onConnect?: () => void;
   /** Called when a connection is lost, or could not be made; it is made again. */
@@ -37,7 +37,7 @@ export async function* stateEvents(
   { signal, onConnect, onDisconnect }: EventOptions,
 ): AsyncGenerator<StateEventDto, void, undefined> {
   let failures = 0;
-  const parser = { retryMs: RETRY_MS };
+  const parser: Kept = { retryMs: RETRY_MS, lastEventId: null };
   const connected = (): void => {
     failures = 0;
     onConnect?.();
@@ -57,10 +57,16 @@ export async function* stateEvents(
   }
 }
 
+/** What one connection leaves to the next. */
+interface Kept {
+  retryMs: number;
+  lastEventId: string | null;
+}
+
 interface Connection {
   readonly signal?: AbortSignal;
   readonly connected: () => void;
-  readonly parser: { retryMs: number };
+  readonly parser: Kept;
 }
 
 async function* oneConnection(
@@ -73,7 +79,7 @@ async function* oneConnection(
   const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
   let response: IncomingMessage | null = null;
   try {
-    response = await open(service, filter, either);
+    response = await open(service, filter, kept.lastEventId, either);
     connected();
     const parser = new EventParser();
     response.setEncoding('utf8');
@@ -82,8 +88,9 @@ async function* oneConnection(
       clearTimeout(watchdog);
       const events = parser.push(piece);
       kept.retryMs = parser.retryMs ?? kept.retryMs;
-      for (const { data } of events) {
+      for (const { id, data } of events) {
         const event = asStateEvent(JSON.parse(data));
+        kept.lastEventId = id ?? kept.lastEventId;
         // A kind that this version does not know is passed over.
         if (event !== null) yield event;
       }
@@ -95,11 +102,20 @@ async function* oneConnection(
   }
 }
 
-async function open(service: Service, filter: EventFilter, signal: AbortSignal): Promise<IncomingMessage> {
+async function open(
+  service: Service,
+  filter: EventFilter,
+  lastEventId: string | null,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const response = await service.connection.open({
     method: 'GET',
     path: pathOf('events', { ...filter }),
-    headers: { accept: 'text/event-stream', ...(await service.credentials.headers(null)) },
+    headers: {
+      accept: 'text/event-stream',
+      ...(lastEventId === null ? {} : { 'last-event-id': lastEventId }),
+      ...(await service.credentials.headers(null)),
+    },
     signal,
   });
   if (response.statusCode === 200) return response;
