@@ -2,7 +2,7 @@ import { type OpenAPIObject } from '@nestjs/swagger';
 import { ACCESS_EXTENSION } from '../access/access.decorator';
 
 /** Numbers that may have a fraction; all others are counts, ids and times in whole units. */
-const FRACTIONS = ['hours', 'cpu_percent', 'responseTime'];
+const FRACTIONS = ['hours', 'progress', 'cpu_percent', 'responseTime'];
 
 type Node = Record<string, unknown>;
 

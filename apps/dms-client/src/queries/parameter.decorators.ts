@@ -26,10 +26,10 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   '0': false,
 };
 
-/** `true` or `false`; the name alone is true. */
+/** `true` or `false`, in any case; the name alone is true. */
 export function Flag(): PropertyDecorator {
   return read(
-    (text) => (Object.hasOwn(FLAGS, text) ? FLAGS[text] : text),
+    (text) => (Object.hasOwn(FLAGS, text.toLowerCase()) ? FLAGS[text.toLowerCase()] : text),
     function flag(value) {
       return typeof value === 'boolean' ? null : 'must be true or false';
     },

@@ -32,6 +32,7 @@ describe('parameters', () => {
 
   it.each([
     ['', true],
+    ['True', true],
     ['1', true],
     ['false', false],
     ['0', false],
