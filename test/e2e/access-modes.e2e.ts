@@ -59,6 +59,18 @@ describeOnRig('access by its modes', (rig) => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(names) as string });
   });
 
+  it('does not start on a port that is in use, nor without its database, and names the setting', async () => {
+    const { port } = new URL(fleet.api.url);
+    expect(await refusal({ DMS_HTTP_PORT: port })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`DMS_HTTP_PORT: port ${port} `) as string,
+    });
+    expect(await refusal({ DMS_DB_URL: 'mysql://nobody:hunter2@127.0.0.1:1/none' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/LEDGER_UNAVAILABLE: (?!.*hunter2).*DMS_DB_URL/) as string,
+    });
+  });
+
   it('does not start with a file of tokens that others can read', async () => {
     const file = join(fleet.directory, 'open-tokens');
     await writeFile(file, `${TOKENS.root} root admin\n`);

@@ -91,10 +91,12 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
 
   it('goes on answering for other targets while one takes long to mount', async () => {
     const slow = await fleet.targets.secret(target.bucket, { endpoint_url: 'http://127.0.0.1:9' });
-    const hanging = fleet.api.post(
-      '/api/v1/mount',
-      await fleet.targets.request(fleet.node.host, 5, { id: 'slow', secretRef: slow }),
-    );
+    const key = { 'Idempotency-Key': 'slow' };
+    const asked = await fleet.targets.request(fleet.node.host, 5, { id: 'slow', secretRef: slow });
+    const begun = await fleet.api.post('/api/v1/mount', asked, { ...key, Prefer: 'respond-async' });
+    const again = await fleet.api.post('/api/v1/mount', asked, { ...key, Prefer: 'respond-async' });
+    expect(again).toMatchObject({ status: 202, body: { id: begun.body.id, status: 'executing' } });
+    const hanging = fleet.api.post('/api/v1/mount', asked, key);
     const request = await fleet.targets.request(fleet.node.host, 6, target);
     expect((await fleet.api.post('/api/v1/mount', request)).body.status).toBe('success');
     expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });

@@ -46,12 +46,9 @@ describeOnRig('dms-server', (rig) => {
     await fleet?.stop();
   });
 
-  const command = (
-    words: readonly string[],
-    changes: Readonly<Record<string, string>> = {},
-  ): Promise<CommandResult> => {
+  const environmentWith = (settings: Readonly<Record<string, string>>): Record<string, string> => {
     const { node } = fleet;
-    const environment = serverEnvironment({
+    return serverEnvironment({
       host: node.host,
       directory: dirname(node.base),
       base: node.base,
@@ -60,14 +57,18 @@ describeOnRig('dms-server', (rig) => {
       healthPort: 0,
       brokerUrl: fleet.brokerUrl,
       authUrl: rig.cloud?.authUrl,
-      settings: changes,
+      settings,
     });
-    return runCommand(process.execPath, [PROGRAMS.server, ...words], {
-      environment,
+  };
+  const command = (
+    words: readonly string[],
+    changes: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> =>
+    runCommand(process.execPath, [PROGRAMS.server, ...words], {
+      environment: environmentWith(changes),
       timeoutMs: 60_000,
       expected: [1, 2, 75],
     });
-  };
   const shown = async (): Promise<Shown['processes']> =>
     (JSON.parse((await command(['processes', '--format', 'json'])).stdout) as Shown).processes;
 
@@ -179,10 +180,35 @@ describeOnRig('dms-server', (rig) => {
     expect(refused.stderr).toContain('NOT_FOUND');
   });
 
+  it.each(['processes --watch', 'check', '--help'])(
+    '%s ends without a word where its reader has gone',
+    async (words) => {
+      const script = '"$0" "$@" | true; echo "${PIPESTATUS[0]}" >&2';
+      const program = [process.execPath, PROGRAMS.server, ...words.split(' ')];
+      const options = { environment: environmentWith({}), timeoutMs: 60_000 };
+      expect((await runCommand('/bin/bash', ['-c', script, ...program], options)).stderr).toBe('0\n');
+    },
+  );
+
+  it('does not start on a port that is in use, and names the setting', async () => {
+    const directory = join(fleet.directory, 'second');
+    const { status, stderr } = await command([], {
+      DMS_NODE_ID: 'second',
+      DMS_RUN_DIR: directory,
+      DMS_PID_DIR: join(directory, 's3'),
+      DMS_HEALTH_PORT: new URL(fleet.node.healthUrl).port,
+    });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('DMS_HEALTH_PORT: port ') as unknown,
+    });
+  });
+
   it.each([
     [['processes', '--kill', 'x']],
     [['processes', '--force']],
     [['processes', '--watch', '--cleanup']],
+    [['processes', '--kill', '1', '--cleanup']],
     [['processes', '--format', 'xml']],
     [['processes', 'extra']],
     [['check', '--watch']],
