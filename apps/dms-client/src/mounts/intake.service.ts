@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
+import { type BindingRow } from '../ledger/binding-statements';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
@@ -72,8 +73,9 @@ export class IntakeService {
   ): Promise<void> {
     const { row, bindings, operations } = transaction;
     const fitting: WaitingRequest[] = [];
+    const before = await bindings.ofJobs(row.draining ? mounts.map(jobOf) : []);
     for (const waiting of mounts) {
-      const error = refusal(row, view, waiting) ?? conflictWith(row, waiting);
+      const error = refusal(row, view, waiting, before.get(jobOf(waiting))) ?? conflictWith(row, waiting);
       if (error === null) fitting.push(waiting);
       else {
         await operations.record([{ opening: openingOf(waiting), end: errorEnd(waiting, error, null) }]);
@@ -178,9 +180,13 @@ function refusal(
   row: TargetRow,
   { ledger }: NodeView,
   { request: { host } }: WaitingRequest,
+  binding: BindingRow | undefined,
 ): DmsError | null {
   if (isOther(ledger, row.ledger)) return otherLedger(host, ledger, row.ledger);
-  if (row.draining) return new DmsError('BUSY', `Node "${host}" is being drained and takes no new mounts`);
+  // A job that asks again for what it has, its answer having been lost, is no new one.
+  const counts = binding?.state === 'held' || binding?.state === 'claimed';
+  if (row.draining && !counts)
+    return new DmsError('BUSY', `Node "${host}" is being drained and takes no new mounts`);
   return null;
 }
 
