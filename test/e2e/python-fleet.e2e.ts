@@ -67,7 +67,7 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     mountsBelow(pathOf(target)).some((line) => line.includes(' - fuse'));
   const row = async (target: S3Target): Promise<string | undefined> => (await jobs.target(target.id))?.state;
   const settled = (target: S3Target) =>
-    waitFor(async () => !mounted(target) && (await row(target)) === 'ABSENT', {
+    waitFor(async () => !mounted(target) && ((await row(target)) ?? 'ABSENT') === 'ABSENT', {
       ...SOON,
       what: 'the mount that nobody holds to go',
     });

@@ -3,7 +3,7 @@ import { budgetOf, pairsOfFaults } from '../model/scenarios';
 import { searchBreadthFirst, walkAtRandom } from '../model/search';
 
 /** For each pair; those that are larger are searched breadth first up to it. */
-const STATES = 60_000;
+const STATES = 45_000;
 
 describe('the mount protocol as a model, at length', () => {
   it.each(pairsOfFaults())('keeps its invariants under the faults %s and %s', (one, other) => {

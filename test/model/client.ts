@@ -61,7 +61,9 @@ function requestSteps(steps: Steps, index: number, setting: Setting): void {
     const { job } = operationOf(s, worker);
     steps.may(`${who} takes the request of job ${job + 1} in`, (next) => takeIn(next, index, setting));
   }
-  if (worker.phase === Phase.WantsLease && leaseIsFree(s) && s.row.epoch < setting.lastEpoch) {
+  // While nothing can be said of the target there is nothing new to decide.
+  const waits = s.node.childStuck && worker.problem;
+  if (worker.phase === Phase.WantsLease && !waits && leaseIsFree(s) && s.row.epoch < setting.lastEpoch) {
     steps.may(`${who} takes the lease and decides`, (next) => {
       next.row.leaseHolder = index + 1;
       next.row.leaseExpired = false;
@@ -182,7 +184,7 @@ function reconciles(steps: Steps, setting: Setting): void {
   );
 }
 
-/** The row is between two states, or stands without a binding. What a peer or a sleeper keeps is tried again later. */
+/** The row is between two states, or stands without a binding. What a peer, a sleeper or a stuck child keeps is tried again later. */
 function isOpen(s: State, { rules }: Setting): boolean {
   const peerKeeps = peerMayHold(s) || (s.node.peerMark !== 0 && !rules.peerLeavesByLedger);
   const kept = peerKeeps || s.jobs.some(({ sleep }) => sleep === Sleep.Deep);
@@ -190,7 +192,7 @@ function isOpen(s: State, { rules }: Setting): boolean {
     case MountState.Mounting:
     case MountState.Unmounting:
     case MountState.Uncertain:
-      return true;
+      return !s.node.childStuck;
     case MountState.Mounted:
       return counted(s) === 0 && !kept;
     case MountState.Broken:

@@ -175,7 +175,7 @@ function rest(s: State, index: number): void {
 }
 
 /** The first transaction of a request. */
-export function takeIn(s: State, index: number, setting: Setting): void {
+export function takeIn(s: State, index: number, setting: Setting): string | null {
   const { rules } = setting;
   const worker = s.workers[index];
   const { job, task } = operationOf(s, worker);
@@ -183,33 +183,44 @@ export function takeIn(s: State, index: number, setting: Setting): void {
   if (rules.hungUpDropped && !waits) {
     endOperation(s, worker.operation, OperationStatus.Error);
     s.workers[index] = idleWorker(worker);
-    return;
+    return null;
   }
   if (task === Task.Mount) return takeMountIn(s, index, job, setting);
   release(s, job);
   if (counted(s) === 0 && s.row.state !== MountState.Absent) {
     worker.phase = Phase.WantsLease;
-    return;
+    return null;
   }
   endOperation(s, worker.operation, OperationStatus.Success);
   finish(s, index, Answer.Success);
+  return null;
 }
 
-function takeMountIn(s: State, index: number, job: number, setting: Setting): void {
+function takeMountIn(s: State, index: number, job: number, setting: Setting): string | null {
+  const { rules } = setting;
+  const { draining, row } = s;
   const worker = s.workers[index];
   const binding = s.jobs[job];
-  const { row } = s;
+  const counts = binding.binding === Binding.Held || binding.binding === Binding.Claimed;
+  if (draining && rules.drainChecked && !(counts && rules.drainKeepsHolders)) {
+    endOperation(s, worker.operation, OperationStatus.Error);
+    finish(s, index, Answer.Error);
+    return binding.binding === Binding.Held ? `I3: job ${job + 1} is refused what it holds` : null;
+  }
+  const late = draining && !counts ? `drain: job ${job + 1} is let onto a node that drains` : null;
   if (row.state === MountState.Mounted && worker.hello && worker.heard === row.incarnation) {
     hold(s, job, setting);
     binding.bindingOperation = worker.operation;
     endOperation(s, worker.operation, OperationStatus.Success);
-    return finish(s, index, Answer.Success);
+    finish(s, index, Answer.Success);
+    return late;
   }
-  if (setting.rules.claimFirst) {
+  if (rules.claimFirst) {
     if (binding.binding !== Binding.Held) binding.binding = Binding.Claimed;
     binding.bindingOperation = worker.operation;
   }
   worker.phase = Phase.WantsLease;
+  return late;
 }
 
 export function isAsking(phase: JobPhase): boolean {

@@ -1,4 +1,4 @@
-import { isAsking, release } from './decision';
+import { isAsking, loseHeld, release } from './decision';
 import { epochOf } from './node';
 import { type FaultName, type Setting } from './rules';
 import {
@@ -39,7 +39,7 @@ export function environmentSteps(steps: Steps, setting: Setting): void {
   leases(steps, setting);
   peerSteps(steps);
   clientFaults(steps);
-  nodeFaults(steps);
+  nodeFaults(steps, setting);
   strangerSteps(steps);
   restores(steps);
 }
@@ -279,7 +279,7 @@ function clientFaults(steps: Steps): void {
   }
 }
 
-function nodeFaults(steps: Steps): void {
+function nodeFaults(steps: Steps, { rules }: Setting): void {
   const s = steps.state;
   const { node, queue } = s;
   if (mayFail(s, 'reboot')) {
@@ -288,7 +288,24 @@ function nodeFaults(steps: Steps): void {
       if (next.kernel !== Kernel.Absent) breaks(next, BROKEN_FROM_OUTSIDE);
       Object.assign(next, { kernel: Kernel.Absent, instance: 0 });
       forgetAll(next);
-      Object.assign(next.node, { child: Command.None, childEpoch: 0, childKnown: false });
+      endChild(next);
+    });
+  }
+  if (mayFail(s, 'forget')) {
+    steps.mayFromOutside('the node is switched off, and an operator forgets it', (next) => {
+      spend(next, 'forget');
+      if (rules.forgottenWhenOff) switchOff(next);
+      loseHeld(next);
+      for (const [job, { binding }] of next.jobs.entries())
+        if (binding === Binding.Claimed) release(next, job);
+      if (next.row.state === MountState.Absent) return;
+      Object.assign(next.row, { state: MountState.Absent, mountId: 0, epoch: next.row.epoch + 1 });
+    });
+  }
+  if (!s.draining && mayFail(s, 'drain')) {
+    steps.mayFromOutside('an operator lets no new holds onto the node', (next) => {
+      spend(next, 'drain');
+      next.draining = true;
     });
   }
   if (mayFail(s, 'wipe')) {
@@ -316,6 +333,23 @@ function nodeFaults(steps: Steps): void {
       steps.mayFromOutside(text, (next) => killServer(next, lives, again));
     }
   }
+}
+
+/** With the node go its jobs. */
+function switchOff(next: State): void {
+  if (next.kernel !== Kernel.Absent) breaks(next, BROKEN_FROM_OUTSIDE);
+  Object.assign(next, { kernel: Kernel.Absent, instance: 0 });
+  for (const job of next.jobs) {
+    if (!job.told) continue;
+    Object.assign(job, { told: false, mount: 0, phase: JobPhase.Puzzled });
+  }
+  forgetAll(next);
+  next.node.up = false;
+  endChild(next);
+}
+
+function endChild({ node }: State): void {
+  Object.assign(node, { child: Command.None, childEpoch: 0, childStuck: false, childKnown: false });
 }
 
 function killServer(next: State, lives: boolean, again: boolean): void {

@@ -74,6 +74,7 @@ function write(s: State): void {
   put(node.progress);
   put(node.child);
   put(node.childEpoch);
+  put(node.childStuck);
   put(node.childKnown);
   put(node.peerMark);
   put(node.own);
@@ -96,6 +97,7 @@ function write(s: State): void {
   put(s.actedEpoch);
   put(s.lag);
   put(s.life);
+  put(s.draining);
   for (const left of s.faults) put(left);
 }
 

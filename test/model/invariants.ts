@@ -60,6 +60,8 @@ export function violationAtRest(s: State, { lastEpoch }: Setting): string | null
     const held = s.jobs.findIndex(({ binding }) => binding === Binding.Held);
     return held < 0 ? null : `I1: job ${held + 1} stays held on a node that serves another ledger`;
   }
+  // Of such a target nothing is said before the node has ended: it is open, and stays so.
+  if (node.childStuck) return null;
   // Of a peer that the ledger does not know nobody can say whether it has ended.
   const peerHolds = peerMayHold(s) && node.child === Command.None && kernel === Kernel.Good;
   if (counted(s) === 0 && kernel !== Kernel.Absent && !peerHolds) return 'I2: the mount stays, nobody counts';

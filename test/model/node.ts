@@ -44,11 +44,24 @@ function network(steps: Steps, { rules }: Setting): void {
       next.messages.splice(at, 1);
       receive(next, message, rules);
     });
-    if (fromPeer || !mayFail(s, 'redeliver')) continue;
-    steps.mayFromOutside(`the node receives ${text}, which will be delivered again`, (next) => {
-      spend(next, 'redeliver');
-      receive(next, message, rules);
-    });
+    if (fromPeer) continue;
+    const full = mayFail(s, 'noRoom') && message.command !== Command.Probe;
+    if (full) {
+      steps.mayFromOutside(`the node receives ${text}, and has no room for it`, (next) => {
+        spend(next, 'noRoom');
+        next.messages.splice(at, 1);
+        receive(next, message, rules, false);
+      });
+    }
+    if (!mayFail(s, 'redeliver')) continue;
+    for (const room of full ? [true, false] : [true]) {
+      const refused = room ? '' : ' and has no room for it';
+      steps.mayFromOutside(`the node receives ${text},${refused} which will be delivered again`, (next) => {
+        spend(next, 'redeliver');
+        if (!room) spend(next, 'noRoom');
+        receive(next, message, rules, room);
+      });
+    }
   }
 }
 
@@ -59,7 +72,7 @@ function isAwaited({ workers }: State, { sender, epoch, command }: Message): boo
 }
 
 /** The fence first, then the target's queue. */
-function receive(s: State, message: Message, rules: Rules): void {
+function receive(s: State, message: Message, rules: Rules, hasRoom = true): void {
   const { node, queue } = s;
   const { command, epoch, incarnation } = message;
   const ledger = message.sender === STRANGER ? THEIRS : OURS;
@@ -84,8 +97,12 @@ function receive(s: State, message: Message, rules: Rules): void {
     return reply(s, message, Reply.Stale);
   const repeat = rules.epochOnce && epoch === node.epoch;
   if (repeat && !rules.repeatQueued) return reply(s, message, repeated(s, message));
-  if (queue.length >= QUEUE_LENGTH) {
-    return reply(s, message, command === Command.Mount ? Reply.Failed : Reply.Unknown);
+  if (!hasRoom || queue.length >= QUEUE_LENGTH) {
+    const unknown = command !== Command.Mount || (repeat && rules.repeatNotRefused);
+    if (unknown) return reply(s, message, Reply.Unknown);
+    if (!repeat) promiseNothing(s, message);
+    if (!repeat && rules.refusalRemembered) remember(s, message, ledger);
+    return reply(s, message, Reply.Failed);
   }
   if (!repeat) remember(s, message, ledger);
   queue.push({ ...message, repeat });
@@ -112,9 +129,7 @@ function repeated(s: State, { command, epoch }: Message): Reply {
 }
 
 function reply(s: State, message: Message, what: Reply): void {
-  // What was refused is to do nothing at any time.
-  if (what === Reply.OtherLedger && message.sender !== STRANGER && message.command === Command.Mount)
-    s.settledEpoch = Math.max(s.settledEpoch, message.epoch + 1);
+  if (what === Reply.OtherLedger && message.command === Command.Mount) promiseNothing(s, message);
   if (!isAwaited(s, message)) return;
   const worker = s.workers[message.sender - 1];
   if (worker.reply !== Reply.None) return;
@@ -123,6 +138,11 @@ function reply(s: State, message: Message, what: Reply): void {
   worker.replyMount = what === Reply.OtherLedger ? glance(s) : s.instance;
   worker.replyEpoch = what === Reply.Stale ? s.node.epoch : 0;
   worker.replyMark = what === Reply.BusyMounted || what === Reply.BusyBroken ? s.node.peerMark : 0;
+}
+
+/** What was refused is to do nothing at any time. */
+function promiseNothing(s: State, { sender, epoch }: Message): void {
+  if (sender !== STRANGER) s.settledEpoch = Math.max(s.settledEpoch, epoch + 1);
 }
 
 /** The good mount that is seen beside the queue. */
@@ -139,11 +159,13 @@ function queueSteps(steps: Steps, setting: Setting): void {
   const text = `${Command[message.command]}, epoch ${message.epoch}`;
   if (s.node.progress === 0) {
     if (childIsInTheWay(s, setting.rules)) {
-      if (message.epoch > 0) {
-        steps.may(`node: a child keeps ${text} from being begun; the answer says so`, (next) =>
-          end(next, Reply.Unknown),
-        );
-      }
+      steps.may(`node: a child keeps ${text} from being begun; the answer says so`, (next) => {
+        // For a Python peer that is an error: what it did not have it does not get, and what it has it has still.
+        if (next.peer === PeerPhase.AsksMount && message.command === Command.PeerMount)
+          next.peer = PeerPhase.Done;
+        if (message.command === Command.PeerUnmount) next.peer = PeerPhase.Uses;
+        end(next, Reply.Unknown);
+      });
     } else begin(steps, message, text, setting);
   }
   if (s.node.progress === 1) {
@@ -151,10 +173,14 @@ function queueSteps(steps: Steps, setting: Setting): void {
       next.node.progress = 2;
       return act(next, message.command, epochOf(message));
     });
-    if (mayFail(s, 'hang') && s.node.child === Command.None) {
-      steps.mayFromOutside(`node: ${text} hangs and is given up on; its child lives`, (next) => {
-        spend(next, 'hang');
+    for (const fault of ['hang', 'stuck'] as const) {
+      if (!mayFail(s, fault) || s.node.child !== Command.None) continue;
+      const how = fault === 'hang' ? 'hangs' : 'hangs in the kernel';
+      steps.mayFromOutside(`node: ${text} ${how} and is given up on; its child lives`, (next) => {
+        spend(next, fault);
+        const childStuck = fault === 'stuck';
         Object.assign(next.node, { child: message.command, childEpoch: epochOf(message), childKnown: true });
+        next.node.childStuck = childStuck;
         end(next, Reply.Unknown);
       });
     }
@@ -336,8 +362,8 @@ function act(s: State, command: Command, epoch: number): string | null {
 }
 
 function childSteps(steps: Steps): void {
-  const { child, childEpoch } = steps.state.node;
-  if (child === Command.None) return;
+  const { child, childEpoch, childStuck } = steps.state.node;
+  if (child === Command.None || childStuck) return;
   const forget = ({ node }: State): void => {
     Object.assign(node, { child: Command.None, childEpoch: 0, childKnown: false });
   };

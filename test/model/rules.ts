@@ -41,6 +41,10 @@ export const RULES = {
   lowerEpochStale: true,
   /** An epoch authorises one operation once: its repeat is reported on, not carried out. */
   epochOnce: true,
+  /** A command that the node has no room for uses its epoch up: it is not obeyed when it is delivered again. */
+  refusalRemembered: true,
+  /** Where there is no room for a repeat nothing is said of what became of the command. */
+  repeatNotRefused: true,
   /** A repeat is answered behind what stands in the target's queue. */
   repeatQueued: true,
   /** Nothing of a target is begun or answered as settled while a child of an earlier command may live. */
@@ -67,6 +71,14 @@ export const RULES = {
   ledgerChecked: true,
   /** Another ledger takes an idle node over under a new incarnation. */
   takeoverRenews: true,
+  /** A node that drains takes no new holds, looked at when a request is taken in. */
+  drainChecked: true,
+  /** What a job has there already, it may ask for again. */
+  drainKeepsHolders: true,
+  /** A node is forgotten only when it is off. */
+  forgottenWhenOff: true,
+  /** A request that meets a target of which nothing can be said is refused. */
+  doubtRefused: true,
   /** The lease of a binding runs only while renewing is possible. */
   leaseRunsWhileRenewable: true,
   /** After the lease of a binding ran out there is a grace, in which it can still be renewed. */
@@ -92,6 +104,8 @@ export const FAULTS = {
   crash: 0,
   /** A command is delivered again. */
   redeliver: 0,
+  /** A node has no room for a command. */
+  noRoom: 0,
   /** A client stops waiting although its command or the reply is still under way. */
   timeout: 0,
   /** A job's call is cut before it is answered. */
@@ -100,12 +114,18 @@ export const FAULTS = {
   serverCrash: 0,
   /** A child outlives its deadline. */
   hang: 0,
+  /** A child hangs in the kernel, and ends with the node only. */
+  stuck: 0,
   /** An unmount finds the mount in use. */
   busy: 0,
   /** A mount fails cleanly. */
   mountFails: 0,
   /** A hello of a former incarnation arrives late. */
   lateHello: 0,
+  /** An operator lets no new holds onto the node. */
+  drain: 0,
+  /** A node is switched off with what it has, and an operator forgets it; it may come back. */
+  forget: 0,
   /** With the service stopped and nothing under way, the ledger is restored from its first backup. */
   restore: 0,
   /** A Python peer uses the target: it mounts, and unmounts, once for each. */

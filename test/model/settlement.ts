@@ -37,7 +37,9 @@ export function settle(s: State, index: number, setting: Setting): void {
   if (!tokenFits || !epochFits) return lookAnew(s, index);
   Object.assign(worker, { command: Command.None, epoch: 0, incarnation: 0 });
   const bare = command === Command.Probe && rules.fenceForUncertain;
-  if (isStatement(reply) && !bare) s.settledEpoch = Math.max(s.settledEpoch, epoch);
+  // What failed for good does nothing later; of what was done the same epoch may speak.
+  const beyond = command === Command.Mount && reply === Reply.Failed ? 1 : 0;
+  if (isStatement(reply) && !bare) s.settledEpoch = Math.max(s.settledEpoch, epoch + beyond);
   switch (reply) {
     case Reply.Stale:
       s.row.state = MountState.Uncertain;
@@ -140,7 +142,8 @@ function unknown(s: State, index: number, command: Command, setting: Setting): v
   if (command !== Command.Probe) s.row.state = MountState.Uncertain;
   if (worker.task !== Task.Mount || command === Command.Unmount) return decide(s, index, setting);
   if (command === Command.Mount) finish(s, index, Answer.Unknown);
-  else refuse(s, index);
+  else if (setting.rules.doubtRefused) refuse(s, index);
+  else lookAnew(s, index);
 }
 
 function answered(s: State, index: number, command: Command, said: Said, setting: Setting): void {

@@ -247,6 +247,8 @@ export interface Node {
   /** A child that was given up on. */
   child: Command;
   childEpoch: number;
+  /** That child will not end before the node does. */
+  childStuck: boolean;
   /** This server process knows of that child. */
   childKnown: boolean;
   /** The mount that it carried out for a Python peer, which has not unmounted by a command; 0: none. */
@@ -284,6 +286,8 @@ export interface State {
   lag: boolean;
   /** How often the ledger was restored. */
   life: number;
+  /** The node takes no new holds. */
+  draining: boolean;
   faults: number[];
 }
 
@@ -350,6 +354,7 @@ export function initialState({ budgets }: Setting): State {
       progress: 0,
       child: Command.None,
       childEpoch: 0,
+      childStuck: false,
       childKnown: false,
       peerMark: 0,
       own: false,
@@ -369,6 +374,7 @@ export function initialState({ budgets }: Setting): State {
     actedEpoch: 0,
     lag: false,
     life: 0,
+    draining: false,
     faults: FAULT_NAMES.map((name) => budgets[name]),
   };
 }
@@ -395,6 +401,7 @@ export function copyOf(s: State): State {
     actedEpoch: s.actedEpoch,
     lag: s.lag,
     life: s.life,
+    draining: s.draining,
     faults: s.faults.slice(),
   };
 }
@@ -457,6 +464,7 @@ function copyOfNode(node: Node): Node {
     progress: node.progress,
     child: node.child,
     childEpoch: node.childEpoch,
+    childStuck: node.childStuck,
     childKnown: node.childKnown,
     peerMark: node.peerMark,
     own: node.own,

@@ -181,6 +181,11 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
         shownBy: [among('histories', 'looksInsteadOfFences'), model('fenceForUncertain')],
       },
       {
+        rule: 'While nothing can be said of a target, for a child of a command hangs in the kernel, say, its mounts are refused.',
+        without: 'Jobs wait until the node is rebooted.',
+        shownBy: [model('doubtRefused')],
+      },
+      {
         rule: 'What a fence finds gone or broken makes its held bindings lost.',
         without: 'A job goes on believing in a mount that is not there.',
         shownBy: [among('histories', 'lossUntold'), model('loseOnFence')],

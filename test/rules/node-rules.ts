@@ -2,6 +2,7 @@ import { among, type Chapter, model, scenario, test } from './rule';
 
 const COMMANDS = 'apps/dms-server/src/mounts/target-commands.spec.ts';
 const MEMORY = 'apps/dms-server/src/fence/fence-memory.spec.ts';
+const SETTLEMENT = 'apps/dms-client/src/mounts/settlement.spec.ts';
 const UNMOUNTS = 'apps/dms-server/src/mounts/unmounts.spec.ts';
 const PYTHON_FLEET = 'test/e2e/python-fleet.e2e.ts';
 const REPLIES = 'apps/dms-client/src/nodes/node-commands.spec.ts';
@@ -70,6 +71,20 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         shownBy: [
           model('lookSettlesFenceOnly'),
           test(COMMANDS, 'does not act on a repeat whose outcome it lost, and calls it uncertain'),
+        ],
+      },
+      {
+        rule: 'A command that the node has no room for uses its epoch up, and of a repeat nothing is said; where the node could not remember a refusal, the mount is fenced.',
+        without: 'A mount that was refused for good is made when it is delivered again, for nobody.',
+        shownBy: [
+          model('refusalRemembered'),
+          model('repeatNotRefused'),
+          test(COMMANDS, 'says the same of a mount that there was no room for when it is delivered again'),
+          test(
+            COMMANDS,
+            'does not refuse a repeat that there is no room for: what it repeats may be under way',
+          ),
+          test(SETTLEMENT, 'is to be fenced where the node could not remember it'),
         ],
       },
       {
@@ -167,13 +182,17 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         ],
       },
       {
-        rule: 'A node that drains takes no new holds, and a forgotten one holds nothing.',
-        without: 'A node cannot be taken out of service.',
+        rule: 'A node that drains takes no new holds, but a job may ask again for what it has; a forgotten one holds nothing.',
+        without:
+          'A node cannot be taken out of service; or a job is told that it has nothing, and what it has stays.',
         shownBy: [
+          model('drainChecked'),
+          model('drainKeepsHolders'),
           test(
             'test/e2e/administration.e2e.ts',
             'drains a node: what is held stays, nothing new is let on, until it is allowed again',
           ),
+          model('forgottenWhenOff'),
           test(
             'test/e2e/administration.e2e.ts',
             'forgets a node only with the word that it is off, and when it is silent',

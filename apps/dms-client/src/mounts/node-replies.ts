@@ -4,9 +4,17 @@ import { type RowChange, type TargetRow } from '../ledger/target-transaction';
 /** All is well, as the row keeps it. */
 export const NO_PROBLEM: RowChange = { errorCode: null, errorMessage: null };
 
-/** Refused before anything was done, or failed with nothing mounted and no child left that could still mount. */
-export function isFinal({ acted, mount, error_code }: NodeReply): boolean {
-  if (!acted) return true;
+/**
+ * Refused before anything was done, or failed with nothing mounted and no child left that could still mount.
+ *
+ * A refusal is final only if the command is not obeyed when it is delivered again. A node that could not remember the
+ * epoch says so by a lower one. CONFLICT is of a node that serves another ledger, which takes a new incarnation before
+ * it obeys ours; without an epoch, the command itself was not good.
+ *
+ * @param taken the epoch of the command
+ */
+export function isFinal({ acted, mount, error_code, epoch }: NodeReply, taken: number): boolean {
+  if (!acted) return error_code === 'CONFLICT' || epoch === null || epoch >= taken;
   // The node does not know what it did, and only looked: that settles a fence, never a mount.
   if (error_code === 'TIMEOUT') return false;
   return mount !== null && mount.state === 'absent' && !mount.mounted && mount.children_left === 0;

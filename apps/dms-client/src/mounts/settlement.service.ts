@@ -150,7 +150,7 @@ export class SettlementService {
       });
     }
     const error = errorOf(reply, 'MOUNT_FAILED');
-    if (isFinal(reply)) {
+    if (isFinal(reply, command.epoch)) {
       await transaction.change({ state: 'ABSENT', incarnation: reply.incarnation, ...problemOf(error) });
       return drive.refuse(transaction, sharersOf(error, command), error);
     }

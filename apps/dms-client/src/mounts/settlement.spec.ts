@@ -118,3 +118,28 @@ describe('an unmount that is refused for the sake of Python programs', () => {
     expect((await settled(HOLDERS, [7, 8], drive)).problem).toEqual({ code: 'BUSY', message: 'held' });
   });
 });
+
+describe('a mount that the node refused', () => {
+  const stateAfter = async (reply: Partial<NodeReply>): Promise<unknown> => {
+    const change = jest.fn((_: RowChange) => Promise.resolve());
+    const transaction = { key: KEY, row: { state: 'MOUNTING' }, bindings: { withdraw: jest.fn() }, change };
+    const refusal = { status: 'error', error_msg: 'no', acted: false, mount: null, ...reply } as NodeReply;
+    const outcome = { kind: 'reply', reply: { kind: 'node', reply: refusal } } as const;
+    const command = { action: 'mount', epoch: 5, participants: [] } as unknown as Command;
+    await new SettlementService().settle(transaction as never, new Drive(KEY, new Set()), command, outcome);
+    return change.mock.calls[0][0].state;
+  };
+
+  it.each([
+    ['is settled where its epoch is used up', { error_code: 'BUSY', epoch: 5 }, 'ABSENT'],
+    ['is settled where another ledger is served', { error_code: 'CONFLICT', epoch: 2 }, 'ABSENT'],
+    ['is settled where it was not understood', { error_code: 'FORBIDDEN', epoch: null }, 'ABSENT'],
+    [
+      'is to be fenced where the node could not remember it',
+      { error_code: 'INTERNAL', epoch: 4 },
+      'UNCERTAIN',
+    ],
+  ] as const)('%s', async (_, reply, state) => {
+    expect(await stateAfter(reply)).toBe(state);
+  });
+});

@@ -48,15 +48,15 @@ export class TargetCommandsService {
     const targetId = targetOf(command);
     let admission: Admission;
     try {
-      // A command that there is no room for leaves no trace in the memory.
-      this.queues.requireRoom(targetId);
       admission = this.#admit(command);
       if (admission === 'foreign' && (await this.looks.forgetGone())) admission = this.#admit(command);
     } catch (error) {
-      return this.#refusal(command, error);
+      return this.#refusal(targetId, error);
     }
     if (admission === 'stale') return await this.#stale(command, context);
     if (admission === 'foreign') return await this.#foreign(command, context);
+    const full = this.queues.fullness(targetId);
+    if (full !== null) return await this.#crowdedOut(command, context, admission, full);
     try {
       return await this.queues.run(targetId, () =>
         admission === 'repeat' ? this.#repeat(command, context) : this.#first(command, context),
@@ -174,14 +174,32 @@ export class TargetCommandsService {
     return { ...problem('CONFLICT', text, mount, { acted: false }), epoch, ledger };
   }
 
-  #refusal(command: QueuedCommand, error: unknown): CommandResult {
-    const targetId = targetOf(command);
+  /**
+   * No more commands may wait. A refused one has used its epoch up, so that it does nothing either when it is delivered
+   * again; of a repeat it is not known here what becomes of the command itself.
+   */
+  async #crowdedOut(
+    command: QueuedCommand,
+    { deadline }: CommandContext,
+    admission: 'proceed' | 'repeat',
+    full: DmsError,
+  ): Promise<CommandResult> {
+    const epoch = this.#epochOf(command);
+    if (admission === 'repeat') {
+      const mount = await this.looks.glance(targetOf(command), hintOf(command), deadline);
+      const text = `The ${command.action} was received before, and its outcome is not known: ${full.message}`;
+      return { ...problem('TIMEOUT', text, mount), epoch };
+    }
+    const refused = { ...refusal(full), epoch };
+    if (command.envelope !== null)
+      this.fences.settle(targetOf(command), command.envelope, outcomeOf(refused));
+    return refused;
+  }
+
+  #refusal(targetId: string, error: unknown): CommandResult {
     if (!(error instanceof DmsError))
       this.#logger.error({ msg: 'A command met a defect', targetId, err: error });
-    const { epoch, operationId } = this.fences.recordOf(targetId);
-    // There may be no room for a repeat: that says nothing of the operation itself, which may be under way.
-    const isRepeat = epoch === command.envelope?.epoch && operationId === command.envelope.operation_id;
-    return { ...refusal(DmsError.from(error)), epoch, acted: isRepeat };
+    return { ...refusal(DmsError.from(error)), epoch: this.fences.recordOf(targetId).epoch };
   }
 
   /** A later command may have raised the target's epoch meanwhile: the answer names the one it was taken under. */

@@ -177,7 +177,7 @@ describe('commands and the fence', () => {
     expect(node.kernel.log).toEqual([]);
   });
 
-  it('answers BUSY at once where too many wait, and remembers nothing of them', async () => {
+  it('answers BUSY at once where too many wait, and obeys none of them when it is delivered again', async () => {
     node.remove();
     node = new TestNode({ DMS_QUEUE_LIMIT: '1' });
     let open: () => void = () => undefined;
@@ -185,17 +185,53 @@ describe('commands and the fence', () => {
     node.nfs.pause = () => opened;
     const first = node.send(nfsCommand('mount', { dms: node.envelope(1) }));
     const second = node.send(lookCommand('fence', node.envelope(2)));
-    await expect(node.send(lookCommand('fence', node.envelope(3)))).resolves.toMatchObject({
-      error_code: 'BUSY',
-      acted: false,
-      epoch: 2,
-    });
+    const third = nfsCommand('unmount', { dms: node.envelope(3) });
+    await expect(node.send(third)).resolves.toMatchObject({ error_code: 'BUSY', acted: false, epoch: 3 });
     await expect(node.send(lookCommand('probe', node.envelope(0)))).resolves.toMatchObject({
       mount: { state: 'unknown' },
     });
     open();
     await Promise.all([first, second]);
-    expect(node.fences.recordOf('t1').epoch).toBe(2);
+    expect(node.kernel.layers).toHaveLength(1);
+    node.restart();
+    await expect(node.send(third)).resolves.toMatchObject({
+      error_code: 'BUSY',
+      mount: { state: 'mounted' },
+    });
+    expect(node.kernel.layers).toHaveLength(1);
+  });
+
+  it('says the same of a mount that there was no room for when it is delivered again', async () => {
+    node.remove();
+    node = new TestNode({ DMS_QUEUE_LIMIT: '1' });
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    node.nfs.pause = () => opened;
+    const python = [node.send(nfsCommand('mount')), node.send(nfsCommand('unmount'))];
+    const refused = nfsCommand('mount', { dms: node.envelope(1) });
+    const busy = { status: 'error', error_code: 'BUSY', epoch: 1 };
+    await expect(node.send(refused)).resolves.toMatchObject({ ...busy, acted: false });
+    open();
+    await Promise.all(python);
+    await expect(node.send(refused)).resolves.toMatchObject({ ...busy, mount: { state: 'absent' } });
+    expect(node.kernel.layers).toEqual([]);
+  });
+
+  it('does not refuse a repeat that there is no room for: what it repeats may be under way', async () => {
+    node.remove();
+    node = new TestNode({ DMS_QUEUE_LIMIT: '1' });
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    node.nfs.pause = () => opened;
+    const mount = nfsCommand('mount', { dms: node.envelope(1) });
+    const first = node.send(mount);
+    const waiting = node.send(nfsCommand('mount'));
+    await expect(node.send(mount)).resolves.toMatchObject({
+      ...{ error_code: 'TIMEOUT', acted: true, mount: { state: 'unknown' } },
+    });
+    open();
+    await expect(first).resolves.toMatchObject({ status: 'success' });
+    await waiting;
   });
 
   it('refuses commands where it cannot remember them', async () => {

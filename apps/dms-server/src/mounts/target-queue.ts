@@ -29,13 +29,11 @@ export class TargetQueues {
     return this.#lines.size > 0;
   }
 
-  /** @throws DmsError BUSY if no more commands may wait for the target */
-  requireRoom(targetId: string): void {
-    if ((this.#lines.get(targetId)?.waiting ?? 0) < this.limit) return;
-    throw new DmsError(
-      'BUSY',
-      `${this.limit} commands wait for target "${targetId}" already; try again later`,
-    );
+  /** BUSY if no more commands may wait for the target; null where there is room. */
+  fullness(targetId: string): DmsError | null {
+    if ((this.#lines.get(targetId)?.waiting ?? 0) < this.limit) return null;
+    const text = `${this.limit} commands wait for target "${targetId}" already; try again later`;
+    return new DmsError('BUSY', text);
   }
 
   /**
@@ -44,7 +42,8 @@ export class TargetQueues {
    * @throws DmsError BUSY if no more commands may wait, and whatever `work` throws
    */
   async run<T>(targetId: string, work: () => Promise<T>): Promise<T> {
-    this.requireRoom(targetId);
+    const full = this.fullness(targetId);
+    if (full !== null) throw full;
     const line = this.#lines.get(targetId) ?? { waiting: 0, last: Promise.resolve() };
     const before = this.#lines.has(targetId) ? line.last : null;
     this.#lines.set(targetId, line);
