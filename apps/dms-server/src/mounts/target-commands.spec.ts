@@ -34,26 +34,6 @@ describe('commands and the fence', () => {
     expect(node.kernel.layers).toHaveLength(1);
   });
 
-  it('says nothing of an operation for whose repeat there is no room', async () => {
-    const small = new TestNode({ DMS_QUEUE_LIMIT: '1' });
-    try {
-      const command = nfsCommand('mount', { dms: small.envelope(1) });
-      const fence = lookCommand('fence', small.envelope(2));
-      const [first, again, refused, other] = await Promise.all([
-        small.send(command),
-        small.send(command),
-        small.send(command),
-        small.send(fence),
-      ]);
-      expect([first.status, again.status]).toEqual(['success', 'success']);
-      // Who took this for the outcome would believe that nothing is mounted.
-      expect(refused).toMatchObject({ error_code: 'BUSY', acted: true, mount: null });
-      expect(other).toMatchObject({ error_code: 'BUSY', acted: false });
-    } finally {
-      small.remove();
-    }
-  });
-
   it('does not act on a repeat whose outcome it lost, and calls it uncertain', async () => {
     const command = nfsCommand('mount', { dms: node.envelope(1) });
     node.fences.admit('t1', command.dms as never);
