@@ -20,8 +20,8 @@ const CHILD_WAIT_MS = 5_000;
 /** So long a child lives that its server gave up on, or did not outlive. */
 const CHILD_LIFE_MS = 8_000;
 
-/** How the next mount or unmount of a history goes wrong. */
-export type NodeFault = 'mount fails' | 'busy' | 'hangs and acts' | 'hangs and dies';
+/** How the next mount or unmount of a history goes wrong; for want of room, the next command. */
+export type NodeFault = 'mount fails' | 'busy' | 'hangs and acts' | 'hangs and dies' | 'no room';
 
 /** A reply as it goes onto the wire. */
 export type ReplyBody = Record<string, unknown>;
@@ -81,6 +81,8 @@ export class FakeNode {
   up = true;
   mount: Mount | null = null;
   readonly faults: NodeFault[] = [];
+  /** A defect: what there is no room for leaves no trace in the memory. */
+  forgetsRefusals = false;
   /** Called before a mount is taken away. */
   onTaken: (mount: Mount) => void = () => undefined;
   /** Called when a mount is made, with the operation for which. */
@@ -170,9 +172,16 @@ export class FakeNode {
       const mounts = [this.#observation(busy ? 'unknown' : this.#state())];
       return { ...this.#ok(this.#state(), 'seen'), inventory: { mounts, foreign: [], processes: [] } };
     }
+    if (this.forgetsRefusals && this.#isFull()) return this.#refuse(envelope);
     const admission = this.#fences.admit(TARGET, envelope, this.#queues.isAnyBusy);
     if (admission === 'foreign') return this.#error('CONFLICT', this.#state(), false);
     if (admission === 'stale') return this.#error('STALE_EPOCH', this.#state(), false);
+    if (this.#isFull()) {
+      if (admission === 'repeat') return this.#error('TIMEOUT', 'unknown');
+      const refused = this.#refuse(envelope);
+      this.#settled(envelope, refused);
+      return refused;
+    }
     return this.#queues.run(TARGET, async () => {
       if (server !== this.#server) return this.#error('INTERNAL', 'unknown');
       if (await this.#childStays()) return this.#error('TIMEOUT', 'unknown');
@@ -183,6 +192,18 @@ export class FakeNode {
       if (admission === 'repeat') return this.#repeat();
       return action === 'mount' ? this.#mount(server, envelope) : this.#unmount(server, envelope);
     });
+  }
+
+  #isFull(): boolean {
+    if (this.faults[0] !== 'no room') return false;
+    this.faults.shift();
+    return true;
+  }
+
+  /** What is refused is to do nothing at any time. */
+  #refuse({ epoch }: EnvelopeDto): ReplyBody {
+    this.#lastSettled = Math.max(this.#lastSettled, epoch + 1);
+    return { ...this.#error('BUSY', 'unknown', false), mount: null };
   }
 
   async #childStays(): Promise<boolean> {
@@ -269,7 +290,8 @@ export class FakeNode {
   /** A fault that does not fit the action waits for the next one. */
   #fault(own: 'mount fails' | 'busy'): NodeFault | null {
     const [next] = this.faults;
-    if (next === undefined || ((next === 'mount fails' || next === 'busy') && next !== own)) return null;
+    if (next === undefined || next === 'no room') return null;
+    if ((next === 'mount fails' || next === 'busy') && next !== own) return null;
     this.faults.shift();
     return next;
   }

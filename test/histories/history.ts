@@ -51,7 +51,7 @@ const fault: fc.Arbitrary<Event> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('node' as const),
-    fault: fc.constantFrom<NodeFault>('mount fails', 'busy', 'hangs and acts', 'hangs and dies'),
+    fault: fc.constantFrom<NodeFault>('mount fails', 'busy', 'hangs and acts', 'hangs and dies', 'no room'),
   }),
   fc.record({ kind: fc.constantFrom('kill' as const, 'pause' as const), process }),
   fc.record({

@@ -21,6 +21,8 @@ const REST_STEPS = 40;
 export interface HistoryDefects extends Defects {
   /** The node acts on every epoch. */
   fenceOpen?: boolean;
+  /** What a node has no room for leaves no trace in its memory. */
+  refusalForgotten?: boolean;
   /** A caller that hung up is not noticed. */
   hangUpUnnoticed?: boolean;
 }

@@ -5,7 +5,7 @@ import { ClientProcess } from '../histories/client-process';
 import { type Defects } from '../histories/defects';
 import { FakeDatabase } from '../histories/fake-ledger';
 import { FakeNode, HOST, TARGET } from '../histories/fake-node';
-import { Network } from '../histories/network';
+import { Network, type NetworkFault } from '../histories/network';
 import { VirtualTime } from '../histories/virtual-time';
 import { Gates, withMethods } from './gates';
 
@@ -66,6 +66,11 @@ export class Stage {
   close(): void {
     for (const process of this.#processes.values()) process.kill();
     this.time.uninstall();
+  }
+
+  /** What happens to the next commands. */
+  get networkFaults(): NetworkFault[] {
+    return this.#network.faults;
   }
 
   /** Starts a dms-client; one that has the name already is killed. */

@@ -183,7 +183,13 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
       {
         rule: 'While nothing can be said of a target, for a child of a command hangs in the kernel, say, its mounts are refused.',
         without: 'Jobs wait until the node is rebooted.',
-        shownBy: [model('doubtRefused')],
+        shownBy: [
+          model('doubtRefused'),
+          test(
+            'apps/dms-client/src/mounts/settlement.spec.ts',
+            'refuses the mounts that wait where nothing can be said',
+          ),
+        ],
       },
       {
         rule: 'What a fence finds gone or broken makes its held bindings lost.',

@@ -77,6 +77,10 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         rule: 'A command that the node has no room for uses its epoch up, and of a repeat nothing is said; where the node could not remember a refusal, the mount is fenced.',
         without: 'A mount that was refused for good is made when it is delivered again, for nobody.',
         shownBy: [
+          scenario(
+            'a node has no room for a mount, which is delivered again when it has',
+            'refusalForgotten',
+          ),
           model('refusalRemembered'),
           model('repeatNotRefused'),
           test(COMMANDS, 'says the same of a mount that there was no room for when it is delivered again'),

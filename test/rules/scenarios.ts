@@ -54,6 +54,14 @@ export const SCENARIOS = {
     const lost = stage.database.stored.bindings.get(2)?.state === 'lost';
     return told && lost ? 'I1: a job is told success after its mount was lost' : null;
   },
+  'a node has no room for a mount, which is delivered again when it has': async (stage, defects) => {
+    stage.node.forgetsRefusals = defects.refusalForgotten ?? false;
+    stage.node.faults.push('no room');
+    stage.networkFaults.push('delivered twice');
+    await settled(stage, stage.ask('mount', 1, 'A'));
+    await stage.time.pass(BRIEF_MS);
+    return wrongNow(stage);
+  },
   'the ledger is restored from a backup, and a job mounts': async (stage) => {
     await mountAndUnmount(stage, 1);
     const backup = structuredClone(stage.database.stored);

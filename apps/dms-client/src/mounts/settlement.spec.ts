@@ -143,3 +143,24 @@ describe('a mount that the node refused', () => {
     expect(await stateAfter(reply)).toBe(state);
   });
 });
+
+describe('a fence that cannot be answered yet', () => {
+  it('refuses the mounts that wait where nothing can be said', async () => {
+    const end = jest.fn((_: { status: string; errorCode: string }) => Promise.resolve());
+    const bindings = { withdraw: jest.fn(() => Promise.resolve()) };
+    const operations = { end, ofJobsSince: () => Promise.resolve([]) };
+    const change = jest.fn(() => Promise.resolve());
+    const row = { state: 'UNCERTAIN', epoch: 5, mntId: null };
+    const mount = { state: 'unknown', mounted: false, children_left: 1 };
+    const reply = { status: 'error', error_code: 'TIMEOUT', error_msg: 'a child lives', mount, acted: true };
+    const outcome = { kind: 'reply', reply: { kind: 'node', reply: reply as never } } as const;
+    const waiting = { action: 'mount', operationId: 'op', answered: false, request: { job: { jobid: 7 } } };
+    const command = { action: 'fence', epoch: 5, participants: [waiting] } as unknown as Command;
+    const transaction = { key: KEY, row, bindings, operations, change };
+    const drive = new Drive(KEY, new Set());
+    await new SettlementService().settle(transaction as never, drive, command, outcome);
+    expect(change).toHaveBeenCalledWith(expect.objectContaining({ state: 'UNCERTAIN' }));
+    expect(end.mock.calls[0][0]).toMatchObject({ status: 'error', errorCode: 'BUSY' });
+    expect(drive.problem).toEqual({ code: 'TIMEOUT', message: 'a child lives' });
+  });
+});
