@@ -167,7 +167,7 @@ export async function playScenario(name: ScenarioName, defects: HistoryDefects =
   const stage = new Stage(['A', 'B'], defects);
   try {
     await stage.hello();
-    const wrong = await (SCENARIOS[name] as Scenario)(stage, defects);
+    const wrong = await SCENARIOS[name](stage, defects);
     const wrongs = [...stage.wrongs, ...(wrong === null ? [] : [wrong])];
     return wrongs.length === 0 ? null : [...stage.words, ...wrongs].join('\n');
   } finally {
