@@ -47,7 +47,6 @@ const CASES: [string, string, (request: Body) => Body][] = [
   ['the other action', 'action', (r) => ({ ...r, action: 'unmount' })],
   ['read_only as a string', 'read_only', (r) => ({ ...r, read_only: 'yes' })],
   ['a hold id of 192 characters', 'hold_id', (r) => ({ ...r, hold_id: 'h'.repeat(192) })],
-  ['what is nested without an end', 'body', (r) => ({ ...r, x: JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown })],
   ['a lease that is too short', 'lease_s', (r) => ({ ...r, lease_s: 1 })],
 ]; // prettier-ignore
 
@@ -79,6 +78,7 @@ describeOnRig('bad input over HTTP', (rig) => {
     ['no JSON', '{"job":', 400, 'VALIDATION_FAILED'],
     ['a JSON array', '[]', 400, 'VALIDATION_FAILED'],
     ['null', 'null', 400, 'VALIDATION_FAILED'],
+    ['what has no end', `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 400, 'VALIDATION_FAILED'],
     ['10 MB', JSON.stringify({ x: 'x'.repeat(10_000_000) }), 413, 'TOO_LARGE'],
   ])('refuses %s and names the body', async (_, text, status, code) => {
     const answer = await fleet.api.postText('/api/v1/mount', text);

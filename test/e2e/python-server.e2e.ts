@@ -7,7 +7,7 @@ describeOnRig('dms-client with a Python server', (rig) => {
   let node: PythonNode;
   const target = {
     id: 'shared',
-    secretRef: 'http://barbican:9311/v1/secrets/6f3a1b52-5a6e-4a3c-9a55-0d3f0f4c1f11',
+    secretRef: 'http://barbican:9311/v1/secrets/abc-123',
   };
 
   beforeAll(async () => {
@@ -47,6 +47,24 @@ describeOnRig('dms-client with a Python server', (rig) => {
       backup_target: { id: 'shared', type: 's3' },
     });
     expect(mount).not.toHaveProperty('dms');
+  });
+
+  it('sends the request as its caller made it', async () => {
+    const request = await fleet.targets.request(node.host, 12345, target);
+    const details = [{ id: 'vm-detail-1', data: { vm_id: 'vm-001', vm_name: 'web-server' } }];
+    const job = { ...(request.job as object), progress: 40, parent_jobid: 12000, job_details: details };
+    const body = { ...request, job, action: 'mount' };
+    const answer = await fleet.api.post('/api/v1/mount', body);
+    expect(answer.body).toMatchObject({ status: 'success' });
+    const path = '/var/lib/trilio/triliovault-mounts/shared';
+    const sent = { ...body, jobid: 12345, backup_target: { ...(request.backup_target as object), filesystem_export_mount_path: path } }; // prettier-ignore
+    expect(node.requests.findLast(({ action }) => action === 'mount')).toEqual(sent);
+    const [operation] = await fleet.query<{ request_data: string }>(
+      'SELECT request_data FROM mount_operations WHERE id = ?',
+      [String(answer.body.operation_id)],
+    );
+    expect(JSON.parse(operation.request_data)).toEqual({ ...body, keystone_token: '***' });
+    expect(await send('unmount', 12345)).toMatchObject({ unmounted: true });
   });
 
   it('shows the node as legacy', async () => {

@@ -1,6 +1,7 @@
 import { connect } from 'amqplib';
 import { type ErrorCode, ERROR_CODES } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
+import { mountsBelow } from '../fleet/mount-table';
 import { type S3Target } from '../fleet/targets';
 import { waitFor } from '../rig';
 import { describeOnRig } from './on-rig';
@@ -89,6 +90,47 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
     expect(rows).toEqual([{ status: 'error', error_code: 'NODE_UNREACHABLE' }]);
   });
 
+  it('answers NODE_UNREACHABLE within two heartbeats where a node has lost its power, and takes away later what was let go', async () => {
+    const { node } = fleet;
+    const [held, asked] = [
+      await fleet.targets.request(node.host, 1, target),
+      await fleet.targets.request(node.host, 2, await fleet.targets.s3('asked')),
+    ];
+    const state = async (): Promise<unknown> => {
+      const { body } = await fleet.api.get<{ nodes: { state: string }[] }>('/api/v1/nodes');
+      return body.nodes.at(0)?.state;
+    };
+    expect((await fleet.api.post('/api/v1/mount', held)).body.status).toBe('success');
+    node.signal('SIGSTOP');
+    try {
+      const silent = async (): Promise<boolean> => (await state()) === 'silent';
+      await waitFor(silent, { timeoutMs: 20_000, what: 'the node to be silent' });
+      const began = performance.now();
+      const [mount, unmount] = await Promise.all([
+        fleet.api.post('/api/v1/mount', asked),
+        fleet.api.post('/api/v1/unmount', held),
+      ]);
+      // Two heartbeats are 10 s.
+      expect(performance.now() - began).toBeLessThan(30_000);
+      expect({ status: mount.status, code: mount.body.error_code }).toEqual({
+        status: 503,
+        code: 'NODE_UNREACHABLE',
+      });
+      expect(mount.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect({ status: unmount.status, body: unmount.body }).toMatchObject({
+        status: 200,
+        body: { unmounted: false, physically_mounted: true, error_code: 'NODE_UNREACHABLE' },
+      });
+    } finally {
+      node.signal('SIGCONT');
+    }
+    const gone = (): Promise<boolean> => Promise.resolve(mountsBelow(node.base).length === 0);
+    await waitFor(gone, { timeoutMs: 90_000, what: 'the mount that nobody holds to be taken away' });
+    await waitFor(async () => (await state()) === 'up', { timeoutMs: 30_000, what: 'the node to be heard' });
+    expect((await fleet.api.post('/api/v1/mount', asked)).body).toMatchObject({ reused_existing: false });
+    expect((await fleet.api.post('/api/v1/unmount', asked)).body).toMatchObject({ unmounted: true });
+  }, 180_000);
+
   it('goes on answering for other targets while one takes long to mount', async () => {
     const slow = await fleet.targets.secret(target.bucket, { endpoint_url: 'http://127.0.0.1:9' });
     const key = { 'Idempotency-Key': 'slow' };
@@ -162,4 +204,18 @@ describeOnRig('requests that are repeated, put off or go nowhere', (rig) => {
     await fleet.node.start();
     await waitFor(async () => (await state()) === 'up', { timeoutMs: 20_000, what: 'a new hello' });
   });
+
+  it('serves a node whose name is as long as a name may be', async () => {
+    const node = fleet.addNode({}, `long-${target.id}-`.padEnd(251, 'x'));
+    await node.start();
+    try {
+      const request = await fleet.targets.request(node.host, 1, target);
+      expect((await fleet.api.post('/api/v1/mount', request)).body).toMatchObject({ status: 'success' });
+      const { body } = await fleet.api.get(`/api/v1/nodes/${node.host}`);
+      expect(body).toMatchObject({ host: node.host, state: 'up' });
+      expect((await fleet.api.post('/api/v1/unmount', request)).body).toMatchObject({ unmounted: true });
+    } finally {
+      await node.stop();
+    }
+  }, 60_000);
 });

@@ -46,6 +46,24 @@ describeOnRig('the schema', (rig) => {
     expect(readFileSync(SCHEMA_FILE, 'utf8')).toBe(schema);
   });
 
+  it('may be imported from the file: a migration takes it for what it is, and makes what stands in no file', async () => {
+    const statements = readFileSync(SCHEMA_FILE, 'utf8')
+      .split(/;\n/)
+      .filter((sql) => /CREATE/.test(sql));
+    for (const sql of statements) await connection.query(sql);
+    await connection.query(
+      `INSERT INTO backup_target_mount_ledger (backup_target_id, jobid, host, mounted) VALUES ('t', 1, 'h', 1)`,
+    );
+    expect((await migrate()).length).toBeGreaterThan(0);
+    const [{ ledger_id: ledger }] = await rows('SELECT ledger_id FROM ledger_identity');
+    expect(ledger).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await rows('SELECT id, jobid, mounted FROM backup_target_mount_ledger')).toEqual([
+      { id: 1, jobid: 1, mounted: 1 },
+    ]);
+    const creates = await rows('SHOW CREATE TABLE target_mounts');
+    expect(readFileSync(SCHEMA_FILE, 'utf8')).toContain(String(creates[0]['Create Table']));
+  });
+
   it('is made once by two processes that start at once', async () => {
     const runs = await Promise.all([migrate(), migrate()]);
     const [none, all] = runs.map((run) => run.length).sort((a, b) => a - b);

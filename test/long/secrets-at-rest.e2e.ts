@@ -430,10 +430,11 @@ describeOnRig('secrets at rest', (shared) => {
     fleet.node.signal('SIGSTOP');
     try {
       const queues = [`dms.${fleet.node.host}`, `dms.${host}`];
-      await python.fill(queues);
       const command = withTarget({ id: `waiting-${randomUUID()}` });
       const async = { Prefer: 'respond-async' };
+      // At once: a node whose hello is overdue is asked before it is told anything.
       await post('mount', command, async);
+      await python.fill(queues);
       await post('mount', { ...command, host, keystone_token: inClear }, async);
       await waitFor(
         async () => {
