@@ -9,10 +9,13 @@ export interface KnownNode {
   readonly pinned: PinnedKeys | null;
   /** A hello of it was heard, or a Python server answered: a node without keys is known to have none. */
   readonly wasHeard: boolean;
+  /** Id of the key of a hello that was refused since the keys were pinned; null: none was. */
+  readonly refusedKeyId: string | null;
 }
 
 interface Row {
   readonly pinned_keys: string | null;
+  readonly refused_key_id: string | null;
   readonly state: string;
   readonly incarnation: string | null;
 }
@@ -26,7 +29,7 @@ export class NodePinsRepository {
   async find(host: string): Promise<KnownNode | null> {
     return this.#try(async () => {
       const [row] = await this.dataSource.query<Row[]>(
-        'SELECT pinned_keys, state, incarnation FROM nodes WHERE host = ?',
+        'SELECT pinned_keys, refused_key_id, state, incarnation FROM nodes WHERE host = ?',
         [host],
       );
       return row === undefined ? null : knownOf(row);
@@ -46,7 +49,7 @@ export class NodePinsRepository {
         [hello.node],
       );
       const [row] = (await runner.query(
-        'SELECT pinned_keys, state, incarnation FROM nodes WHERE host = ? FOR UPDATE',
+        'SELECT pinned_keys, refused_key_id, state, incarnation FROM nodes WHERE host = ? FOR UPDATE',
         [hello.node],
       )) as Row[];
       const verdict = judgeKeys(knownOf(row).pinned, hello);
@@ -96,7 +99,8 @@ async function pin(runner: QueryRunner, host: string, keys: PinnedKeys | null): 
   ]);
 }
 
-function knownOf({ pinned_keys, state, incarnation }: Row): KnownNode {
+function knownOf({ pinned_keys, refused_key_id, state, incarnation }: Row): KnownNode {
   const pinned = pinned_keys === null ? null : pinnedIn(pinned_keys);
-  return { pinned, wasHeard: state === 'legacy' || incarnation !== null };
+  const wasHeard = state === 'legacy' || incarnation !== null;
+  return { pinned, wasHeard, refusedKeyId: refused_key_id };
 }

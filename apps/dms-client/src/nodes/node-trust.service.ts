@@ -11,7 +11,7 @@ import {
 } from '@app/contracts';
 import { type ConsumeMessage } from 'amqplib';
 import { NodePinsRepository } from './node-pins.repository';
-import { type PinnedKeys } from './pinning';
+import { NO_KEY, type PinnedKeys } from './pinning';
 
 /** What a process has found good it looks up again after this time: another one may have been told otherwise. */
 const REMEMBERED_MS = 30_000;
@@ -33,6 +33,8 @@ export class NodeTrustService {
   /** Hosts whose last hello was found good, with its keys and memory. */
   readonly #good = new Map<string, Found>();
   readonly #warned = new Map<string, Found>();
+  /** By host, the id of the key of the last hello that did not fit what is pinned. */
+  readonly #refused = new Map<string, Found>();
 
   constructor(private readonly pins: NodePinsRepository) {}
 
@@ -50,13 +52,22 @@ export class NodeTrustService {
     if (good?.text === text && performance.now() - good.at < REMEMBERED_MS) return true;
     this.#good.delete(hello.node);
     const verdict = await this.pins.judge(hello);
-    if (verdict.kind === 'refuse') return this.#refuse(hello, verdict.reason);
+    if (verdict.kind === 'refuse') {
+      this.#refused.set(hello.node, { text: hello.signing_key?.kid ?? NO_KEY, at: performance.now() });
+      return this.#refuse(hello, verdict.reason);
+    }
     if (verdict.kind === 'pin' && verdict.reason !== null) {
       const key = hello.signing_key?.kid;
       this.#log.warn({ msg: `The key of node "${hello.node}" is trusted: ${verdict.reason}`, key_id: key });
     }
     this.#good.set(hello.node, { text, at: performance.now() });
     return true;
+  }
+
+  /** Id of the key (`none`: without one) of a hello that was refused within six seconds; null: none was. */
+  refusedKeyId(node: string): string | null {
+    const refused = this.#refused.get(node);
+    return refused !== undefined && performance.now() - refused.at < HELLO_TIMEOUT_MS ? refused.text : null;
   }
 
   /**
@@ -104,7 +115,7 @@ export class NodeTrustService {
     this.#warned.set(node, { text, at: performance.now() });
     const msg =
       `A hello of node "${node}" is refused: ${reason}. Somebody may pose as it. If the node itself logs this key id, ` +
-      `accept it: dms nodes ${node} --accept-key ${key?.kid ?? 'none'}`;
+      `accept it: dms nodes ${node} --accept-key ${key?.kid ?? NO_KEY}`;
     this.#log.error({ msg, key_id: key?.kid ?? null });
     return false;
   }

@@ -12,7 +12,9 @@ import {
 import { happened, type ReplyProblem } from '@app/platform';
 import { type ConsumeMessage } from 'amqplib';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
-import { NodePinsRepository } from './node-pins.repository';
+import { type KnownNode, NodePinsRepository } from './node-pins.repository';
+import { NodeTrustService } from './node-trust.service';
+import { NodeViewsService } from './node-views.service';
 import { type PinnedKeys } from './pinning';
 
 const POLL_MS = 100;
@@ -55,23 +57,24 @@ export class ReplyTrustService {
   constructor(
     @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requireSigned'>,
     private readonly pins: NodePinsRepository,
+    @Inject(NodeViewsService) private readonly views: Pick<NodeViewsService, 'upHosts' | 'hasListened'>,
+    @Inject(NodeTrustService) private readonly hellos: Pick<NodeTrustService, 'refusedKeyId'>,
   ) {}
 
   /**
    * How the replies of a node are to be told from others; to be asked before it is commanded.
    *
-   * @throws DmsError FORBIDDEN, NODE_UNREACHABLE where its replies must be signed and would not be; LEDGER_UNAVAILABLE
+   * @throws DmsError FORBIDDEN, NODE_UNREACHABLE where its replies would be ignored; LEDGER_UNAVAILABLE
    */
   async keyToExpect(host: string): Promise<ReplyKey> {
     const deadline = performance.now() + HELLO_TIMEOUT_MS;
     for (;;) {
-      const key = await this.#keyOf(host);
-      if (!this.settings.requireSigned) return key;
-      if (key === 'none') {
-        const text = `Node "${host}" does not sign its replies, and DMS_REQUIRE_SIGNED forbids to command such a node`;
-        throw new DmsError('FORBIDDEN', text);
-      }
-      if (key !== 'unknown') return key;
+      const known = await this.pins.find(host);
+      const isDoubtful = this.#isDoubtful(host, known);
+      if (isDoubtful) this.#requireNoOther(host);
+      const key = this.#keyOf(known);
+      const isHeard = this.views.hasListened || !isDoubtful;
+      if (isHeard && (key !== 'unknown' || !this.settings.requireSigned)) return this.#required(host, key);
       if (performance.now() >= deadline) {
         const text = `Node "${host}" has not said hello: its replies cannot be verified`;
         throw new DmsError('NODE_UNREACHABLE', text);
@@ -90,7 +93,7 @@ export class ReplyTrustService {
     const deadline = performance.now() + HELLO_TIMEOUT_MS;
     for (;;) {
       // Without the ledger what was known is the best that there is.
-      const key = await this.#keyOf(command.host).catch(() => command.replyKey);
+      const key = await this.#keyNow(command);
       const problem = await this.#problemOf(key, command, reply);
       if (problem === null) return true;
       if (!isAwaited()) return false;
@@ -99,8 +102,36 @@ export class ReplyTrustService {
     }
   }
 
-  async #keyOf(host: string): Promise<ReplyKey> {
-    const known = await this.pins.find(host);
+  async #keyNow({ host, replyKey }: SentCommand): Promise<ReplyKey> {
+    try {
+      return this.#keyOf(await this.pins.find(host));
+    } catch {
+      return replyKey;
+    }
+  }
+
+  /** The node itself is not heard, and there was another hello in its name. */
+  #isDoubtful(host: string, known: KnownNode | null): boolean {
+    if (known?.pinned?.signs_replies !== true || known.refusedKeyId === null) return false;
+    return !this.views.upHosts().has(host);
+  }
+
+  #requireNoOther(host: string): void {
+    const keyId = this.hellos.refusedKeyId(host);
+    if (keyId === null) return;
+    const text =
+      `Node "${host}" says hello with another key than is known, or signs no replies any more: they would be ignored. ` +
+      `If that key is its own: dms nodes ${host} --accept-key ${keyId}`;
+    throw new DmsError('FORBIDDEN', text);
+  }
+
+  #required(host: string, key: ReplyKey): ReplyKey {
+    if (key !== 'none' || !this.settings.requireSigned) return key;
+    const text = `Node "${host}" does not sign its replies, and DMS_REQUIRE_SIGNED forbids to command such a node`;
+    throw new DmsError('FORBIDDEN', text);
+  }
+
+  #keyOf(known: KnownNode | null): ReplyKey {
     const pinned = known?.pinned ?? null;
     if (pinned !== null) return replyKeyOf(pinned);
     // A node of which nothing was heard may be a Python server.

@@ -44,7 +44,7 @@ function pinned(signing_key: PublicKey<'Ed25519'> | null, signs_replies = true):
     ...{ key_id: 'k', public_key: null, signing_key, signs_replies },
     ...{ boot_id: null, incarnation: null },
   };
-  return { pinned: keys, wasHeard: true };
+  return { pinned: keys, wasHeard: true, refusedKeyId: null };
 }
 
 describe('the trust in replies', () => {
@@ -52,6 +52,9 @@ describe('the trust in replies', () => {
   let stranger: KeyPair<'Ed25519'>;
   let known: KnownNode | null | DmsError;
   let happenings: Happening[];
+  /** The key of a hello that was refused a moment ago. */
+  let refused: string | null;
+  let views: { hasListened: boolean; upHosts: () => Set<string> };
   let end: () => void;
 
   beforeAll(async () => {
@@ -61,6 +64,8 @@ describe('the trust in replies', () => {
   beforeEach(() => {
     known = pinned(key.publicKey);
     happenings = [];
+    refused = null;
+    views = { hasListened: true, upHosts: () => new Set(['n1']) };
     end = observe({ happened: (happening) => happenings.push(happening) });
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'performance', 'Date'] });
   });
@@ -72,11 +77,12 @@ describe('the trust in replies', () => {
   const service = (requireSigned = false): ReplyTrustService => {
     const find = (): Promise<KnownNode | null> =>
       known instanceof DmsError ? Promise.reject(known) : Promise.resolve(known);
-    return new ReplyTrustService({ requireSigned }, { find } as unknown as NodePinsRepository);
+    const pins = { find } as unknown as NodePinsRepository;
+    return new ReplyTrustService({ requireSigned }, pins, views, { refusedKeyId: () => refused });
   };
   const admits = (reply: ConsumeMessage, command = COMMAND, requireSigned = false): Promise<boolean> =>
     service(requireSigned).admits(command, reply, () => true);
-  const OLD: KnownNode = { pinned: null, wasHeard: true };
+  const OLD: KnownNode = { pinned: null, wasHeard: true, refusedKeyId: null };
 
   it('is of who bears the node’s signature of this very reply', async () => {
     expect(await admits(await replyBy(key))).toBe(true);
@@ -121,6 +127,29 @@ describe('the trust in replies', () => {
     known = pinned(key.publicKey);
     expect(await service(true).keyToExpect('n1')).toEqual(key.publicKey);
     expect(await admits(await replyBy(key), COMMAND, true)).toBe(true);
+  });
+
+  it('is asked of nobody in whose name only others say hello', async () => {
+    known = { ...pinned(key.publicKey), refusedKeyId: 'k-2' };
+    refused = 'k-2';
+    expect(await service().keyToExpect('n1')).toEqual(key.publicKey);
+    views.upHosts = () => new Set();
+    const error = { code: 'FORBIDDEN', message: expect.stringContaining('--accept-key k-2') as unknown };
+    await expect(service().keyToExpect('n1')).rejects.toMatchObject(error);
+    // Long ago: the node may be as silent as any other.
+    refused = null;
+    expect(await service().keyToExpect('n1')).toEqual(key.publicKey);
+  });
+
+  it('is not decided before the others could be heard', async () => {
+    known = { ...pinned(key.publicKey), refusedKeyId: 'k-2' };
+    views = { hasListened: false, upHosts: () => new Set() };
+    const expected = service().keyToExpect('n1');
+    const failed = expect(expected).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await jest.advanceTimersByTimeAsync(300);
+    refused = 'k-2';
+    await jest.advanceTimersByTimeAsync(300);
+    await failed;
   });
 
   it('goes by what was known when the command was sent while the ledger cannot be asked', async () => {
