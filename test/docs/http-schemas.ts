@@ -35,7 +35,11 @@ function linkTo(name: string): string {
 
 export function meaningOf(schema: Schema): string {
   const { description, minimum, maximum, minLength, maxLength } = schema;
-  const values = schema.enum?.filter((value) => value !== null).map((value) => `\`${value}\``);
+  // Sorted, for the compiler gives the words of a type in the order in which it happened to meet them.
+  const values = schema.enum
+    ?.filter((value) => value !== null)
+    .map((value) => `\`${value}\``)
+    .sort();
   const bounds = [
     ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
     ...(minimum === undefined ? [] : [`At least ${minimum}.`]),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ledgerError } from '../ledger/ledger-errors';
@@ -7,6 +8,7 @@ import { ledgerError } from '../ledger/ledger-errors';
 /** Renewed while the work goes on; so long another process waits for one that died. */
 const LEASE_SECONDS = 5;
 const RENEW_MS = 1_500;
+const RETRY_MS = 200;
 
 /** The right to reconcile a node: one process at a time for each host, by a lease in its row of `nodes`. */
 @Injectable()
@@ -15,10 +17,18 @@ export class NodeLeaseRepository {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Runs `work` under the node's lease; null where another process has it, or the node is not known. */
-  async run<T>(host: string, work: () => Promise<T>): Promise<T | null> {
+  /**
+   * Runs `work` under the node's lease; null where another process has it, or the node is not known.
+   *
+   * @param patienceMs how long another process is waited for
+   */
+  async run<T>(host: string, work: () => Promise<T>, patienceMs = 0): Promise<T | null> {
     const token = randomUUID();
-    if (!(await this.#take(host, token))) return null;
+    const deadline = performance.now() + patienceMs;
+    while (!(await this.#take(host, token))) {
+      if (performance.now() >= deadline) return null;
+      await sleep(RETRY_MS);
+    }
     const timer = setInterval(() => {
       this.#renew(host, token).catch((error: unknown) =>
         this.#log.warn({ msg: 'The lease of a node could not be renewed', host, err: error }),

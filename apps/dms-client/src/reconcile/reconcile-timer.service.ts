@@ -48,7 +48,8 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
   }
 
   #run(host: string | null): void {
-    this.reconciler.reconcile(host, false).then(
+    // Where another process compares the node just now there is nothing to wait for.
+    this.reconciler.reconcile(host, false, 0).then(
       ({ unreachable }) => {
         for (const node of unreachable) {
           // What an operator has to mend.

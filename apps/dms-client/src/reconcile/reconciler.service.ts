@@ -18,6 +18,9 @@ import { NodeLooksService } from '../nodes/node-looks.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { NodeLeaseRepository } from './node-lease.repository';
 
+/** For who asks. A comparison takes as long as an inventory, and a process that died has its lease for seconds. */
+const PATIENCE_MS = 15_000;
+
 /** What became of one node. */
 interface NodeReport {
   readonly differences: ReconciledDifferenceDto[];
@@ -50,12 +53,17 @@ export class ReconcilerService {
   /**
    * @param host one node; null: all that are known
    * @param dryRun only tells the differences
+   * @param patienceMs how long a process is waited for that compares the node already
    * @throws DmsError LEDGER_UNAVAILABLE; NOT_FOUND for a host that is not known
    */
-  async reconcile(host: string | null, dryRun: boolean): Promise<ReconcileResponseDto> {
+  async reconcile(
+    host: string | null,
+    dryRun: boolean,
+    patienceMs = PATIENCE_MS,
+  ): Promise<ReconcileResponseDto> {
     const hosts = await this.#hosts(host);
     const reports = await Promise.all(
-      hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun) })),
+      hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun, patienceMs) })),
     );
     const differences = reports.flatMap(({ report }) => report.differences);
     const unreachable = reports.flatMap(({ name, report: { error } }) =>
@@ -80,9 +88,9 @@ export class ReconcilerService {
     return [host];
   }
 
-  async #node(host: string, dryRun: boolean): Promise<NodeReport> {
+  async #node(host: string, dryRun: boolean, patienceMs: number): Promise<NodeReport> {
     try {
-      const compared = await this.leases.run(host, async () => this.#compare(host));
+      const compared = await this.leases.run(host, async () => this.#compare(host), patienceMs);
       if (compared === null) {
         const error = new DmsError('BUSY', 'Another process compares this node just now');
         return { differences: [], error };
