@@ -4,7 +4,7 @@ import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { OperationsService } from '../operations/operations.service';
 import { IdempotencyService } from './idempotency.service';
 import { MountsService, type SubmitOptions } from './mounts.service';
-import { type TargetResponse } from './waiting-request';
+import { type CallerPresence, type TargetResponse } from './waiting-request';
 
 /** Under which key a request comes, and for whom; without a key it is one of its own. */
 interface KeyedRequest {
@@ -27,7 +27,7 @@ export class MountRequestsService {
   async execute(
     action: TargetAction,
     request: TargetRequestDto,
-    { key, caller, scope }: KeyedRequest & { caller: AbortSignal },
+    { key, caller, scope }: KeyedRequest & { caller: CallerPresence },
   ): Promise<TargetResponse> {
     return this.idempotency.once({ key, scope }, action, request, (operationId) =>
       this.#run(action, request, { caller, scope, operationId }),

@@ -16,12 +16,13 @@ import { CallerIdentity } from '../access/request-identity';
 import { authorizeRequest } from '../access/request-project';
 import { Caller } from '../http/caller.decorator';
 import { MountRequestsService } from './mount-requests.service';
+import { type CallerPresence } from './waiting-request';
 
 /** What a request says beside its body. */
 interface Asked {
   readonly key: string | undefined;
   readonly prefer: string | undefined;
-  readonly caller: AbortSignal;
+  readonly caller: CallerPresence;
   readonly identity: Identity;
 }
 
@@ -70,7 +71,7 @@ export class MountsHttpController {
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('prefer') prefer: string | undefined,
-    @Caller() caller: AbortSignal,
+    @Caller() caller: CallerPresence,
     @CallerIdentity() identity: Identity,
     @Res({ passthrough: true }) response: Response,
   ): Promise<MountResponseDto> {
@@ -104,7 +105,7 @@ export class MountsHttpController {
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('prefer') prefer: string | undefined,
-    @Caller() caller: AbortSignal,
+    @Caller() caller: CallerPresence,
     @CallerIdentity() identity: Identity,
     @Res({ passthrough: true }) response: Response,
   ): Promise<UnmountResponseDto> {

@@ -13,15 +13,17 @@ import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { TargetCoordinator } from './target-coordinator.service';
-import { type TargetResponse, type WaitingRequest } from './waiting-request';
+import { type CallerPresence, type TargetResponse, type WaitingRequest } from './waiting-request';
 
 /** A look that took more milliseconds is too old to be answered by, and is repeated so often at most. */
 const PROMPT_MS = 50;
 const LOOKS = 3;
+/** Where nobody can hang up. */
+const PRESENT: CallerPresence = { aborted: false };
 
 export interface SubmitOptions {
   /** Aborted when the caller hangs up: a request that was not begun by then is not begun. */
-  readonly caller?: AbortSignal;
+  readonly caller?: CallerPresence;
   /** Whose bindings it may change, and whose mount it may share; default: all, for what has no caller to be bounded. */
   readonly scope?: ProjectScope;
   /** The id of the operation, where the caller must know it before the end. */
@@ -95,7 +97,7 @@ export class MountsService {
     action: 'mount' | 'unmount',
     request: TargetRequestDto,
     {
-      caller = new AbortController().signal,
+      caller = PRESENT,
       scope = ALL_PROJECTS,
       operationId = randomUUID(),
       onTaken = () => undefined,

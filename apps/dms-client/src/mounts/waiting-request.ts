@@ -15,6 +15,9 @@ import { recordedRequest } from './recorded-request';
 import { type Released } from './released';
 import { type UnmountResult } from './responses';
 
+/** Who asks: `aborted` once he has hung up before he was answered. */
+export type CallerPresence = Pick<AbortSignal, 'aborted'>;
+
 export type TargetResponse = MountResponseDto | UnmountResponseDto;
 
 /** A request of this process that has not been answered yet. */
@@ -29,7 +32,7 @@ export interface WaitingRequest {
   /** Where the request wants the target; null: it joins the mount wherever that stands, else at the default path. */
   readonly mountPath: string | null;
   /** Aborted when the caller has hung up: then the request is not begun. */
-  readonly caller: AbortSignal;
+  readonly caller: CallerPresence;
   /** Whose bindings it may change, and whose mount it may share. */
   readonly scope: ProjectScope;
   /** When it came in, by performance.now(). */

@@ -21,7 +21,7 @@ export const TRACE_PARENT_HEADER = 'traceparent';
 /** As long as UUIDs and the ids of usual proxies, and nothing that could break a line or a query. */
 const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}$/;
 
-const storage = new AsyncLocalStorage<RequestContext>();
+const storage = new AsyncLocalStorage<RequestContext | undefined>();
 
 /** The request that is being worked on; null where the work is the program's own. */
 export function currentRequest(): RequestContext | null {
@@ -33,9 +33,12 @@ export function forRequest<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }
 
-/** What runs later what it is given, for the request that is being worked on now. */
+/** What runs later what it is given, for the request that is being worked on now, and at its place in a trace. */
 export function keptContext(): <T>(work: () => T) => T {
-  return AsyncLocalStorage.snapshot();
+  // A snapshot keeps the trace, too, and costs as much as a tenth of all that HTTP does for a request.
+  if (activeTracer() !== null) return AsyncLocalStorage.snapshot();
+  const context = storage.getStore();
+  return (work) => storage.run(context, work);
 }
 
 /** The context of an HTTP request: its id, or that of its trace, or a new one. */
