@@ -145,6 +145,10 @@ describeOnRig('events', (rig) => {
       expect(other.events.every(({ jobids }) => jobids.includes(held.jobid))).toBe(true);
       await fleet.api.delete(`/api/v1/jobs/${held.jobid}/bindings`);
       await fleet.api.delete(`/api/v1/jobs/${held.jobid - 1}/bindings`);
+      // By way of the broker, which this client's own events have taken, too: it has told them once nevertheless.
+      await waitFor(() => kindsOf(held).includes('unmounted'), { timeoutMs: 10_000, what: 'the unmount' });
+      const ids = other.events.map(({ id }) => id);
+      expect(new Set(ids).size).toBe(ids.length);
     } finally {
       await other.close();
     }

@@ -1,5 +1,6 @@
 /** An event as a subscriber of `GET /api/v1/events` reads it. */
 export interface ReadEvent {
+  readonly id: string;
   readonly kind: string;
   readonly host: string;
   readonly backup_target_id: string;

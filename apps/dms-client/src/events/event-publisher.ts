@@ -28,6 +28,8 @@ export class EventPublisher implements OnModuleInit {
   onModuleInit(): void {
     const events = this.broker.createChannel({
       name: 'published events',
+      // A hint that is lost is not sent again.
+      confirm: false,
       setup: (channel: Channel) => this.#open(channel),
     });
     events.on('error', (error: unknown) =>

@@ -9,6 +9,7 @@ import { type Identity } from '../access/identity';
 import { scopeOf } from '../access/policy';
 import { CallerIdentity } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
+import { EventExchangeListener } from './event-exchange.listener';
 import { EventStreamsService } from './event-streams.service';
 import { EventsQueryDto } from './events.dto';
 
@@ -17,6 +18,7 @@ import { EventsQueryDto } from './events.dto';
 export class EventsHttpController {
   constructor(
     private readonly streams: EventStreamsService,
+    private readonly exchange: EventExchangeListener,
     private readonly identities: IdentityWatch,
   ) {}
 
@@ -32,13 +34,14 @@ export class EventsHttpController {
   @Access('read')
   @Get('events')
   @Answers('The data of each event.')
-  events(
+  async events(
     @Query(ParametersPipe) filter: EventsQueryDto,
     @Headers('last-event-id') lastEventId: string | undefined,
     @CallerIdentity() identity: Identity,
     @Req() request: Request,
     @Res() response: Response,
-  ): void {
+  ): Promise<void> {
+    await this.exchange.listen();
     if (response.closed) return;
     this.streams.requireRoom();
     response.writeHead(200, {

@@ -10,17 +10,25 @@ export interface Subscription {
   readonly name: string;
   /** Routing keys, with the wildcards of a topic exchange. */
   readonly patterns: readonly string[];
+  /** Messages of this `app_id` are passed over. */
+  readonly own?: string;
   /** @param body the message read as JSON; null where it is none */
   readonly hear: (body: unknown, message: ConsumeMessage) => void;
   /** The connection was lost, or closed, while the channel was set up; the next one sets it up anew. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Hears what is published to the exchange of hellos and events, on a queue of this process's own. */
+/**
+ * Hears what is published to the exchange of hellos and events, on a queue of this process's own.
+ *
+ * @returns resolves when it is heard for the first time: not before the broker can be reached
+ */
 export function subscribe(
   broker: AmqpConnectionManager,
-  { name, patterns, hear, failed }: Subscription,
-): void {
+  { name, patterns, own, hear, failed }: Subscription,
+): Promise<void> {
+  let resolve: () => void = () => undefined;
+  const heard = new Promise<void>((settle) => (resolve = settle));
   const consume = async (channel: Channel): Promise<void> => {
     await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
     const { queue } = await channel.assertQueue('', {
@@ -31,11 +39,14 @@ export function subscribe(
     });
     for (const pattern of patterns) await channel.bindQueue(queue, EVENTS_EXCHANGE, pattern);
     const take = (message: ConsumeMessage | null): void => {
-      if (message !== null) hear(parsed(message.content), message);
+      if (message === null || (own !== undefined && message.properties.appId === own)) return;
+      hear(parsed(message.content), message);
     };
     await channel.consume(queue, take, { noAck: true });
+    resolve();
   };
-  broker.createChannel({ name, setup: consume }).on('error', failed);
+  broker.createChannel({ name, confirm: false, setup: consume }).on('error', failed);
+  return heard;
 }
 
 function parsed(content: Buffer): unknown {
