@@ -57,7 +57,7 @@ export const ACCESS_SETTINGS = {
     env: 'DMS_RATE',
     file: 'rate',
     help: 'Requests a second in all, and twice as many at once; 0: no limit.',
-    default: '2000',
+    default: '10000',
     parse: asInteger(0, 1_000_000),
   },
   maxCallerRequests: {
