@@ -7,8 +7,8 @@ import { Samples } from './samples';
 
 const JOBS = 100;
 const ROUNDS = 20;
-/** Rounds before them, so that code is compiled and connections are open. */
-const WARM_UP_ROUNDS = 5;
+/** Rounds before them, so that code is compiled (it takes some thousand requests) and connections are open. */
+const WARM_UP_ROUNDS = 25;
 
 /** What 100 jobs at once came to. */
 export interface CrowdFigure {
