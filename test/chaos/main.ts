@@ -3,21 +3,26 @@ import { HARM_KINDS, type HarmKind } from './harm-log';
 import { isGood, tableOf } from './report';
 import { runChaos } from './run-chaos';
 
+/** The command line asks for what there is not. */
+class UsageError extends Error {}
+
 const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--harms KIND,…] [--verbose]
 kinds of harm: ${HARM_KINDS.join(', ')}`;
 
+const OPTIONS = {
+  minutes: { type: 'string', default: '2' },
+  seed: { type: 'string', default: String(Date.now() % 100_000) },
+  clients: { type: 'string', default: '2' },
+  nodes: { type: 'string', default: '2' },
+  pool: { type: 'string', default: '8' },
+  harms: { type: 'string', default: HARM_KINDS.join(',') },
+  verbose: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '2' },
-      seed: { type: 'string', default: String(Date.now() % 100_000) },
-      clients: { type: 'string', default: '2' },
-      nodes: { type: 'string', default: '2' },
-      pool: { type: 'string', default: '8' },
-      harms: { type: 'string', default: HARM_KINDS.join(',') },
-      verbose: { type: 'boolean', default: false },
-    },
-  });
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) return say(USAGE);
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => interruption.abort(new Error(`ended by ${signal}`)));
@@ -42,14 +47,19 @@ async function main(): Promise<void> {
 
 function number(name: string, text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} wants a number; usage: ${USAGE}`);
+  if (!Number.isFinite(value) || value < 0) throw new UsageError(`--${name} wants a number`);
   return value;
 }
 
 function harmKind(text: string): HarmKind {
   const kind = HARM_KINDS.find((known) => known === text);
-  if (kind === undefined) throw new Error(`--harms does not know '${text}'; usage: ${USAGE}`);
+  if (kind === undefined) throw new UsageError(`--harms does not know '${text}'`);
   return kind;
+}
+
+function isMisuse(error: unknown): error is Error {
+  const { code } = error as { code?: unknown };
+  return error instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'));
 }
 
 function say(line: string): void {
@@ -57,6 +67,11 @@ function say(line: string): void {
 }
 
 main().catch((error: unknown) => {
+  if (isMisuse(error)) {
+    process.stderr.write(`${error.message}\n${USAGE}\n`);
+    process.exitCode = 2;
+    return;
+  }
   process.stderr.write(`Chaos did not finish: ${error instanceof Error ? error.stack : String(error)}\n`);
   process.exitCode = 1;
 });

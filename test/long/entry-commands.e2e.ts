@@ -99,45 +99,57 @@ describeOnRig('npm run demo', () => {
   });
   afterEach(() => demo.clean());
 
-  it('shows the main job, and leaves nothing', async () => {
-    await demo.start('demo');
-    expect({ status: await demo.ended(), said: demo.said }).toMatchObject({ status: 0 });
-    const told = [
-      'S3 target mounted successfully at',
-      'from the endpoint: "The first line of a backup.',
-      'reused_existing: true',
-      'job 1001',
-      'job 1002',
-      'Target unmounted successfully from',
-      ': nothing\n',
-      'nothing is left',
-    ];
-    for (const text of told) expect(demo.said).toContain(text);
-    expect(demo.leftovers()).toEqual([]);
-  }, DEMO_MS);
+  it(
+    'shows the main job, and leaves nothing',
+    async () => {
+      await demo.start('demo');
+      expect({ status: await demo.ended(), said: demo.said }).toMatchObject({ status: 0 });
+      const told = [
+        'S3 target mounted successfully at',
+        'from the endpoint: "The first line of a backup.',
+        'reused_existing: true',
+        'job 1001',
+        'job 1002',
+        'Target unmounted successfully from',
+        ': nothing\n',
+        'nothing is left',
+      ];
+      for (const text of told) expect(demo.said).toContain(text);
+      expect(demo.leftovers()).toEqual([]);
+    },
+    DEMO_MS,
+  );
 
   it.each([
     ['SIGINT', 'the group', '1. '],
     ['SIGTERM', 'the group', '2. '],
     ['SIGINT', 'npm', 'Job 1001 asks'],
     ['SIGTERM', 'npm', 'Job 1002 joins'],
-  ] as const)('cleans up after %s to %s, behind “%s”', async (signal, to, text) => {
-    await demo.start('demo');
-    await demo.hasSaid(text);
-    demo.signal(signal, to);
-    expect(await demo.ended()).not.toBe(0);
-    expect(demo.said).toContain('nothing is left');
-    expect(demo.leftovers()).toEqual([]);
-  }, DEMO_MS);
+  ] as const)(
+    'cleans up after %s to %s, behind “%s”',
+    async (signal, to, text) => {
+      await demo.start('demo');
+      await demo.hasSaid(text);
+      demo.signal(signal, to);
+      expect(await demo.ended()).not.toBe(0);
+      expect(demo.said).toContain('nothing is left');
+      expect(demo.leftovers()).toEqual([]);
+    },
+    DEMO_MS,
+  );
 
-  it('keeps all of it for a person to try with --keep, until ctrl-C', async () => {
-    await demo.start('demo', '--', '--keep');
-    await demo.hasSaid('OpenAPI: ');
-    const url = /export DMS_API_URL=(\S+)/.exec(demo.said)?.[1];
-    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    demo.signal('SIGINT', 'the group');
-    await demo.ended();
-    expect(demo.said).toContain('nothing is left');
-    expect(demo.leftovers()).toEqual([]);
-  }, DEMO_MS);
+  it(
+    'keeps all of it for a person to try with --keep, until ctrl-C',
+    async () => {
+      await demo.start('demo', '--', '--keep');
+      await demo.hasSaid('OpenAPI: ');
+      const url = /export DMS_API_URL=(\S+)/.exec(demo.said)?.[1];
+      expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+      demo.signal('SIGINT', 'the group');
+      await demo.ended();
+      expect(demo.said).toContain('nothing is left');
+      expect(demo.leftovers()).toEqual([]);
+    },
+    DEMO_MS,
+  );
 });

@@ -3,7 +3,12 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SettingsError } from '@app/platform';
 import { createDataSource } from '../ledger/data-source';
-import { clientConfigurationFiles, loadClientSettings, loadFacadeSettings } from './client.settings';
+import {
+  clientConfigurationFiles,
+  loadClientSettings,
+  loadDatabaseSettings,
+  loadFacadeSettings,
+} from './client.settings';
 
 const REQUIRED = { DMS_RABBITMQ_URL: 'amqp://localhost:5672', DMS_CONFIG_FILE: '/none' };
 
@@ -60,6 +65,13 @@ function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
 }
 
 describe('the settings of dms-client', () => {
+  it('need no broker where the database alone is asked for', () => {
+    const env = { DMS_CONFIG_FILE: '/none', DMS_DB_URL: 'mysql://user:pass@localhost/x' };
+    expect(loadDatabaseSettings(env).databaseUrl.reveal()).toBe(env.DMS_DB_URL);
+    expect(() => loadClientSettings(env)).toThrow(/DMS_RABBITMQ_URL: is required/);
+    expect(() => loadDatabaseSettings({ DMS_CONFIG_FILE: '/none' })).toThrow(/1 error\(s\)[^]*DMS_DB_URL/);
+  });
+
   it('are the documented ones where nothing is said', () => {
     const settings = loadClientSettings({ ...REQUIRED, DMS_DB_URL: 'mysql://localhost/x' });
     expect(settings).toMatchObject({

@@ -201,6 +201,13 @@ export function loadFacadeSettings(env: NodeJS.ProcessEnv = process.env): Client
   ]);
 }
 
+/** For what needs the database alone. @throws SettingsError */
+export function loadDatabaseSettings(env: NodeJS.ProcessEnv = process.env): ClientSettings {
+  const rabbitmqUrls = { ...CLIENT_SETTINGS.rabbitmqUrls, default: 'amqp://not-asked' };
+  const definitions = { ...CLIENT_SETTINGS, rabbitmqUrls };
+  return readSettings(definitions, { env, files: clientConfigurationFiles(env), section: 'client' });
+}
+
 function asDatabaseUrl(text: string): Secret {
   const url = text.replace(/^(mysql|mariadb)\+[a-z]+:/, '$1:');
   if (!URL.canParse(url) || !/^(mysql|mariadb):$/.test(new URL(url).protocol) || !isDecodable(url)) {

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { LedgerModule } from '../../ledger/ledger.module';
 import { type MigrationPlan, MigrateService } from '../../ledger/migrate.service';
-import { type ClientSettings, loadClientSettings } from '../../settings/client.settings';
+import { type ClientSettings, loadDatabaseSettings } from '../../settings/client.settings';
 import { SettingsModule } from '../../settings/settings.module';
 import { openContext } from './local-context';
 
@@ -29,7 +29,7 @@ export async function planMigration(): Promise<MigrationPlan> {
 }
 
 async function withService<T>(work: (service: MigrateService) => Promise<T>): Promise<T> {
-  const settings = loadClientSettings();
+  const settings = loadDatabaseSettings();
   const context = await openContext(MigrationModule.forRoot(settings), settings);
   try {
     return await work(context.get(MigrateService, { strict: false }));
