@@ -247,6 +247,13 @@ describeOnRig('dms-server', (rig) => {
     expect(wrong.stdout).toMatch(/^failed +mount base \/proc\/version +is not a directory/m);
     expect(wrong.stdout + wrong.stderr).not.toContain('wrong-but-secret');
 
+    const file = join(fleet.directory, 'misspelt.conf');
+    await writeFile(file, '[server]\nmount_base = /elsewhere\n');
+    const misspelt = await command(['check'], { DMS_CONFIG_FILE: file });
+    expect(misspelt.stdout).toMatch(
+      /^warning +configuration +.*misspelt\.conf: "mount_base" is no known setting/m,
+    );
+
     const bad = await command(['check'], { DMS_BUSY_TIMEOUT: 'soon', DMS_HEALTH_PORT: 'high' });
     expect(bad.status).toBe(1);
     expect(bad.stdout.match(/^failed +configuration +DMS_(BUSY_TIMEOUT|HEALTH_PORT): /gm)).toHaveLength(2);

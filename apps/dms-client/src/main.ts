@@ -12,13 +12,20 @@ import {
   programVersion,
   SettingsError,
   startTracing,
+  unknownSettings,
 } from '@app/platform';
 import { type AddressInfo } from 'node:net';
 import { AppModule } from './app.module';
+import { CLI_SETTINGS } from './cli/cli.settings';
 import { configureHttp } from './http/configure-http';
 import { ledgerError } from './ledger/ledger-errors';
 import { MigrateService } from './ledger/migrate.service';
-import { type ClientSettings, loadFacadeSettings } from './settings/client.settings';
+import {
+  CLIENT_SETTINGS,
+  clientFiles,
+  type ClientSettings,
+  loadFacadeSettings,
+} from './settings/client.settings';
 
 const HELP = `Usage: dms-client [--help | --version]
 
@@ -32,6 +39,8 @@ async function start(settings: ClientSettings): Promise<void> {
   const version = programVersion();
   await startTracing({ ...settings, service: 'dms-client', version });
   const application = await create(settings);
+  const unknown = unknownSettings([CLIENT_SETTINGS, CLI_SETTINGS], clientFiles(process.env));
+  for (const problem of unknown) new Logger('configuration').warn(problem);
   if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
   configureHttp(application, version);
   application.enableShutdownHooks();
@@ -41,7 +50,6 @@ async function start(settings: ClientSettings): Promise<void> {
   new Logger('main').log({ msg: 'dms-client is ready', address, port, version });
 }
 
-endWithReader();
 /** @throws DmsError LEDGER_UNAVAILABLE where the database does not come within some seconds */
 async function create(settings: ClientSettings): Promise<NestExpressApplication> {
   try {
@@ -65,6 +73,7 @@ async function listen(application: NestExpressApplication, settings: ClientSetti
   }
 }
 
+endWithReader();
 const [argument] = process.argv.slice(2);
 if (argument === undefined) run();
 else if (argument === '--help' || argument === '-h') process.stdout.write(HELP);

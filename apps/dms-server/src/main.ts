@@ -2,7 +2,7 @@
 import { endWithReader, PinoLogger, programVersion, SettingsError, startTracing } from '@app/platform';
 import { startServer } from './server';
 import { requireRunDirectory } from './settings/private-directory';
-import { loadServerSettings } from './settings/server.settings';
+import { loadServerSettings, unknownServerSettings } from './settings/server.settings';
 
 const HELP = `Usage: dms-server [processes | check | forget-ledger] [--help | --version]
 
@@ -41,6 +41,7 @@ async function run(args: readonly string[]): Promise<number> {
 async function serve(): Promise<number> {
   const settings = loadServerSettings();
   const logger = new PinoLogger({ level: settings.logLevel, name: 'dms-server' });
+  for (const problem of unknownServerSettings()) logger.warn(problem, 'configuration');
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });

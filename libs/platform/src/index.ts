@@ -14,6 +14,7 @@ export * from './logging/rare-warnings';
 export * from './program-version';
 export * from './settings/broker.settings';
 export * from './settings/broker-url';
+export * from './settings/configuration-files';
 export * from './settings/parsers';
 export * from './settings/settings';
 export * from './settings/tls.settings';

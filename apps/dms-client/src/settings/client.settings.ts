@@ -13,6 +13,7 @@ import {
   asText,
   BROKER_SETTINGS,
   brokerProblems,
+  type ConfigurationFiles,
   readSettings,
   type SettingSources,
   type SettingValues,
@@ -185,8 +186,13 @@ export function loadClientSettings(env: NodeJS.ProcessEnv = process.env): Client
   return readSettings(CLIENT_SETTINGS, sourcesOf(env), brokerProblems);
 }
 
+/** Files and section of clients. */
+export function clientFiles(env: NodeJS.ProcessEnv): ConfigurationFiles {
+  return { files: clientConfigurationFiles(env), section: 'client' };
+}
+
 function sourcesOf(env: NodeJS.ProcessEnv): SettingSources {
-  return { env, files: clientConfigurationFiles(env), section: 'client' };
+  return { env, ...clientFiles(env) };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { render, SettingsError } from '@app/platform';
-import { loadServerSettings, type ServerSettings } from '../settings/server.settings';
+import { loadServerSettings, type ServerSettings, unknownServerSettings } from '../settings/server.settings';
 import { brokerCheck, keystoneChecks, tlsChecks } from './checks/services.checks';
 import { type Finding } from './checks/finding';
 import {
@@ -45,8 +45,14 @@ async function findAll(): Promise<Finding[]> {
   const configuration: Finding = { name: 'configuration', result: 'ok', detail: `node ${settings.nodeId}` };
   const programs = programChecks(settings);
   const rest = [...directoryChecks(settings), brokerCheck(settings), ...keystoneChecks(settings)];
+  const unknown = unknownServerSettings().map((detail): Finding => ({
+    name: 'configuration',
+    result: 'warning',
+    detail,
+  }));
   return [
     configuration,
+    ...unknown,
     ...tlsChecks(settings),
     rightsCheck(),
     ...(await Promise.all([...programs, ...node, ...rest])),

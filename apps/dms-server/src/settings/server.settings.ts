@@ -15,10 +15,12 @@ import {
   asText,
   BROKER_SETTINGS,
   brokerProblems,
+  type ConfigurationFiles,
   readSettings,
   type SettingValues,
   TLS_SETTINGS,
   TELEMETRY_SETTINGS,
+  unknownSettings,
 } from '@app/platform';
 import { FUSE_UNITS } from '../processes/supervisor-launcher.adapter';
 
@@ -254,13 +256,21 @@ export const SETTINGS = Symbol('ServerSettings');
 
 /** @throws SettingsError that names every bad setting at once */
 export function loadServerSettings(env: NodeJS.ProcessEnv = process.env): ServerSettings {
-  const files = [env.DMS_CONFIG_FILE || '/etc/trilio-dms/server.conf'];
-  return readSettings(SERVER_SETTINGS, { env, files, section: 'server' }, (values) => [
+  return readSettings(SERVER_SETTINGS, { env, ...filesOf(env) }, (values) => [
     ...brokerProblems(values),
     ...(values.requireSigned === true && values.trustedKeysFile === null
       ? ['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']
       : []),
   ]);
+}
+
+/** What stands in the configuration file and means nothing; it has been read before. */
+export function unknownServerSettings(env: NodeJS.ProcessEnv = process.env): string[] {
+  return unknownSettings([SERVER_SETTINGS], filesOf(env));
+}
+
+function filesOf(env: NodeJS.ProcessEnv): ConfigurationFiles {
+  return { files: [env.DMS_CONFIG_FILE || '/etc/trilio-dms/server.conf'], section: 'server' };
 }
 
 function asHost(text: string): string {

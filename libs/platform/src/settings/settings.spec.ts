@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brokerProblems } from './broker.settings';
 import { asBoolean, asInteger, asPort, asReadableFile, asSeconds, asSecret, asText } from './parsers';
-import { readSettings, type SettingSources, SettingsError } from './settings';
+import { readSettings, type SettingSources, SettingsError, unknownSettings } from './settings';
 
 const DEFINITIONS = {
   url: { env: 'X_URL', file: 'url', help: '', parse: asSecret, secret: true },
@@ -82,6 +82,16 @@ describe('readSettings', () => {
       'DMS_CONFIG_FILE: there is no such file',
     ]);
     expect(read({ env: { ...env, X_URL: 'u' } })).toMatchObject({ url: 'u' });
+  });
+
+  it('tells what stands in a file and means nothing', () => {
+    writeFileSync(first, '[x]\nlimti = 5\nname = n\n[y]\nother = 1\n');
+    writeFileSync(second, '[y]\nname = second\n');
+    const files = [first, second, join(directory, 'missing.conf'), '/dev/null'];
+    expect(unknownSettings([DEFINITIONS], { files, section: 'x' })).toEqual([
+      `${first}: "limti" is no known setting`,
+      `${second}: has no section [x]`,
+    ]);
   });
 
   it('does not pass over a file that cannot be read', () => {

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parse as parseIni } from 'ini';
+import { existsSync } from 'node:fs';
+import { type ConfigurationFiles, readFiles, unknownInFiles } from './configuration-files';
 
 /** One setting: where it may stand, what it means, and how its text becomes a value. */
 export interface SettingDefinition<T> {
@@ -26,14 +26,10 @@ export type SettingValues<D extends SettingDefinitions> = {
     : ReturnType<D[K]['parse']>;
 };
 
-export interface SettingSources {
+export interface SettingSources extends ConfigurationFiles {
   /** By setting name; they win over all else. */
   readonly flags?: Readonly<Record<string, string | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Configuration files, a later one wins; those that do not exist are passed over. */
-  readonly files: readonly string[];
-  /** Section of the files, e.g. `server`. */
-  readonly section: string;
 }
 
 /** All settings that are missing or wrong, each by name and without its value. */
@@ -78,6 +74,12 @@ export function readSettings<D extends SettingDefinitions>(
   return values as SettingValues<D>;
 }
 
+/** What stands in the files and is in none of the tables; for a warning. */
+export function unknownSettings(tables: readonly SettingDefinitions[], files: ConfigurationFiles): string[] {
+  const known = tables.flatMap((table) => Object.values(table).flatMap(({ file }) => file ?? []));
+  return unknownInFiles(files, known);
+}
+
 /** What is missing may stand in a file that was named wrongly. By itself such a file may be left out. */
 function missingFile({ env }: SettingSources): string[] {
   const path = env.DMS_CONFIG_FILE;
@@ -89,27 +91,4 @@ function missingFile({ env }: SettingSources): string[] {
 function absent(definition: SettingDefinition<unknown>): null {
   if (definition.default === null) return null;
   throw new Error('is required');
-}
-
-function readFiles(sources: SettingSources, problems: string[]): Record<string, string> {
-  const merged: Record<string, string> = {};
-  for (const path of sources.files.filter((candidate) => existsSync(candidate))) {
-    try {
-      const section: unknown = parseIni(withPlainValues(readFileSync(path, 'utf8')))[sources.section];
-      for (const [key, value] of Object.entries(section ?? {})) merged[key] = String(value);
-    } catch (error) {
-      problems.push(
-        `${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'not an INI file'})`,
-      );
-    }
-  }
-  return merged;
-}
-
-/**
- * The text of an INI file with `;` and `#` inside of values marked as such: what begins a comment stands at the beginning
- * of a line or behind a blank. Passwords hold them.
- */
-function withPlainValues(text: string): string {
-  return text.replace(/(?<=\S)(?<!\\)[;#]/g, '\\$&');
 }
