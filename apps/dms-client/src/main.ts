@@ -38,9 +38,10 @@ const WRONG_USE = 2;
 async function start(settings: ClientSettings): Promise<void> {
   const version = programVersion();
   await startTracing({ ...settings, service: 'dms-client', version });
-  const application = await create(settings);
+  const logger = new PinoLogger({ level: settings.logLevel, name: 'dms-client' });
   const unknown = unknownSettings([CLIENT_SETTINGS, CLI_SETTINGS], clientFiles(process.env));
-  for (const problem of unknown) new Logger('configuration').warn(problem);
+  for (const problem of unknown) logger.warn(problem, 'configuration');
+  const application = await create(settings, logger);
   if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
   configureHttp(application, version);
   application.enableShutdownHooks();
@@ -51,10 +52,10 @@ async function start(settings: ClientSettings): Promise<void> {
 }
 
 /** @throws DmsError LEDGER_UNAVAILABLE where the database does not come within some seconds */
-async function create(settings: ClientSettings): Promise<NestExpressApplication> {
+async function create(settings: ClientSettings, logger: PinoLogger): Promise<NestExpressApplication> {
   try {
     return await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings), {
-      logger: new PinoLogger({ level: settings.logLevel, name: 'dms-client' }),
+      logger,
       bodyParser: false,
       abortOnError: false,
     });
