@@ -211,7 +211,7 @@ export function loadFacadeSettings(env: NodeJS.ProcessEnv = process.env): Client
 export function loadDatabaseSettings(env: NodeJS.ProcessEnv = process.env): ClientSettings {
   const rabbitmqUrls = { ...CLIENT_SETTINGS.rabbitmqUrls, default: 'amqp://not-asked' };
   const definitions = { ...CLIENT_SETTINGS, rabbitmqUrls };
-  return readSettings(definitions, { env, files: clientConfigurationFiles(env), section: 'client' });
+  return readSettings(definitions, sourcesOf(env));
 }
 
 function asDatabaseUrl(text: string): Secret {
