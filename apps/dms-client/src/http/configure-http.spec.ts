@@ -144,7 +144,8 @@ describe('requests of the facade', () => {
   it('of other origins are let in by DMS_CORS_ORIGINS, and by nothing else', async () => {
     await start({ DMS_AUTH_MODE: 'keystone', DMS_AUTH_URL: 'http://127.0.0.1:9/v3', DMS_CORS_ORIGINS: PAGE });
     const identity: Identity = {
-      userId: null, name: 'page',
+      userId: null,
+      name: 'page',
       projectId: 'p',
       roles: ['member'],
       proven: true,

@@ -69,7 +69,9 @@ describe('the settings of dms-client', () => {
     const env = { DMS_CONFIG_FILE: '/none', DMS_DB_URL: 'mysql://user:pass@localhost/x' };
     expect(loadDatabaseSettings(env).databaseUrl.reveal()).toBe(env.DMS_DB_URL);
     expect(() => loadClientSettings(env)).toThrow(/DMS_RABBITMQ_URL: is required/);
-    expect(() => loadDatabaseSettings({ DMS_CONFIG_FILE: '/none' })).toThrow(/2 error\(s\):\n  - DMS_DB_URL: [^\n]*\n  - DMS_CONFIG_FILE: /);
+    expect(() => loadDatabaseSettings({ DMS_CONFIG_FILE: '/none' })).toThrow(
+      /2 error\(s\):\n {2}- DMS_DB_URL: [^\n]*\n {2}- DMS_CONFIG_FILE: /,
+    );
   });
 
   it('are the documented ones where nothing is said', () => {

@@ -77,6 +77,7 @@ export class NodeMetrics implements Observer, OnModuleDestroy {
         return this.#seen.inc({ kind: happening.kind });
       case 'drift':
       case 'unmount_skipped':
+      case 'reply_refused':
     }
   }
 
