@@ -9,7 +9,6 @@ import { type Identity } from '../access/identity';
 import { scopeOf } from '../access/policy';
 import { CallerIdentity } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
-import { EventExchangeListener } from './event-exchange.listener';
 import { EventStreamsService } from './event-streams.service';
 import { EventsQueryDto } from './events.dto';
 
@@ -18,7 +17,6 @@ import { EventsQueryDto } from './events.dto';
 export class EventsHttpController {
   constructor(
     private readonly streams: EventStreamsService,
-    private readonly exchange: EventExchangeListener,
     private readonly identities: IdentityWatch,
   ) {}
 
@@ -34,14 +32,13 @@ export class EventsHttpController {
   @Access('read')
   @Get('events')
   @Answers('The data of each event.')
-  async events(
+  events(
     @Query(ParametersPipe) filter: EventsQueryDto,
     @Headers('last-event-id') lastEventId: string | undefined,
     @CallerIdentity() identity: Identity,
     @Req() request: Request,
     @Res() response: Response,
-  ): Promise<void> {
-    await this.exchange.listen();
+  ): void {
     if (response.closed) return;
     this.streams.requireRoom();
     response.writeHead(200, {

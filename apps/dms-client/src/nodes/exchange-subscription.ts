@@ -10,7 +10,7 @@ export interface Subscription {
   readonly name: string;
   /** Routing keys, with the wildcards of a topic exchange. */
   readonly patterns: readonly string[];
-  /** Messages of this `app_id` are passed over. */
+  /** Messages of this `app_id` are passed over, unread. */
   readonly own?: string;
   /** @param body the message read as JSON; null where it is none */
   readonly hear: (body: unknown, message: ConsumeMessage) => void;
@@ -18,17 +18,11 @@ export interface Subscription {
   readonly failed: (error: unknown) => void;
 }
 
-/**
- * Hears what is published to the exchange of hellos and events, on a queue of this process's own.
- *
- * @returns resolves when it is heard for the first time: not before the broker can be reached
- */
+/** Hears what is published to the exchange of hellos and events, on a queue of this process's own. */
 export function subscribe(
   broker: AmqpConnectionManager,
   { name, patterns, own, hear, failed }: Subscription,
-): Promise<void> {
-  let resolve: () => void = () => undefined;
-  const heard = new Promise<void>((settle) => (resolve = settle));
+): void {
   const consume = async (channel: Channel): Promise<void> => {
     await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
     const { queue } = await channel.assertQueue('', {
@@ -43,10 +37,8 @@ export function subscribe(
       hear(parsed(message.content), message);
     };
     await channel.consume(queue, take, { noAck: true });
-    resolve();
   };
   broker.createChannel({ name, confirm: false, setup: consume }).on('error', failed);
-  return heard;
 }
 
 function parsed(content: Buffer): unknown {

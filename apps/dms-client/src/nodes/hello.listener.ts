@@ -29,7 +29,7 @@ export class HelloListener implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    void subscribe(this.broker, {
+    subscribe(this.broker, {
       name: 'hellos',
       patterns: [HELLO_PATTERN],
       hear: (body, message) => this.#hear(body, message),
