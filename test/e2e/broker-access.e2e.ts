@@ -95,6 +95,13 @@ describeOnRig('a broker that is shared with care', (shared) => {
     }
   };
 
+  const nextHellos = async (count: number): Promise<void> => {
+    const hellos = (): number =>
+      tap.messages.filter(({ routingKey }) => routingKey === `hello.${HOST}`).length;
+    const before = hellos();
+    await waitFor(() => hellos() >= before + count, { timeoutMs: SOON_MS, what: `${count} hellos` });
+  };
+
   const mountCommand = (id: string, incarnation: string, epoch: number) => ({
     action: 'mount',
     host: HOST,
@@ -122,10 +129,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
   it('lets the events of nodes through', async () => {
     await ask('mount', 1);
     // A hello that tells of another mount table makes the client look, too: by the second one after it it has.
-    const hellos = (): number =>
-      tap.messages.filter(({ routingKey }) => routingKey === `hello.${HOST}`).length;
-    const before = hellos();
-    await waitFor(() => hellos() >= before + 2, { timeoutMs: SOON_MS, what: 'two hellos' });
+    await nextHellos(2);
     process.kill((await daemon()).pid, 'SIGKILL');
     const binding = async (): Promise<unknown> =>
       (
@@ -272,6 +276,8 @@ describeOnRig('a broker that is shared with care', (shared) => {
     ): ReturnType<Api['post']> => {
       const before = tap.commands(HOST, 'mount').length;
       const request = await fleet.targets.request(HOST, jobid, target);
+      // A node whose next hello is overdue would be asked with a probe first.
+      await nextHellos(1);
       node.signal('SIGSTOP');
       try {
         const answer = client.api.post('/api/v1/mount', request);
