@@ -13,7 +13,7 @@ import { type ConsumeMessage } from 'amqplib';
 import { NodePinsRepository } from './node-pins.repository';
 import { NO_KEY, type PinnedKeys } from './pinning';
 
-/** What a process has found good it looks up again after this time: another one may have been told otherwise. */
+/** What a process has found good it looks up again after this time in ms: another one may have been told otherwise. */
 const REMEMBERED_MS = 30_000;
 const SAME_WARNING_MS = 30_000;
 const POLL_MS = 50;
@@ -64,6 +64,11 @@ export class NodeTrustService {
     return true;
   }
 
+  /** The next hello of the node is compared with what is pinned, also if it was found good a moment ago. */
+  lookAgain(node: string): void {
+    this.#good.delete(node);
+  }
+
   /** Id of the key (`none`: without one) of a hello that was refused within six seconds; null: none was. */
   refusedKeyId(node: string): string | null {
     const refused = this.#refused.get(node);
@@ -94,6 +99,7 @@ export class NodeTrustService {
       const known = await this.pins.find(host);
       const key = known === null ? 'unknown' : sealingKeyOf(known.pinned, known.wasHeard);
       if (key !== 'unknown' || performance.now() >= deadline) return key;
+      this.lookAgain(host);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

@@ -58,7 +58,7 @@ export class ReplyTrustService {
     @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requireSigned'>,
     private readonly pins: NodePinsRepository,
     @Inject(NodeViewsService) private readonly views: Pick<NodeViewsService, 'upHosts' | 'hasListened'>,
-    @Inject(NodeTrustService) private readonly hellos: Pick<NodeTrustService, 'refusedKeyId'>,
+    @Inject(NodeTrustService) private readonly hellos: Pick<NodeTrustService, 'refusedKeyId' | 'lookAgain'>,
   ) {}
 
   /**
@@ -79,6 +79,7 @@ export class ReplyTrustService {
         const text = `Node "${host}" has not said hello: its replies cannot be verified`;
         throw new DmsError('NODE_UNREACHABLE', text);
       }
+      if (key === 'unknown') this.hellos.lookAgain(host);
       await sleep(POLL_MS);
     }
   }
@@ -104,7 +105,10 @@ export class ReplyTrustService {
 
   async #keyNow({ host, replyKey }: SentCommand): Promise<ReplyKey> {
     try {
-      return this.#keyOf(await this.pins.find(host));
+      const key = this.#keyOf(await this.pins.find(host));
+      // An operator may just have said which key is the node's: its next hello brings that key.
+      if (key === 'unknown') this.hellos.lookAgain(host);
+      return key;
     } catch {
       return replyKey;
     }

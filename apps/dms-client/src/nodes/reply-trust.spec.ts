@@ -54,6 +54,7 @@ describe('the trust in replies', () => {
   let happenings: Happening[];
   /** The key of a hello that was refused a moment ago. */
   let refused: string | null;
+  let lookAgain: jest.Mock;
   let views: { hasListened: boolean; upHosts: () => Set<string> };
   let end: () => void;
 
@@ -65,6 +66,7 @@ describe('the trust in replies', () => {
     known = pinned(key.publicKey);
     happenings = [];
     refused = null;
+    lookAgain = jest.fn();
     views = { hasListened: true, upHosts: () => new Set(['n1']) };
     end = observe({ happened: (happening) => happenings.push(happening) });
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'performance', 'Date'] });
@@ -78,7 +80,8 @@ describe('the trust in replies', () => {
     const find = (): Promise<KnownNode | null> =>
       known instanceof DmsError ? Promise.reject(known) : Promise.resolve(known);
     const pins = { find } as unknown as NodePinsRepository;
-    return new ReplyTrustService({ requireSigned }, pins, views, { refusedKeyId: () => refused });
+    const hellos = { refusedKeyId: () => refused, lookAgain };
+    return new ReplyTrustService({ requireSigned }, pins, views, hellos);
   };
   const admits = (reply: ConsumeMessage, command = COMMAND, requireSigned = false): Promise<boolean> =>
     service(requireSigned).admits(command, reply, () => true);
@@ -170,6 +173,15 @@ describe('the trust in replies', () => {
     known = pinned(stranger.publicKey);
     await jest.advanceTimersByTimeAsync(300);
     expect(await admitted).toBe(true);
+  });
+
+  it('has the next hello compared where an operator has accepted a key', async () => {
+    known = pinned(null, false);
+    lookAgain.mockImplementation(() => (known = pinned(key.publicKey)));
+    const [admitted, expected] = [admits(await replyBy(key)), service(true).keyToExpect('n1')];
+    await jest.advanceTimersByTimeAsync(300);
+    expect([await admitted, await expected]).toEqual([true, key.publicKey]);
+    expect(lookAgain).toHaveBeenCalledWith('n1');
   });
 
   it('does not wait for ever', async () => {
