@@ -13,7 +13,7 @@ async function monitor(): Promise<void> {
       console.log(`${backup_target_id} for job ${jobid} at ${mount_path} since ${created_at}`);
     }
   };
-  // What happens between two connections is told to nobody: the state is asked for at each.
+  // What happens between two connections is not always told afterwards: the state is asked for at each.
   const onConnect = (): void => void show().catch(console.error);
   for await (const { kind, backup_target_id, jobids } of client.events({ host: NODE }, { onConnect })) {
     console.log(`${kind} ${backup_target_id} ${jobids.join(' ')}`);
