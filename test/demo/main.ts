@@ -70,8 +70,8 @@ async function tellHowToTry(fleet: Fleet, authUrl: string): Promise<void> {
   say(`${dms} run --job-id 2 ${what} -- sh -c 'date >"$DMS_MOUNT_PATH"/now; ls -l "$DMS_MOUNT_PATH"'`);
   say(`${dms} unmount --job-id 1 ${what}`);
   say(`${dms} nodes ${node.host}`);
-  say(`DMS_RUN_DIR=${node.runDirectory} DMS_PID_DIR=${node.pidDirectory} \\`);
-  say(`  node dist/apps/dms-server/src/main.js processes`);
+  say(`export DMS_RUN_DIR=${node.runDirectory} DMS_PID_DIR=${node.pidDirectory}`);
+  say(`node dist/apps/dms-server/src/main.js processes`);
   say(`curl ${api.url}/api/v1/operations`);
   say(`OpenAPI: ${api.url}/docs`);
 }

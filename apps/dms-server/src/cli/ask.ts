@@ -1,5 +1,5 @@
 import { askServer } from '../control/control.client';
-import { type ServerSettings } from '../settings/server.settings';
+import { type NodeDirectories } from '../settings/server.settings';
 import { type Options } from './options';
 
 /**
@@ -8,7 +8,7 @@ import { type Options } from './options';
  * @returns the exit status 0
  * @throws DmsError as askServer
  */
-export async function ask(settings: ServerSettings, path: string, { format }: Options): Promise<number> {
+export async function ask(settings: NodeDirectories, path: string, { format }: Options): Promise<number> {
   const message = await askServer(settings, path);
   process.stdout.write(`${format === 'json' ? JSON.stringify({ status: 'success', message }) : message}\n`);
   return 0;

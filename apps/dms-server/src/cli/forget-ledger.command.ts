@@ -1,5 +1,5 @@
 import { FORGET_LEDGER_PATH } from '../control/control.protocol';
-import { loadServerSettings } from '../settings/server.settings';
+import { loadNodeDirectories } from '../settings/server.settings';
 import { ask } from './ask';
 import { type Options } from './options';
 
@@ -15,5 +15,5 @@ a backup, which is the same ledger, nor where nothing is mounted. Nothing is unm
 `;
 
 export async function forgetLedger(options: Options): Promise<number> {
-  return await ask(loadServerSettings(), FORGET_LEDGER_PATH, options);
+  return await ask(loadNodeDirectories(), FORGET_LEDGER_PATH, options);
 }

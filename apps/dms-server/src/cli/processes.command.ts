@@ -6,13 +6,14 @@ import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { errorLinesOf, printable } from '../processes/daemon-log';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
 import { SessionLauncher } from '../processes/supervisor-launcher.adapter';
-import { loadServerSettings, type ServerSettings } from '../settings/server.settings';
+import { loadNodeDirectories, type NodeDirectories } from '../settings/server.settings';
 import { ask } from './ask';
 import { type Options, UsageError } from './options';
 
 export const PROCESSES_HELP = `Usage: dms-server processes [--watch] [--detailed] [--kill PID [--force]] [--cleanup] [--format table|json]
 
-Shows the FUSE processes of this node, from its files: no server has to run for that.
+Shows the FUSE processes of this node, from its files: no server has to run for that. Of the settings it needs those of
+the files alone: DMS_RUN_DIR and DMS_PID_DIR, where they are not the default.
 
   --watch       show them again every two seconds, until it is interrupted
   --detailed    with mount paths, PID files and what they reported as errors
@@ -34,7 +35,7 @@ interface ShownProcess extends FuseProcess {
 }
 
 export async function processes(options: Options): Promise<number> {
-  const settings = loadServerSettings();
+  const settings = loadNodeDirectories();
   const { kill, cleanup = false, watch = false, force = false } = options;
   if (kill !== undefined && !/^[1-9]\d{0,9}$/.test(kill))
     throw new UsageError('--kill: must be the number of a process');
@@ -52,7 +53,7 @@ export async function processes(options: Options): Promise<number> {
   return 0;
 }
 
-async function look(settings: ServerSettings): Promise<ShownProcess[]> {
+async function look(settings: NodeDirectories): Promise<ShownProcess[]> {
   const service = new FuseProcessesService(settings, new SessionLauncher());
   const mounted = new Set((await new MountTableAdapter().read()).map(({ mountPath }) => mountPath));
   return Promise.all(

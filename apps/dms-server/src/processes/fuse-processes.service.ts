@@ -31,7 +31,7 @@ export class FuseProcessesService {
   readonly #identities = new DaemonIdentities();
 
   constructor(
-    @Inject(SETTINGS) settings: ServerSettings,
+    @Inject(SETTINGS) settings: Pick<ServerSettings, 'runDir' | 'pidDir'>,
     @Inject(SUPERVISOR_LAUNCHER) private readonly launcher: SupervisorLauncher,
   ) {
     this.#runDir = settings.runDir;

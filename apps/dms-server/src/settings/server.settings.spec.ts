@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadServerSettings } from './server.settings';
+import { loadNodeDirectories, loadServerSettings } from './server.settings';
 
 describe('the settings of dms-server', () => {
   const directory = mkdtempSync(join(tmpdir(), 'dms-server-settings-'));
@@ -57,5 +57,16 @@ describe('the settings of dms-server', () => {
       /4 error\(s\)[^]*DMS_RABBITMQ_URL[^]*DMS_NODE_ID[^]*DMS_MOUNT_BASE[^]*DMS_HEALTH_PORT/,
     );
     expect(load).not.toThrow(/hunter2/);
+  });
+
+  it('are those of the files alone for what looks at these, and no other one is looked at', () => {
+    writeFileSync(file, '[server]\nrun_dir = /run/other\n');
+    const env = { DMS_CONFIG_FILE: file, DMS_PID_DIR: '/run/other/s3', DMS_HEALTH_PORT: 'high' };
+    expect(loadNodeDirectories(env)).toEqual({
+      runDir: '/run/other',
+      pidDir: '/run/other/s3',
+      unmountTimeoutMs: 60_000,
+    });
+    expect(() => loadNodeDirectories({ ...env, DMS_PID_DIR: 's3' })).toThrow('DMS_PID_DIR: must be');
   });
 });

@@ -264,6 +264,15 @@ export function loadServerSettings(env: NodeJS.ProcessEnv = process.env): Server
   ]);
 }
 
+/** Where the node keeps what it knows: enough to look at it, and to ask the server that runs. */
+export type NodeDirectories = Pick<ServerSettings, 'runDir' | 'pidDir' | 'unmountTimeoutMs'>;
+
+/** For what needs the files of the node alone: no other setting is asked for, or looked at. @throws SettingsError */
+export function loadNodeDirectories(env: NodeJS.ProcessEnv = process.env): NodeDirectories {
+  const { runDir, pidDir, unmountTimeoutMs } = SERVER_SETTINGS;
+  return readSettings({ runDir, pidDir, unmountTimeoutMs }, { env, ...filesOf(env) });
+}
+
 /** What stands in the configuration file and means nothing; it has been read before. */
 export function unknownServerSettings(env: NodeJS.ProcessEnv = process.env): string[] {
   return unknownSettings([SERVER_SETTINGS], filesOf(env));
