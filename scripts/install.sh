@@ -186,7 +186,9 @@ END
 else
   install -d -m 755 /var/lib/trilio "$base"
   template "$etc/$settings" <<'END'
-# Settings of dms-server; docs/CONFIGURATION.md has them all.
+# Settings of dms-server; docs/CONFIGURATION.md has them all. Only systemd reads this file. What is run by hand gets it by
+#   set -a; . /etc/trilio-dms/server.env; set +a
+# for which a value with other characters than letters, digits and :/@._,- stands in 'single quotes'.
 #DMS_RABBITMQ_URL=amqps://NODE:PASSWORD@rabbit.example:5671
 #DMS_AUTH_URL=https://keystone.example:5000/v3
 # The name of this node, `host` in requests; default: the host name.
@@ -206,5 +208,8 @@ if systemd_runs; then
   [ $start = no ] || systemctl restart "$unit"
 elif [ $enable = yes ] || [ $start = yes ]; then
   fail 'systemd does not run here: nothing was enabled or started'
+fi
+if [ "$program" = dms-server ]; then
+  say "whether this node is fit: (set -a; . $etc/$settings; set +a; dms-server check)"
 fi
 [ $start = yes ] || say "not started; when the settings are filled in: systemctl start $unit"

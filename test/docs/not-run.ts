@@ -13,6 +13,10 @@ export const NOT_RUN: readonly { readonly command: RegExp; readonly why: string 
     why: 'installs into the machine; long/install does it on a Debian of its own',
   },
   {
+    command: /^set -a; \. \/etc\/trilio-dms\/server\.env/,
+    why: 'reads the file of an installed node; long/install does it on a Debian of its own',
+  },
+  {
     command: /^(findmnt -rno|sudo (chattr|rm)) /,
     why: 'takes the mounts of a node away for good; long/install does it on a Debian of its own',
   },
