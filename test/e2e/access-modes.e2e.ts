@@ -14,12 +14,18 @@ import { describeOnRig } from './on-rig';
 const TOKEN_LIFETIME_S = 10;
 /** A changed file of tokens is noticed within a second; it is asserted at three times that. */
 const NOTICED_MS = 3 * 1_000;
+/** dms waits 3 seconds for a database; it is asserted at three times that. */
+const GIVEN_UP_MS = 3 * 3_000;
 const TOKENS = {
   root: 'root-token-0123456789abcdef',
   job: 'job-token-0123456789abcdef',
   other: 'other-token-0123456789abcdef',
   late: 'late-token-0123456789abcdef',
 };
+
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
 
 function outcome({ status, body }: Answer): { status: number; code: unknown } {
   return { status, code: body.error_code };
@@ -40,12 +46,16 @@ describeOnRig('access by its modes', (rig) => {
     return client;
   };
   /** What a dms-client says that does not start. */
-  const refusal = async (settings: Record<string, string>): Promise<{ code: number; stderr: string }> => {
+  const refusal = async (
+    settings: Record<string, string>,
+    program = PROGRAMS.client,
+    words: readonly string[] = [],
+  ): Promise<{ code: number; stdout: string; stderr: string }> => {
     const env = { ...fleet.clients[0].environment, DMS_HTTP_PORT: '0', ...settings };
-    const run = promisify(execFile)(process.execPath, [PROGRAMS.client], { env, timeout: 30_000 });
+    const run = promisify(execFile)(process.execPath, [program, ...words], { env, timeout: 30_000 });
     return run.then(
-      () => ({ code: 0, stderr: '' }),
-      (error: { code: number; stderr: string }) => error,
+      (said) => ({ code: 0, ...said }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
     );
   };
 
@@ -59,16 +69,44 @@ describeOnRig('access by its modes', (rig) => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(names) as string });
   });
 
-  it('does not start on a port that is in use, nor without its database, and names the setting', async () => {
+  it('does not start on a port that is in use, and names the setting', async () => {
     const { port } = new URL(fleet.api.url);
     expect(await refusal({ DMS_HTTP_PORT: port })).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`DMS_HTTP_PORT: port ${port} `) as string,
     });
-    expect(await refusal({ DMS_DB_URL: 'mysql://nobody:hunter2@127.0.0.1:1/none' })).toMatchObject({
+  });
+
+  it('says at once that the database refuses the login, in a line that says where; so does dms, whose user it is not to try again', async () => {
+    const url = new URL(fleet.databaseUrl);
+    url.password = 'hunter2';
+    const refused = `DMS_DB_URL: the database at ${url.host} refuses the login (ER_ACCESS_DENIED_ERROR)`;
+    expect(await refusal({ DMS_DB_URL: url.href })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/LEDGER_UNAVAILABLE: (?!.*hunter2).*DMS_DB_URL/) as string,
+      stdout: expect.not.stringContaining('tried again') as string,
+      stderr: expect.stringMatching(`^dms-client: LEDGER_UNAVAILABLE: ${literal(refused)}.*\n$`) as string,
     });
+    const asked = { DMS_DB_URL: url.href, DMS_LOG_LEVEL: '' };
+    expect(await refusal(asked, PROGRAMS.cli, ['list-mounts'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(`^dms: VALIDATION_FAILED: .*${literal(refused)}.*\n$`) as string,
+    });
+  });
+
+  it('dms waits some seconds for a database that is down, dms-client longer and says so', async () => {
+    const settings = { DMS_DB_URL: 'mysql://nobody:hunter2@127.0.0.1:1/none', DMS_LOG_LEVEL: '' };
+    const down = 'DMS_DB_URL: the database at 127.0.0.1:1 cannot be reached (ECONNREFUSED)';
+    const began = performance.now();
+    expect(await refusal(settings, PROGRAMS.cli, ['list-mounts'])).toMatchObject({
+      code: 75,
+      stderr: `dms: LEDGER_UNAVAILABLE: ${down}\n`,
+    });
+    expect(performance.now() - began).toBeLessThan(GIVEN_UP_MS);
+    const ended = await refusal({ ...settings, DMS_LOG_LEVEL: 'INFO' });
+    expect(ended).toMatchObject({ code: 1, stderr: `dms-client: LEDGER_UNAVAILABLE: ${down}\n` });
+    const lines = ended.stdout.split('\n').filter((line) => line.includes('"Database"'));
+    expect(lines.filter((line) => line.includes(`${down}; it is tried again`))).toHaveLength(9);
+    expect(lines.filter((line) => line.includes('stack'))).toEqual([]);
   });
 
   it('does not start with a file of tokens that others can read', async () => {

@@ -99,7 +99,6 @@ function fail(error: unknown): never {
 }
 
 function textOf(error: unknown): string {
-  if (!(error instanceof DmsError)) return error instanceof Error ? error.message : String(error);
-  const setting = error.code === 'LEDGER_UNAVAILABLE' ? '; DMS_DB_URL names it' : '';
-  return `${error.code}: ${error.message}${setting}`;
+  if (error instanceof DmsError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -6,7 +6,7 @@ describe('ledgerError', () => {
   it.each([
     ['ER_BAD_DB_ERROR', 'LEDGER_UNAVAILABLE', 'DMS_DB_URL names does not exist'],
     ['ECONNREFUSED', 'LEDGER_UNAVAILABLE', 'ECONNREFUSED'],
-    ['ER_ACCESS_DENIED_ERROR', 'LEDGER_UNAVAILABLE', 'ER_ACCESS_DENIED_ERROR'],
+    ['ER_ACCESS_DENIED_ERROR', 'LEDGER_UNAVAILABLE', 'refuses the login (ER_ACCESS_DENIED_ERROR)'],
     ['ER_LOCK_WAIT_TIMEOUT', 'LOCK_TIMEOUT', 'locked by another transaction'],
     ['ER_PARSE_ERROR', 'INTERNAL', 'unexpected error'],
   ])('makes of %s the code %s', (driverCode, code, words) => {

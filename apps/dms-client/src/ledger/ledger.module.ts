@@ -1,35 +1,49 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { createDataSource } from './data-source';
+import { connectFirst, type Patience } from './first-connection';
 import { HeldBindingsRepository } from './held-bindings.repository';
 import { MigrateService } from './migrate.service';
 import { TargetLedger } from './target-ledger';
 
+/** For what runs all the time: who started it starts it again. */
+const SERVICE: Patience = {
+  attempts: 10,
+  limitMs: 60_000,
+  tell: (problem, attempt) => new Logger('Database').warn(`${problem}; it is tried again (${attempt})`),
+};
+
 /** The database behind the ledger. It is waited for at start. */
 @Module({})
 export class LedgerModule {
-  static forRoot(): DynamicModule {
+  static forRoot(patience: Patience = SERVICE): DynamicModule {
     return {
       module: LedgerModule,
       global: true,
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [SETTINGS],
+          // Nest's own retries would log a stack with each.
           useFactory: (settings: ClientSettings) => ({
             ...createDataSource(settings).options,
-            retryAttempts: 10,
-            retryDelay: 1_000,
+            toRetry: () => false,
           }),
           dataSourceFactory: (options) =>
             options === undefined
               ? Promise.reject(new Error('No options'))
-              : Promise.resolve(new DataSource(options)),
+              : connectFirst(() => new DataSource(options), addressIn(options), patience),
         }),
       ],
       providers: [HeldBindingsRepository, TargetLedger, MigrateService],
       exports: [HeldBindingsRepository, TargetLedger, MigrateService],
     };
   }
+}
+
+/** Host and port, of which the one may be an IPv6 address. */
+function addressIn(options: DataSourceOptions): string {
+  const { host, port } = options as { readonly host?: string; readonly port?: number };
+  return `${host?.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,13 +1,14 @@
 import { type DynamicModule, type INestApplicationContext, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { PinoLogger } from '@app/platform';
-import { ledgerError } from '../../ledger/ledger-errors';
+import { DmsError } from '@app/contracts';
+import { PinoLogger, SettingsError } from '@app/platform';
+import { isLoginRefused, ledgerError } from '../../ledger/ledger-errors';
 import { type ClientSettings } from '../../settings/client.settings';
 
 /**
  * Starts services of dms-client in this process; they are to be closed.
  *
- * @throws DmsError LEDGER_UNAVAILABLE
+ * @throws DmsError LEDGER_UNAVAILABLE; SettingsError where the database refuses the login: asking again later is of no use
  */
 export async function openContext(
   module: DynamicModule,
@@ -19,6 +20,7 @@ export async function openContext(
       abortOnError: false,
     });
   } catch (error) {
+    if (error instanceof DmsError && isLoginRefused(error)) throw new SettingsError([error.message]);
     // Drivers' errors have codes; another is a defect of ours and says itself what it is.
     throw typeof (error as { code?: unknown }).code === 'string' ? ledgerError(error) : error;
   }

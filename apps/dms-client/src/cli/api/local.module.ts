@@ -3,6 +3,7 @@ import { BindingsModule } from '../../bindings/bindings.module';
 import { CleanupModule } from '../../cleanup/cleanup.module';
 import { EventsModule } from '../../events/events.module';
 import { LeasesModule } from '../../leases/leases.module';
+import { type Patience } from '../../ledger/first-connection';
 import { LedgerModule } from '../../ledger/ledger.module';
 import { LocksModule } from '../../locks/locks.module';
 import { MountsModule } from '../../mounts/mounts.module';
@@ -15,6 +16,9 @@ import { type ClientSettings } from '../../settings/client.settings';
 import { SettingsModule } from '../../settings/settings.module';
 import { OperationRenewal } from './operation-renewal';
 
+/** A person waits. */
+const IMPATIENT: Patience = { attempts: 3, limitMs: 3_000, tell: () => undefined };
+
 /** dms-client's services without its ways in, and without its timers: a command does what it is told and no more. */
 @Module({})
 export class LocalModule {
@@ -23,7 +27,7 @@ export class LocalModule {
       module: LocalModule,
       imports: [
         SettingsModule.forRoot(settings),
-        LedgerModule.forRoot(),
+        LedgerModule.forRoot(IMPATIENT),
         MountsModule,
         BindingsModule,
         OperationsModule,
