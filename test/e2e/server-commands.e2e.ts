@@ -248,7 +248,7 @@ describeOnRig('dms-server', (rig) => {
       DMS_S3VAULTFUSE_BIN: '/nonexistent',
     });
     expect(wrong.status).toBe(1);
-    expect(wrong.stdout).toMatch(/^failed +broker +refuses the login/m);
+    expect(wrong.stdout).toMatch(/^failed +broker +refuses the login \(DMS_RABBITMQ_URL: amqp:\/\/127/m);
     expect(wrong.stdout).toMatch(/^failed +Keystone +Keystone refuses the connection/m);
     expect(wrong.stdout).toMatch(/^failed +mount base \/proc\/version +is not a directory/m);
     expect(wrong.stdout + wrong.stderr).not.toContain('wrong-but-secret');

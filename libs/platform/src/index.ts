@@ -1,4 +1,5 @@
 export * from './broker/broker-connection';
+export * from './broker/broker-failure';
 export * from './cli/closed-pipe';
 export * from './cli/table';
 export * from './cli/view';

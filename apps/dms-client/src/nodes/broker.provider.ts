@@ -1,5 +1,5 @@
 import { type FactoryProvider, Logger } from '@nestjs/common';
-import { connectBroker, RareWarnings } from '@app/platform';
+import { brokerFailure, connectBroker, RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
@@ -18,7 +18,9 @@ export const brokerProvider: FactoryProvider<AmqpConnectionManager> = {
       keyFile: settings.keyFile,
     });
     const warnings = new RareWarnings(new Logger('Broker'));
-    broker.on('connectFailed', ({ err }) => warnings.warn(`The broker cannot be reached: ${err.message}`));
+    broker.on('connectFailed', (failure) =>
+      warnings.warn(`The broker cannot be reached: ${brokerFailure(failure)}`),
+    );
     return broker;
   },
 };

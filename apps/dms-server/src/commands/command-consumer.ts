@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { nodeQueue } from '@app/contracts';
-import { RareWarnings } from '@app/platform';
+import { brokerFailure, RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { type BrokerFactory } from './broker.provider';
@@ -68,8 +68,8 @@ export class CommandConsumer {
     manager.on('connect', () => {
       if (manager.connection !== undefined) void this.#serve(manager.connection);
     });
-    manager.on('connectFailed', ({ err }) => {
-      this.#warnings.warn(`The broker cannot be reached: ${err.message}`);
+    manager.on('connectFailed', (failure) => {
+      this.#warnings.warn(`The broker cannot be reached: ${brokerFailure(failure)}`);
     });
     manager.on('disconnect', ({ err }) => {
       this.#consuming = null;

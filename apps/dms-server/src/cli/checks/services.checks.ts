@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connectBroker, INSECURE_TLS_WARNING } from '@app/platform';
+import { connectBroker, INSECURE_TLS_WARNING, printableUrl } from '@app/platform';
 import { within } from '../../commands/within';
 import { deadlineIn } from '../../providers/deadlines';
 import { OpenStackReader } from '../../providers/s3/openstack-reader';
@@ -29,7 +29,8 @@ export async function brokerCheck(settings: ServerSettings): Promise<Finding> {
       await manager.close();
     }
   } catch (error) {
-    return { name, result: 'failed', detail: reasonOf(error) };
+    const addresses = settings.rabbitmqUrls.map(printableUrl).join(', ');
+    return { name, result: 'failed', detail: `${reasonOf(error)} (DMS_RABBITMQ_URL: ${addresses})` };
   }
 }
 
