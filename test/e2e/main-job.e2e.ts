@@ -142,6 +142,7 @@ describeOnRig('the main job', (rig) => {
     const request = await fleet.targets.request('no-such-host', 5, target);
     const { status, body, headers } = await fleet.api.post('/api/v1/mount', request);
     expect({ status, code: body.error_code }).toEqual({ status: 503, code: 'NODE_UNREACHABLE' });
+    expect(body.error_msg).toContain('none was ever heard of there: "dms nodes" shows');
     expect(headers.get('retry-after')).not.toBeNull();
     expect(performance.now() - began).toBeLessThan(5_000);
   });

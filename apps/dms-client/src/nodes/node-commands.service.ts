@@ -3,6 +3,7 @@ import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedRepl
 import { measured } from '@app/platform';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
 import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
+import { NodeViewsService } from './node-views.service';
 import { ReplyTrustService } from './reply-trust.service';
 import { TokenSealer } from './token-sealer.service';
 
@@ -36,6 +37,7 @@ export class NodeCommandsService implements NodeCommands {
     private readonly client: NodeClientProxy,
     private readonly sealer: TokenSealer,
     private readonly replies: ReplyTrustService,
+    private readonly views: NodeViewsService,
   ) {}
 
   send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
@@ -66,8 +68,15 @@ export class NodeCommandsService implements NodeCommands {
       this.#log.error({ msg: `The answer to a command says nothing: ${wrong}`, host });
       return { kind: 'unknown', reason: wrong };
     } catch (error) {
+      if (error instanceof UnroutableError && !(await this.#isKnown(host)))
+        return { kind: 'unsent', error: neverHeardOf(host) };
       return this.#outcome(error, deadlineMs);
     }
+  }
+
+  /** It only decides about words: where it cannot be told the node is taken to be known. */
+  #isKnown(host: string): Promise<boolean> {
+    return this.views.isKnown(host).catch(() => true);
   }
 
   #outcome(error: unknown, deadlineMs: number): CommandOutcome {
@@ -79,6 +88,11 @@ export class NodeCommandsService implements NodeCommands {
     this.#log.error(error);
     return { kind: 'unknown', reason: 'the connection to the broker failed' };
   }
+}
+
+function neverHeardOf(host: string): DmsError {
+  const message = `No dms-server listens for host "${host}", and none was ever heard of there: "dms nodes" shows those that were (GET /api/v1/nodes)`;
+  return new DmsError('NODE_UNREACHABLE', message);
 }
 
 function codeOf(outcome: CommandOutcome): string | null {

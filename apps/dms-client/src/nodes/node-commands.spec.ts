@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { of } from 'rxjs';
-import { type NodeClientProxy } from './node-client.proxy';
+import { of, throwError } from 'rxjs';
+import { type NodeClientProxy, UnroutableError } from './node-client.proxy';
 import { type CommandOutcome, NodeCommandsService } from './node-commands.service';
+import { type NodeViewsService } from './node-views.service';
 import { type ReplyTrustService } from './reply-trust.service';
 import { type TokenSealer } from './token-sealer.service';
 
@@ -18,14 +19,21 @@ const REPLY = {
   acted: true,
 };
 
-function outcomeOf(action: string, answer: unknown, refusal?: DmsError): Promise<CommandOutcome> {
-  const client = { send: () => of(answer) } as unknown as NodeClientProxy;
+function outcomeOf(
+  action: string,
+  answer: unknown,
+  refusal?: DmsError,
+  isKnown = (): Promise<boolean> => Promise.resolve(true),
+): Promise<CommandOutcome> {
+  const sent = answer instanceof Error ? throwError(() => answer) : of(answer);
+  const client = { send: () => sent } as unknown as NodeClientProxy;
   const body = { action, dms: { incarnation: 'memory-1', epoch: 4 } };
   const sealer = { seal: () => Promise.resolve(body) } as unknown as TokenSealer;
   const keyToExpect = (): Promise<'none'> =>
     refusal === undefined ? Promise.resolve('none') : Promise.reject(refusal);
   const replies = { keyToExpect } as unknown as ReplyTrustService;
-  return new NodeCommandsService(client, sealer, replies).send('node-1', body, 1_000);
+  const views = { isKnown } as unknown as NodeViewsService;
+  return new NodeCommandsService(client, sealer, replies, views).send('node-1', body, 1_000);
 }
 
 describe('the answer to a command', () => {
@@ -52,6 +60,22 @@ describe('the answer to a command', () => {
   it('is not asked for where it could not be verified', async () => {
     const error = new DmsError('FORBIDDEN', 'its replies are not signed');
     expect(await outcomeOf('mount', REPLY, error)).toEqual({ kind: 'unsent', error });
+  });
+
+  it.each([
+    ['known', () => Promise.resolve(true), /for host "node-1"$/],
+    ['perhaps known', () => Promise.reject(new Error('away')), /for host "node-1"$/],
+    [
+      'never heard of',
+      () => Promise.resolve(false),
+      /for host "node-1", and none was ever heard.*"dms nodes"/,
+    ],
+  ])('does not come where nobody listens, on a host that is %s', async (_, isKnown, words) => {
+    const outcome = await outcomeOf('mount', new UnroutableError('node-1'), undefined, isKnown);
+    expect(outcome).toMatchObject({
+      kind: 'unsent',
+      error: { code: 'NODE_UNREACHABLE', message: expect.stringMatching(words) as string },
+    });
   });
 
   it('that is none says nothing', async () => {

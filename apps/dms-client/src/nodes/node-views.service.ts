@@ -68,6 +68,11 @@ export class NodeViewsService {
     };
   }
 
+  /** Whether a server was ever heard of on this host, or has answered. @throws DmsError LEDGER_UNAVAILABLE */
+  async isKnown(host: string): Promise<boolean> {
+    return this.#heard.has(host) || this.#learned.has(host) || (await this.nodes.find(host)) !== null;
+  }
+
   /** Hosts that were heard within six seconds. */
   upHosts(): Set<string> {
     const now = performance.now();
