@@ -26,6 +26,11 @@ describe('what is printed of an error', () => {
     expect(describeError(error).line).toBe('VALIDATION_FAILED: --job-id: is wrong; elsewhere: too');
   });
 
+  it('names the options of a target where a node has named its fields', () => {
+    const error = new DmsError('VALIDATION_FAILED', 'backup_target.secret_ref: is not a secret');
+    expect(describeError(error).line).toBe('VALIDATION_FAILED: --secret-ref: is not a secret');
+  });
+
   it('is one line that does not steer the terminal', () => {
     const line = describeError(new DmsError('BUSY', 'a\n  b \u001b[2J')).line;
     expect(line).toBe('BUSY: a b ?[2J');

@@ -54,7 +54,7 @@ function describeCommander({ code, exitCode }: Described, message: string): Repo
 
 function describeDmsError(error: Described, message: string): Report {
   const operation = typeof error.operationId === 'string' ? ` (operation ${error.operationId})` : '';
-  const text = withoutLedger(error) ?? withOptionNames(error.details?.fields) ?? message;
+  const text = withoutLedger(error) ?? withOptionNames(error.details?.fields) ?? optionsIn(message);
   return { line: `${String(error.code)}: ${oneLine(text)}${operation}`, exitCode: Number(error.exitCode) };
 }
 
@@ -68,6 +68,11 @@ function withOptionNames(fields: unknown): string | null {
   return (fields as { field?: unknown; problem?: unknown }[])
     .map(({ field, problem }) => `${optionOf(String(field))}: ${String(problem)}`)
     .join('; ');
+}
+
+/** A node's answer names the fields of its target in the text alone. */
+function optionsIn(message: string): string {
+  return message.replace(/(?<![\w.])backup_target\.\w+(?=: )/g, optionOf);
 }
 
 function withoutLedger({ code, cause }: Described): string | null {

@@ -93,9 +93,13 @@ describe('BarbicanAdapter', () => {
     const secretRef = `http://localhost:1/v1/secrets/${ID}`;
     await expect(read(secretRef, { DMS_BARBICAN_URL: origin })).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
-      message: expect.stringContaining('backup_target.secret_ref') as string,
+      message: `backup_target.secret_ref: is not a secret of the key manager that this node trusts: ${origin}, by DMS_BARBICAN_URL of the node`,
     });
     expect(requests).toEqual([]);
+    await expect(read(secretRef)).rejects.toMatchObject({
+      message: expect.stringMatching(/of the Keystone catalogue; .* set DMS_BARBICAN_URL/) as string,
+    });
+    expect(requests.map(({ url }) => url)).toEqual(['/v3/auth/catalog']);
   });
 
   it('follows no redirect', async () => {

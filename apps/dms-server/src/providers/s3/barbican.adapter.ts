@@ -49,7 +49,11 @@ export class BarbicanAdapter implements KeyManager {
     const base = endpoints.find((endpoint) => new URL(endpoint).origin === origin);
     if (base !== undefined) return base.replace(/\/+$/, '').replace(/\/v1$/, '');
     const known = [...new Set(endpoints.map((endpoint) => new URL(endpoint).origin))].join(', ');
-    const problem = `is not a secret of the key manager that this node trusts (${known})`;
+    const remedy =
+      barbicanUrl === null
+        ? 'of the Keystone catalogue; to trust another one, set DMS_BARBICAN_URL on the node'
+        : 'by DMS_BARBICAN_URL of the node';
+    const problem = `is not a secret of the key manager that this node trusts: ${known}, ${remedy}`;
     throw DmsError.validation([{ field: 'backup_target.secret_ref', problem }]);
   }
 
