@@ -73,6 +73,18 @@ describe('dms', () => {
     expect(err).toContain(why);
   });
 
+  it.each([['mount'], ['unmount']])(
+    'names all options of %s that are wrong, or missing, at once',
+    async (command) => {
+      const { status, err } = await dms(command, '--job-id', 'abc', '--target-type', 's5', '--host', 'a/b');
+      expect(status).toBe(2);
+      expect(err).toMatch(/^dms: VALIDATION_FAILED: .*\n$/);
+      for (const option of ['job-id', 'target-type', 'target-id', 'host'])
+        expect(err).toContain(`--${option}: `);
+      expect(err).toContain('--job-id: must be an integer from 1');
+    },
+  );
+
   it('tells that nobody can be asked, to be tried again later', async () => {
     const { status, err } = await dms('nodes');
     expect(status).toBe(75);

@@ -1,5 +1,4 @@
 import { Option } from 'nest-commander';
-import { oneOf, UsageError } from '../usage-error';
 import { type CommonOptions, DmsCommand } from './dms.command';
 
 export interface TargetOptions extends CommonOptions {
@@ -17,12 +16,14 @@ export interface TargetOptions extends CommonOptions {
   readonly holdId?: string;
 }
 
-/** What `mount`, `unmount` and `run` have: the options that make a request. */
+/**
+ * What `mount`, `unmount` and `run` have: the options that make a request. Wrong values are let through: the check of the
+ * request names all of them at once.
+ */
 export abstract class TargetCommand extends DmsCommand {
   @Option({ flags: '--job-id <number>', description: 'the job (required)' })
   jobId(value: string): number {
-    if (!/^\d+$/.test(value)) throw new UsageError('--job-id: must be a whole number');
-    return Number(value);
+    return /^\d+$/.test(value) ? Number(value) : NaN;
   }
 
   @Option({ flags: '--target-id <id>', description: 'the backup target (required)' })
@@ -36,7 +37,7 @@ export abstract class TargetCommand extends DmsCommand {
     choices: ['s3', 'nfs'],
   })
   targetType(value: string): string {
-    return oneOf('--target-type', value, ['s3', 'nfs']);
+    return value;
   }
 
   @Option({ flags: '--host <name>', description: 'the node (required)' })
