@@ -29,8 +29,9 @@ export class TakeoverError extends Error {
 
 /** What stands in the way of taking the table over, each with its remedy. Only reads. */
 export async function takeoverProblems(runner: QueryRunner, shape: LedgerShape): Promise<string[]> {
-  const strange = shapeProblems(shape);
-  return strange.length > 0 ? strange : rowProblems(runner, shape);
+  const strange = strangerProblem(shape);
+  if (strange !== null) return [strange];
+  return [...columnProblems(shape), ...(await rowProblems(runner, shape))];
 }
 
 /** Tables of strangers that bear the names of ours. */
@@ -45,15 +46,17 @@ export async function neighbourProblems(runner: QueryRunner): Promise<string[]> 
     .map((table) => `table ${table}: belongs to another program; give this service a database of its own`);
 }
 
-function shapeProblems({ columns, engine }: LedgerShape): string[] {
+/** Null where the table is a ledger of the Python system. */
+function strangerProblem({ columns, engine }: LedgerShape): string | null {
   const missing = NEEDED.filter((name) => !columns.has(name));
   const id = columns.get('id');
-  if (engine === 'a view' || missing.length > 0 || (id !== undefined && !INTEGERS.includes(id.type))) {
-    const lacks = missing.length > 0 ? ` (it has no column ${missing.join(', ')})` : '';
-    return [
-      `table ${LEDGER}: is not a ledger of the Python system${lacks}; move it away: RENAME TABLE ${LEDGER} TO ${LEDGER}_old`,
-    ];
-  }
+  if (engine !== 'a view' && missing.length === 0 && (id === undefined || INTEGERS.includes(id.type)))
+    return null;
+  const lacks = missing.length > 0 ? ` (it has no column ${missing.join(', ')})` : '';
+  return `table ${LEDGER}: is not a ledger of the Python system${lacks}; move it away: RENAME TABLE ${LEDGER} TO ${LEDGER}_old`;
+}
+
+function columnProblems({ columns }: LedgerShape): string[] {
   return [...columns.values()]
     .filter((c) => !OURS.includes(c.name) && !c.nullable && !c.hasDefault && !c.generated)
     .map(({ name }) => `column ${name}: is unknown here and must be given at each insert; give it a default`);

@@ -131,6 +131,13 @@ describeOnRig("taking over the Python system's table", (rig) => {
       /column owner: is unknown here.*give it a default/,
     ],
     [
+      'all that is in the way at once',
+      `CREATE TABLE ${TABLE} (jobid VARCHAR(36), backup_target_id TEXT, host TEXT, mounted BOOLEAN, owner TEXT NOT NULL);
+       INSERT INTO ${TABLE} VALUES ('job-789', 't', 'h', 1, 'o'), ('job-789', 't', 'h', 0, 'o');
+       CREATE TABLE nodes (id INT, name TEXT)`,
+      /table nodes: .*column owner: is unknown here.*jobid: is not a whole number in 2 .*1 job\(s\) have several rows/,
+    ],
+    [
       'tables of strangers',
       `${PYTHON_TABLE}; CREATE TABLE nodes (id INT, name TEXT)`,
       /table nodes: belongs to another program/,

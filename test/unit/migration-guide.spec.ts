@@ -9,6 +9,7 @@ import { Commander } from '../../apps/dms-client/src/cli/commander.provider';
 import { CLIENT_SETTINGS } from '../../apps/dms-client/src/settings/client.settings';
 import { SERVER_SETTINGS } from '../../apps/dms-server/src/settings/server.settings';
 import { ROOT } from '../fleet/programs';
+import { PYTHON_TABLE } from '../fleet/python-ledger';
 
 const GUIDE = readFileSync(join(ROOT, 'docs/MIGRATION.md'), 'utf8');
 const SETTINGS: { env: string; file?: string }[] = [
@@ -45,6 +46,10 @@ function isWritten(line: string): boolean {
 }
 
 describe('docs/MIGRATION.md', () => {
+  it('shows the table that the tests take over', () => {
+    expect(GUIDE).toContain(`\n\`\`\`sql\n${PYTHON_TABLE}\n\`\`\`\n`);
+  });
+
   it('names options that the commands take', async () => {
     const application = await CommandFactory.createWithoutRunning(CliModule, { logger: false });
     const { commands } = application.get<unknown, { root: Command }>(Commander).root;
