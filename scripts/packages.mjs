@@ -97,7 +97,8 @@ export function requireNodeVersion() {
 }
 
 /**
- * Runs `npm ci` if node_modules is missing or does not hold what package-lock.json asks for.
+ * Runs `npm ci` if node_modules is missing or does not hold what package-lock.json asks for. Where that fails the process
+ * ends, with the last that npm said.
  *
  * @param {{ log?: (line: string) => void }} [options]
  * @returns {Promise<boolean>} whether something was installed
@@ -112,7 +113,14 @@ export async function ensureNodeModules(options) {
     onQuiet: (seconds) => log('  npm ci: ' + seconds + ' s so far'),
   });
   if (ended.status !== 0) {
-    throw new Error('npm ci failed (' + describeEnd(ended) + '):\n' + tail(ended.output, 25));
+    process.stderr.write(
+      'The npm packages could not be installed: npm ci failed (' +
+        describeEnd(ended) +
+        '). Mend what it says, and start again:\n' +
+        tail(ended.output, 25).replace(/^/gm, '  ') +
+        '\n',
+    );
+    process.exit(1);
   }
   log('  npm packages installed in ' + secondsSince(began));
   return true;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../fleet/programs';
@@ -24,6 +24,35 @@ process.exitCode = await run(process.execPath, ['-e', \`
 describe('the commands of package.json', () => {
   it.each(ENTRIES)('%s is the shell’s only process: npm passes signals on to that alone', (_, command) => {
     expect(command).toMatch(/^exec node scripts\//);
+  });
+
+  it('end with what npm said where it could not install the packages, and with no stack', async () => {
+    const checkout = mkdtempSync(join(tmpdir(), 'dms-checkout-'));
+    try {
+      for (const name of ['scripts', 'bin']) mkdirSync(join(checkout, name));
+      for (const name of ['demo.mjs', 'packages.mjs'])
+        copyFileSync(join(ROOT, 'scripts', name), join(checkout, 'scripts', name));
+      writeFileSync(
+        join(checkout, 'package-lock.json'),
+        '{"packages":{"node_modules/a":{"version":"1.0.0"}}}',
+      );
+      writeFileSync(join(checkout, 'bin/npm'), '#!/bin/sh\necho "npm error 404 Not Found" >&2\nexit 3\n', {
+        mode: 0o755,
+      });
+      const demo = spawn(process.execPath, [join(checkout, 'scripts/demo.mjs')], {
+        env: { PATH: `${join(checkout, 'bin')}:${process.env.PATH}` },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let said = '';
+      demo.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+      const [status] = (await once(demo, 'close')) as [number | null];
+      expect({ status, said }).toEqual({
+        status: 1,
+        said: 'The npm packages could not be installed: npm ci failed (status 3). Mend what it says, and start again:\n  npm error 404 Not Found\n',
+      });
+    } finally {
+      rmSync(checkout, { recursive: true });
+    }
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
