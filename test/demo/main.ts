@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { isSameSignal, Rig } from '../rig';
 import { Fleet } from '../fleet/fleet';
+import { tellHowToTry } from './how-to-try';
 import { runMainJob } from './main-job';
 import { say, step } from './say';
 
@@ -42,7 +43,7 @@ async function demo(keep: boolean): Promise<void> {
     say(`node "${fleet.node.host}", HTTP facade at ${fleet.api.url}`);
     await Promise.race([runMainJob(fleet), interrupted]);
     if (keep) {
-      await tellHowToTry(fleet, String((await starting).addresses.cloud?.authUrl));
+      await tellHowToTry(fleet, (await starting).addresses);
       await interrupted.catch(() => undefined);
     }
   } finally {
@@ -51,29 +52,6 @@ async function demo(keep: boolean): Promise<void> {
     await rig?.stop();
     say('nothing is left');
   }
-}
-
-async function tellHowToTry(fleet: Fleet, authUrl: string): Promise<void> {
-  const { node, targets, api } = fleet;
-  const target = await targets.s3('try');
-  const dms = 'node dist/apps/dms-client/src/cli/main.js';
-  const what = `--target-id ${target.id} --target-type s3 --host ${node.host} --secret-ref ${target.secretRef}`;
-  step('What a dms-server and a dms-client of your own would need');
-  say(`export DMS_RABBITMQ_URL=${fleet.brokerUrl}`);
-  say(`export DMS_DB_URL=${fleet.databaseUrl}`);
-  say(`export DMS_AUTH_URL=${authUrl}`);
-  step(`Everything stays up until ctrl-C, or "kill ${process.pid}". In another terminal:`);
-  say(`export DMS_API_URL=${api.url}`);
-  say(`export KEYSTONE_TOKEN=${await targets.cloud.token('owner')}`);
-  say(`${dms} mount --job-id 1 ${what}`);
-  say(`${dms} list-mounts`);
-  say(`${dms} run --job-id 2 ${what} -- sh -c 'date >"$DMS_MOUNT_PATH"/now; ls -l "$DMS_MOUNT_PATH"'`);
-  say(`${dms} unmount --job-id 1 ${what}`);
-  say(`${dms} nodes ${node.host}`);
-  say(`export DMS_RUN_DIR=${node.runDirectory} DMS_PID_DIR=${node.pidDirectory}`);
-  say(`node dist/apps/dms-server/src/main.js processes`);
-  say(`curl ${api.url}/api/v1/operations`);
-  say(`OpenAPI: ${api.url}/docs`);
 }
 
 const [option, ...others] = process.argv.slice(2);

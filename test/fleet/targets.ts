@@ -24,16 +24,20 @@ export class Targets {
 
   /** Stores credentials for a bucket as a secret; `changes` overwrite keys of its payload, undefined removes one. */
   async secret(bucket: string, changes: Record<string, string | undefined> = {}): Promise<string> {
+    const payload = { ...this.credentials(bucket), ...changes };
+    return this.cloud.storeSecret(await this.cloud.token('owner'), JSON.stringify(payload));
+  }
+
+  /** What the secret of a bucket holds. */
+  credentials(bucket: string): Record<string, string> {
     const { s3 } = this.#addresses;
-    const payload = {
+    return {
       bucket,
       region: s3.region,
       endpoint_url: s3.endpoint,
       aws_access_key_id: s3.accessKey,
       aws_secret_access_key: s3.secretKey,
-      ...changes,
     };
-    return this.cloud.storeSecret(await this.cloud.token('owner'), JSON.stringify(payload));
   }
 
   /** A new bucket as a target. */

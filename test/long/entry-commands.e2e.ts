@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describeOnRig } from '../e2e/on-rig';
 import { ROOT } from '../fleet/programs';
 import { signalGroup } from '../rig/support/processes';
-import { unmountBelow, waitFor } from '../rig';
+import { cleanEnvironment, runCommand, unmountBelow, waitFor } from '../rig';
 
 const DEMO_MS = 150_000;
 
@@ -91,6 +91,16 @@ class EntryCommand {
   }
 }
 
+/** What the demo tells to try in another terminal. */
+function commandsIn(said: string): string {
+  const [, told] = said.split('In another terminal, in this directory:\n');
+  return told
+    .split('\n')
+    .filter((line) => line.startsWith('   ') && !line.includes('OpenAPI: '))
+    .map((line) => line.slice(3))
+    .join('\n');
+}
+
 describeOnRig('npm run demo', () => {
   let demo: EntryCommand;
 
@@ -145,6 +155,12 @@ describeOnRig('npm run demo', () => {
       await demo.hasSaid('OpenAPI: ');
       const url = /export DMS_API_URL=(\S+)/.exec(demo.said)?.[1];
       expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+      const tried = await runCommand('/bin/bash', ['-e', '-c', commandsIn(demo.said)], {
+        directory: ROOT,
+        environment: cleanEnvironment(),
+        timeoutMs: DEMO_MS,
+      });
+      expect(tried.stdout).toMatch(/Total: 1, alive: 1, dead: 0[^]*"secret_ref": ?"http/);
       demo.signal('SIGINT', 'the group');
       await demo.ended();
       expect(demo.said).toContain('nothing is left');
