@@ -173,4 +173,37 @@ describeOnRig('faults of the Python system, with a broker to break', () => {
     expect((await jobs.unmount(1, target)).body).toMatchObject({ unmounted: true });
     expect(layersOf(target)).toBe(0);
   }, 150_000);
+
+  it('the broker away: nobody joins a mount that cannot be asked for; its death is told when the broker is back', async () => {
+    const target = await fleet.targets.s3('unheard');
+    // The first one gives up before it has waited for the broker.
+    const client = fleet.addClient();
+    await client.start();
+    expect((await jobs.mount(1, target, { client })).body.status).toBe('success');
+    // Joins what stands at once, by the hello: as it is while the broker is there.
+    expect((await jobs.mount(2, target, { client })).body).toMatchObject({ reused_existing: true });
+    await rig.broker.kill();
+    await waitFor(async () => !(await client.ready()), {
+      timeoutMs: SOON_MS,
+      what: 'the client to notice',
+      intervalMs: 50,
+    });
+    try {
+      for (const pid of s3fsProcesses(target.bucket)) process.kill(pid, 'SIGKILL');
+      const { status, body } = await jobs.mount(3, target, { client });
+      expect({ status, code: body.error_code }).toEqual({ status: 503, code: 'BROKER_UNAVAILABLE' });
+      expect(await jobs.binding(3, target.id)).toBe('released');
+      expect(await jobs.binding(1, target.id)).toBe('held');
+    } finally {
+      await rig.broker.start();
+    }
+    await backByThemselves();
+    const lost = async (): Promise<boolean> => (await jobs.binding(1, target.id)) === 'lost';
+    await waitFor(lost, { timeoutMs: HEALED_MS, what: 'the hold to be lost', intervalMs: 200 });
+    expect((await jobs.mount(3, target, { client })).body).toMatchObject({
+      status: 'success',
+      reused_existing: false,
+    });
+    expect((await jobs.unmount(3, target, { client })).body).toMatchObject({ unmounted: true });
+  }, 150_000);
 });

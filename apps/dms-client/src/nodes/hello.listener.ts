@@ -10,6 +10,8 @@ import { NodeViewsService } from './node-views.service';
 interface Heard {
   readonly hello: Hello;
   readonly message: ConsumeMessage;
+  /** By performance.now(). */
+  readonly arrivedAt: number;
 }
 
 /** Hears the hellos of all nodes, on a queue of this process's own. */
@@ -29,6 +31,7 @@ export class HelloListener implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    this.broker.on('disconnect', () => this.views.lost());
     subscribe(this.broker, {
       name: 'hellos',
       patterns: [HELLO_PATTERN],
@@ -44,7 +47,7 @@ export class HelloListener implements OnModuleInit {
       this.#log.warn({ msg: 'Something that is no hello was published', routing_key: routingKey });
       return;
     }
-    this.#waiting.set(hello.node, { hello, message });
+    this.#waiting.set(hello.node, { hello, message, arrivedAt: performance.now() });
     if (!this.#judging.has(hello.node)) void this.#judgeAll(hello.node);
   }
 
@@ -57,7 +60,7 @@ export class HelloListener implements OnModuleInit {
     this.#judging.delete(node);
   }
 
-  async #judge({ hello, message }: Heard): Promise<void> {
+  async #judge({ hello, message, arrivedAt }: Heard): Promise<void> {
     try {
       if (!(await this.trust.admits(hello, message))) return;
     } catch (error) {
@@ -65,7 +68,7 @@ export class HelloListener implements OnModuleInit {
       this.#log.warn({ msg: 'A hello cannot be judged', host: hello.node, err: error });
       return;
     }
-    if (hello.leaving !== true) return this.views.hear(hello);
+    if (hello.leaving !== true) return this.views.hear(hello, arrivedAt);
     await this.views.bidFarewell(hello);
   }
 }

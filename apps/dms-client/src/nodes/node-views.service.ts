@@ -5,9 +5,9 @@ import { NodesRepository } from './nodes.repository';
 
 /** What this process knows of a node. */
 export interface NodeView {
-  /** A hello of this incarnation was heard within six seconds. */
+  /** A hello of this incarnation was heard within six seconds, and the connection that brought it stands. */
   readonly up: boolean;
-  /** Its next hello is not overdue. */
+  /** It is up, and its next hello is not overdue. */
   readonly punctual: boolean;
   /** The last incarnation known; null where none is. */
   readonly incarnation: string | null;
@@ -39,6 +39,8 @@ export class NodeViewsService {
 
   readonly #changes = new EventEmitter();
   readonly #since = performance.now();
+  /** When the connection to the broker was lost last. */
+  #deafSince = -Infinity;
 
   constructor(private readonly nodes: NodesRepository) {}
 
@@ -51,7 +53,7 @@ export class NodeViewsService {
   async view(host: string): Promise<NodeView> {
     const heard = this.#heard.get(host);
     const silentMs = heard === undefined ? Infinity : performance.now() - heard.at;
-    if (heard !== undefined && silentMs < HELLO_TIMEOUT_MS) {
+    if (heard !== undefined && silentMs < HELLO_TIMEOUT_MS && !this.#isOutdated(heard.at)) {
       const { incarnation, bases, ledger = null } = heard.hello;
       const punctual = silentMs < HELLO_INTERVAL_MS + UNPUNCTUAL_MS;
       return { up: true, punctual, incarnation, legacy: false, bases, ledger };
@@ -73,7 +75,7 @@ export class NodeViewsService {
     return this.#heard.has(host) || this.#learned.has(host) || (await this.nodes.find(host)) !== null;
   }
 
-  /** Hosts that were heard within six seconds. */
+  /** Hosts that were heard within six seconds: also while the broker is away, for nobody is gone because of that. */
   upHosts(): Set<string> {
     const now = performance.now();
     return new Set(
@@ -94,6 +96,14 @@ export class NodeViewsService {
   }
 
   /**
+   * The connection to the broker was lost, and with it whatever nodes say meanwhile: what was heard before says no more
+   * that a node is up and what is mounted there, until it says hello anew. Requests ask the node instead.
+   */
+  lost(): void {
+    this.#deafSince = performance.now();
+  }
+
+  /**
    * The node's last hello came: it is not up from now on. Nothing follows from that for its mounts, nor for what was
    * commanded: it is as if no hello had been heard for long.
    */
@@ -103,9 +113,16 @@ export class NodeViewsService {
     await this.nodes.silent(node);
   }
 
-  /** A hello came; what is new in it is written to the ledger. */
-  async hear(hello: Hello): Promise<void> {
-    const before = this.#heard.get(hello.node)?.hello;
+  /**
+   * A hello came; what is new in it is written to the ledger. The first one after a loss of the connection counts as new:
+   * what the node had to tell meanwhile was not heard.
+   *
+   * @param arrivedAt when it came, by performance.now(); one of a connection that was lost since is passed over
+   */
+  async hear(hello: Hello, arrivedAt = performance.now()): Promise<void> {
+    if (this.#isOutdated(arrivedAt)) return;
+    const heard = this.#heard.get(hello.node);
+    const before = heard === undefined || this.#isOutdated(heard.at) ? null : heard.hello;
     this.#heard.set(hello.node, { hello, at: performance.now() });
     const same =
       before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
@@ -135,5 +152,9 @@ export class NodeViewsService {
     this.#heard.delete(host);
     this.#learned.set(host, { incarnation: null, legacy: true });
     await this.nodes.legacy(host);
+  }
+
+  #isOutdated(at: number): boolean {
+    return at <= this.#deafSince;
   }
 }

@@ -78,4 +78,50 @@ describe('NodeViewsService', () => {
     expect((await views.view('n1')).up).toBe(true);
     expect(written).toEqual(['heard i1', 'silent n1', 'heard i1']);
   });
+
+  describe('when the connection to the broker is lost', () => {
+    const believed = async (views: NodeViewsService): Promise<boolean[]> => {
+      const { up, punctual } = await views.view('n1');
+      return [up, punctual];
+    };
+
+    it('believes no hello of before, and the next one again', async () => {
+      const views = new NodeViewsService(repository);
+      await views.hear(HELLO);
+      expect(await believed(views)).toEqual([true, true]);
+      views.lost();
+      expect(await believed(views)).toEqual([false, false]);
+      expect((await views.view('n1')).incarnation).toBe('i1');
+      await views.hear(HELLO);
+      expect(await believed(views)).toEqual([true, true]);
+    });
+
+    it('passes over a hello that had come before, and is judged after it', async () => {
+      const views = new NodeViewsService(repository);
+      const arrivedAt = performance.now();
+      views.lost();
+      await views.hear(HELLO, arrivedAt);
+      expect(await believed(views)).toEqual([false, false]);
+      expect(written).toEqual([]);
+    });
+
+    it('takes nobody for gone by that', async () => {
+      const views = new NodeViewsService(repository);
+      await views.hear(HELLO);
+      views.lost();
+      expect([...views.upHosts()]).toEqual(['n1']);
+      expect(views.heardLedger('n1')).toBeNull();
+    });
+
+    it('has each node looked at once it is heard again, for its events were not', async () => {
+      const views = new NodeViewsService(repository);
+      const looked: string[] = [];
+      views.onChange((host) => looked.push(host));
+      for (const _ of 'twice') await views.hear(HELLO);
+      expect(looked).toEqual(['n1']);
+      views.lost();
+      for (const _ of 'twice') await views.hear(HELLO);
+      expect(looked).toEqual(['n1', 'n1']);
+    });
+  });
 });
