@@ -284,7 +284,11 @@ function nodesService(inventory: unknown): NodesService {
   jest.spyOn(facts, 'mounts').mockResolvedValue(new Map([['target-123', mount]]));
   return new NodesService(
     facts,
-    { upHosts: () => new Set(), heardLedger: () => undefined } as unknown as NodeViewsService,
+    {
+      upHosts: () => new Set(),
+      heardLedger: () => undefined,
+      lastHeard: () => null,
+    } as unknown as NodeViewsService,
     { inventory: () => Promise.resolve(inventory) } as unknown as NodeLooksService,
   );
 }

@@ -83,6 +83,12 @@ export class NodeViewsService {
     );
   }
 
+  /** When this process has heard the node last, by its own clock; null: it has not, or the node has said that it stops. */
+  lastHeard(host: string): Date | null {
+    const heard = this.#heard.get(host);
+    return heard === undefined ? null : new Date(Date.now() - (performance.now() - heard.at));
+  }
+
   /** The ledger of which the node has something mounted, by a hello of the last six seconds; undefined: none was heard. */
   heardLedger(host: string): string | null | undefined {
     const heard = this.#heard.get(host);

@@ -70,6 +70,18 @@ describe('NodeViewsService', () => {
     }
   });
 
+  it('says when it has heard a node last', async () => {
+    const views = new NodeViewsService(repository);
+    expect(views.lastHeard('n1')).toBeNull();
+    const before = Date.now();
+    await views.hear(HELLO);
+    const heard = views.lastHeard('n1')?.getTime() ?? 0;
+    expect(heard).toBeGreaterThanOrEqual(before - 1);
+    expect(heard).toBeLessThanOrEqual(Date.now());
+    await views.bidFarewell({ ...HELLO, leaving: true });
+    expect(views.lastHeard('n1')).toBeNull();
+  });
+
   it('writes the hello that comes after it at once', async () => {
     const views = new NodeViewsService(repository);
     await views.hear(HELLO);

@@ -10,6 +10,7 @@ function serviceWith(
   inventory: () => Promise<unknown> = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent')),
   hasListened = false,
   heardLedger?: string | null,
+  lastHeard: Date | null = null,
 ): NodesService {
   const known = {
     host: 'n1',
@@ -35,6 +36,7 @@ function serviceWith(
       upHosts: () => new Set(upHosts),
       heardLedger: () => heardLedger,
       hasListened,
+      lastHeard: () => lastHeard,
     } as unknown as NodeViewsService,
     { inventory } as unknown as NodeLooksService,
   );
@@ -59,6 +61,22 @@ describe('NodesService', () => {
     const silent = () => Promise.reject(new DmsError('NODE_UNREACHABLE', 'silent'));
     const { nodes } = await serviceWith({ fresh: 1 }, [], silent, true).list();
     expect(nodes.map(({ state }) => state)).toEqual(['silent']);
+  });
+
+  it.each<[string, Partial<NodeFacts>, Date | null, string | null]>([
+    ['what was written, where it has heard nothing', {}, null, new Date(0).toISOString()],
+    ['what it has heard itself since', {}, new Date(5_000), new Date(5_000).toISOString()],
+    ['what it has heard itself alone', { last_seen: null }, new Date(5_000), new Date(5_000).toISOString()],
+    [
+      'what another has heard since',
+      { last_seen: new Date(9_000) },
+      new Date(5_000),
+      new Date(9_000).toISOString(),
+    ],
+    ['never', { last_seen: null }, null, null],
+  ])('shows as last seen %s', async (_, facts, heard, shown) => {
+    const service = serviceWith(facts, [], undefined, false, undefined, heard);
+    expect((await service.list()).nodes[0].last_seen).toBe(shown);
   });
 
   it('shows what is known of a node that does not answer, and why', async () => {

@@ -20,6 +20,8 @@ interface Heard {
   readonly hosts: ReadonlySet<string>;
   /** Nodes that it has not heard are not up. */
   readonly all: boolean;
+  /** When it heard a host last; null: never. */
+  readonly last: (host: string) => Date | null;
 }
 
 /** Shows the nodes: what is known of them, and what they see. */
@@ -77,7 +79,8 @@ export class NodesService {
   }
 
   #heard(): Heard {
-    return { hosts: this.views.upHosts(), all: this.views.hasListened };
+    const last = (host: string): Date | null => this.views.lastHeard(host);
+    return { hosts: this.views.upHosts(), all: this.views.hasListened, last };
   }
 }
 
@@ -91,7 +94,7 @@ function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto 
     protocol: facts.protocol,
     version: facts.version,
     bases: facts.bases === null ? [] : (JSON.parse(facts.bases) as string[]),
-    last_seen: isoTime(facts.last_seen),
+    last_seen: isoTime(later(facts.last_seen, heard.last(facts.host))),
     key_id: facts.key_id,
     refused_key_id: facts.refused_key_id,
     signs_replies: Boolean(facts.signs_replies),
@@ -105,6 +108,12 @@ function stateOf(facts: NodeFacts, heard: Heard): NodeState {
   // `silent` in the ledger: it has said that it stops.
   const byLedger = !heard.all && facts.state === 'up' && Boolean(facts.fresh);
   return heard.hosts.has(facts.host) || byLedger ? 'up' : 'silent';
+}
+
+/** The ledger is written less often than hellos come. */
+function later(written: Date | null, heard: Date | null): Date | null {
+  if (heard === null) return written;
+  return written !== null && written > heard ? written : heard;
 }
 
 function inventoryOf({ mounts, foreign, processes }: Inventory): InventoryDto {

@@ -95,6 +95,7 @@ export class NodeDto {
   protocol: number | null;
   version: string | null;
   bases: string[];
+  /** When it was heard last; by a process that does not hear it itself, half a minute exact. Null: never. */
   last_seen: string | null;
   /** Id of the key with which the node signs; null: it has published none. */
   key_id: string | null;
