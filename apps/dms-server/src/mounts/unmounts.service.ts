@@ -146,8 +146,10 @@ export class UnmountsService {
     }
     const found = await this.#found(() => this.users.usersOf(targetId, after.mountPath));
     const users = found.filter(({ pid }) => pid !== after.daemonPid);
-    const by = users.length === 0 ? 'by a process that could not be found' : `by ${namesOf(users)}`;
-    return problem('BUSY', `${after.mountPath} is in use ${by}`, { ...mount, users });
+    const nobody = after.hung ? '' : ' by a process that could not be found';
+    const by = users.length === 0 ? nobody : ` by ${namesOf(users)}`;
+    const text = `${after.mountPath} is in use${by}${after.hung ? hangOf(after.daemonPid) : ''}`;
+    return problem('BUSY', text, { ...mount, users });
   }
 
   /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
@@ -179,6 +181,14 @@ function heldText(mountPath: string, holders: readonly LegacyHolder[]): string {
   const jobids = holders.flatMap(({ jobid }) => (jobid === null ? [] : [jobid]));
   const jobs = jobids.length === 0 ? '' : ` for job ${jobids.join(', ')}`;
   return `A program that sends no epochs still holds the mount at ${mountPath}${jobs}; if it has ended without a trace in the ledger: umount ${mountPath}`;
+}
+
+/** That the mount may be kept by its daemon alone, and how that ends. */
+function hangOf(daemonPid: number | null): string {
+  return (
+    `; its FUSE daemon, process ${daemonPid}, hangs: the mount goes when that goes on, or, with all that it has not stored, ` +
+    `by: dms-server processes --kill ${daemonPid} --force`
+  );
 }
 
 function namesOf(users: readonly MountUser[]): string {

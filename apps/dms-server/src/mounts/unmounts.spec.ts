@@ -74,6 +74,28 @@ describe('unmount', () => {
     expect(node.fences.recordOf('t1').mountedAs).not.toBeNull();
   });
 
+  it('names a daemon that hangs, and what can be done with it', async () => {
+    await mount(1);
+    node.nfs.takeAway = false;
+    node.nfs.unmountResult = { kind: 'busy' };
+    const hangs = (pid: number): string =>
+      `; its FUSE daemon, process ${pid}, hangs: the mount goes when that goes on, or, with all that it has not stored, ` +
+      `by: dms-server processes --kill ${pid} --force`;
+    for (const [epoch, pid, by] of [
+      [2, 4711, ` by tar (42, ${BASE}/t1/file)`],
+      // The daemon itself does not count as somebody who uses it.
+      [3, 42, ''],
+    ] as const) {
+      node.nfs.daemons.set('t1', pid);
+      node.hung.add('t1', pid);
+      await expect(unmount(epoch)).resolves.toMatchObject({
+        error_code: 'BUSY',
+        error_msg: `${PATH} is in use${by}${hangs(pid)}`,
+        mount: { state: 'broken' },
+      });
+    }
+  });
+
   it('looks again after a failure', async () => {
     await mount(1);
     node.nfs.takeAway = false;
