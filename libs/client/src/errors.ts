@@ -38,7 +38,7 @@ export class MountFailedError extends ServiceError {}
 export class UnmountFailedError extends ServiceError {}
 /** The target's credentials could not be read. */
 export class SecretUnavailableError extends ServiceError {}
-/** No dms-server listens for the host. */
+/** No dms-server listens for the host, or it does not answer. */
 export class NodeUnreachableError extends ServiceError {}
 /** The service itself cannot be connected to: nothing was asked for. */
 export class ServiceUnreachableError extends ServiceError {}

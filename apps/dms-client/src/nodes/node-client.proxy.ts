@@ -24,7 +24,9 @@ export interface NodePattern {
 /** The broker could not deliver the command: nothing has happened. */
 export class UnroutableError extends DmsError {
   constructor(host: string) {
-    super('NODE_UNREACHABLE', `No dms-server listens for host "${host}"`);
+    // The broker lets a consumer go whose heartbeats it misses: the program may be there all the same.
+    const why = 'it does not run, hangs, or is cut off from the broker';
+    super('NODE_UNREACHABLE', `No dms-server listens for host "${host}": ${why}`);
   }
 }
 

@@ -36,7 +36,11 @@ export const ERROR_CODES = {
     exit: 1,
     meaning: 'The credentials could not be read from the key manager.',
   },
-  NODE_UNREACHABLE: { http: 503, exit: 75, meaning: 'No dms-server listens for that host.' },
+  NODE_UNREACHABLE: {
+    http: 503,
+    exit: 75,
+    meaning: 'No dms-server listens for that host, or it does not answer.',
+  },
   CLIENT_UNREACHABLE: {
     http: 503,
     exit: 75,
