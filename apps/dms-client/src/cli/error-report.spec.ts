@@ -59,11 +59,6 @@ describe('what is printed of an error', () => {
     expect(describeError(Object.assign(noCommand, { exitCode: 0 }))).toEqual({ line: null, exitCode: 0 });
   });
 
-  it('says how to make the ledger', () => {
-    const cause = { driverError: { code: 'ER_NO_SUCH_TABLE' } };
-    expect(describeError(DmsError.from(cause)).line).toMatch(/^INTERNAL: .*dms migrate/);
-  });
-
   it('is INTERNAL for a defect', () => {
     expect(describeError(new TypeError('defect'))).toEqual({ line: 'INTERNAL: defect', exitCode: 1 });
     expect(describeError('text')).toEqual({ line: 'INTERNAL: text', exitCode: 1 });

@@ -9,7 +9,6 @@ interface Described {
   readonly details?: { readonly fields?: unknown };
   readonly operationId?: unknown;
   readonly problems?: unknown;
-  readonly cause?: unknown;
 }
 
 interface Report {
@@ -54,7 +53,7 @@ function describeCommander({ code, exitCode }: Described, message: string): Repo
 
 function describeDmsError(error: Described, message: string): Report {
   const operation = typeof error.operationId === 'string' ? ` (operation ${error.operationId})` : '';
-  const text = withoutLedger(error) ?? withOptionNames(error.details?.fields) ?? optionsIn(message);
+  const text = withOptionNames(error.details?.fields) ?? optionsIn(message);
   return { line: `${String(error.code)}: ${oneLine(text)}${operation}`, exitCode: Number(error.exitCode) };
 }
 
@@ -73,13 +72,6 @@ function withOptionNames(fields: unknown): string | null {
 /** A node's answer names the fields of its target in the text alone. */
 function optionsIn(message: string): string {
   return message.replace(/(?<![\w.])backup_target\.\w+(?=: )/g, optionOf);
-}
-
-function withoutLedger({ code, cause }: Described): string | null {
-  const driver = (cause as { driverError?: { code?: unknown } } | undefined)?.driverError;
-  return code === 'INTERNAL' && driver?.code === 'ER_NO_SUCH_TABLE'
-    ? 'The database holds no ledger yet, or an old one: run "dms migrate"'
-    : null;
 }
 
 function oneLine(text: string): string {

@@ -4,6 +4,7 @@ import { QueryFailedError } from 'typeorm';
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 const LOCK_WAIT = 'ER_LOCK_WAIT_TIMEOUT';
 const NO_DATABASE = 'ER_BAD_DB_ERROR';
+const NO_TABLE = 'ER_NO_SUCH_TABLE';
 const DUPLICATE = 'ER_DUP_ENTRY';
 /** The database is there and does not let us in, until somebody changes something; with what to look at. */
 const REFUSED_LOGINS: Readonly<Record<string, string>> = {
@@ -65,6 +66,10 @@ export function ledgerError(error: unknown): DmsError {
   }
   if (isLoginRefused(error)) {
     const message = `The database refuses the login${reason(code)} of DMS_DB_URL`;
+    return new DmsError('LEDGER_UNAVAILABLE', message, { cause: error });
+  }
+  if (code === NO_TABLE) {
+    const message = 'The database holds no ledger yet, or an old one: run "dms migrate"';
     return new DmsError('LEDGER_UNAVAILABLE', message, { cause: error });
   }
   if (code?.startsWith('ER_') && !code.startsWith('ER_CON_')) return DmsError.from(error);

@@ -48,7 +48,11 @@ export const ERROR_CODES = {
   },
   AUTH_UNAVAILABLE: { http: 503, exit: 75, meaning: 'Credentials cannot be checked at the moment.' },
   LOCK_TIMEOUT: { http: 503, exit: 75, meaning: 'The target was locked by others for too long.' },
-  LEDGER_UNAVAILABLE: { http: 503, exit: 75, meaning: 'The database cannot be reached.' },
+  LEDGER_UNAVAILABLE: {
+    http: 503,
+    exit: 75,
+    meaning: 'The database cannot be reached, or holds no ledger yet.',
+  },
   BROKER_UNAVAILABLE: { http: 503, exit: 75, meaning: 'The message broker cannot be reached.' },
   TIMEOUT: {
     http: 504,

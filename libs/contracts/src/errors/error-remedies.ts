@@ -19,7 +19,8 @@ export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
   CLIENT_UNREACHABLE: 'Look whether dms-client runs at that address, and ask again.',
   AUTH_UNAVAILABLE: 'Look whether Keystone can be reached, and ask again.',
   LOCK_TIMEOUT: 'Ask again; "dms locks" shows who works on the target.',
-  LEDGER_UNAVAILABLE: 'Look whether the database can be reached, and ask again.',
+  LEDGER_UNAVAILABLE:
+    'Do what the message says of the database, or look whether it can be reached, and ask again.',
   BROKER_UNAVAILABLE: 'Look whether the message broker can be reached, and ask again.',
   TIMEOUT: 'Ask again: that is safe, and tells what became of it.',
   UNMOUNTED_DIRTY: 'Take what was written last for lost, and write it again.',
