@@ -55,9 +55,12 @@ export function verifiedMount(
   };
 }
 
-/** A mount of the same path that stands there since another boot, or anew, is not the one that was granted. */
+/**
+ * A mount of the same path that stands there since another boot, or anew, is not the one that was granted. A job that
+ * holds the target agrees with a mount that stands, and with nothing else.
+ */
 function agrees({ binding, incarnation, mntId }: BindingView, seen: MountObservation, now: string): boolean {
-  if (binding.mount_state !== 'MOUNTED') return seen.state !== 'mounted';
+  if (binding.mount_state !== 'MOUNTED') return seen.state !== 'mounted' && binding.state !== 'held';
   const sameMount = mntId === null || mntId === seen.mnt_id;
   const sameMemory = incarnation === null || incarnation === now;
   return seen.state === 'mounted' && seen.mount_path === binding.mount_path && sameMount && sameMemory;
