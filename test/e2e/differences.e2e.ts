@@ -1,10 +1,12 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type MountResponseDto, type ReconcileResponseDto } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
 import { Jobs } from '../fleet/jobs';
 import { mountsBelow } from '../fleet/mount-table';
 import { PROGRAMS } from '../fleet/programs';
+import { PYTHON_COLUMNS } from '../fleet/python-ledger';
 import { type S3Target } from '../fleet/targets';
 import { describeOnRig } from './on-rig';
 
@@ -81,6 +83,77 @@ describeOnRig('a difference between ledger and kernel', (rig) => {
     expect(await reconcile(held)).toEqual([{ kind: 'held_without_mount', outcome: 'repaired' }]);
     expect(await jobs.binding(held.jobid, held.target.id)).toBe('lost');
     expect(await reconcile(held)).toEqual([]);
+  });
+
+  describe('of a target that only a Python program has written about', () => {
+    const written = async (...targetIds: string[]): Promise<number> => {
+      job += 1;
+      const rows = targetIds.map(
+        () => '(UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP(), 0, 1, ?, ?, ?, 1)',
+      );
+      await fleet.query(
+        `INSERT INTO backup_target_mount_ledger (${PYTHON_COLUMNS}) VALUES ${rows.join(', ')}`,
+        targetIds.flatMap((targetId) => [job, targetId, fleet.node.host]),
+      );
+      return job;
+    };
+    const heldBy = async (jobid: number): Promise<number> => {
+      const sql = 'SELECT COUNT(*) AS n FROM backup_target_mount_ledger WHERE jobid = ? AND mounted';
+      return Number((await fleet.query<{ n: unknown }>(sql, [jobid]))[0].n);
+    };
+
+    it('a binding without a mount: status says so, and the job has lost it', async () => {
+      const target = await fleet.targets.s3('written');
+      const jobid = await written(target.id);
+      const held = { target, jobid, path: '' };
+      const asked = ['--job-id', String(jobid), '--target-id', target.id, '--verify'];
+      expect(await dms('status', ...asked)).toMatchObject({
+        state: 'held',
+        verified: { state: 'absent', agrees: false },
+      });
+      expect(await reconcile(held, '--dry-run')).toEqual([
+        { kind: 'held_without_mount', outcome: 'reported' },
+      ]);
+      expect(await jobs.target(target.id)).toBeUndefined();
+      expect(await reconcile(held)).toEqual([{ kind: 'held_without_mount', outcome: 'repaired' }]);
+      expect(await jobs.binding(jobid, target.id)).toBe('lost');
+      expect(await jobs.operations(target.id)).toEqual([{ action: 'reconcile', status: 'success' }]);
+      expect(await reconcile(held)).toEqual([]);
+    });
+
+    it('many of them: told and settled in portions', async () => {
+      const jobid = await written(
+        ...Array.from({ length: 201 }, (_, n) => `portion-${String(n).padStart(3, '0')}`),
+      );
+      const first = await dms<ReconcileResponseDto>('reconcile');
+      expect(first.success_msg).toContain('there may be more');
+      expect(first.differences).toHaveLength(200);
+      expect(await heldBy(jobid)).toBe(1);
+      const rest = await dms<ReconcileResponseDto>('reconcile');
+      expect(rest.success_msg).not.toContain('there may be more');
+      expect(rest.differences).toHaveLength(1);
+      expect(await heldBy(jobid)).toBe(0);
+    });
+
+    it('a binding that may be for a mount of a Python server before ours: it is told, and kept', async () => {
+      const held = await mounted();
+      const stranger = join(fleet.node.base, 'of-a-python-server');
+      const target = await fleet.targets.s3('older');
+      const jobid = await written(target.id);
+      const older = { target, jobid, path: '' };
+      execFileSync('mkdir', [stranger]);
+      execFileSync('mount', ['--bind', held.path, stranger]);
+      try {
+        expect(await reconcile(older)).toEqual([{ kind: 'held_without_mount', outcome: 'reported' }]);
+        expect(await heldBy(jobid)).toBe(1);
+      } finally {
+        execFileSync('umount', [stranger]);
+        execFileSync('rmdir', [stranger]);
+      }
+      expect(await reconcile(older)).toEqual([{ kind: 'held_without_mount', outcome: 'repaired' }]);
+      expect(await heldBy(jobid)).toBe(0);
+      await release(held);
+    });
   });
 
   it('a mount without a binding: it is taken away', async () => {

@@ -303,6 +303,17 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     expect(logs.join('')).toContain('held_without_mount');
   });
 
+  it('notices and tells the same of a target that nobody has asked ours for', async () => {
+    const target = await fleet.targets.s3('unheard');
+    const fooled = nextJob++;
+    await new PythonLedger(connection).mounted(fooled, target.id, fleet.node.host);
+    await waitFor(async () => (await jobs.binding(fooled, target.id)) === 'lost', {
+      ...SOON,
+      what: 'the hold to be lost',
+    });
+    expect(await row(target)).toBe('ABSENT');
+  });
+
   it('keeps a job of ours mounted through an unmount that a Python program sends past the ledger', async () => {
     const target = await fleet.targets.s3('rude');
     const job = nextJob++;

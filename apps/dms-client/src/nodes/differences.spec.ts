@@ -1,5 +1,5 @@
 import { type Inventory, type MountObservation } from '@app/contracts';
-import { differencesOf } from './differences';
+import { differencesOf, isOnlyTold, ofThisLedger } from './differences';
 import { type LedgerMount } from './node-facts.repository';
 
 const PATH = '/base/t';
@@ -65,6 +65,61 @@ describe('differences between ledger and node', () => {
     const broken = inventory({ state: 'broken' });
     expect(kinds(row({ state: 'BROKEN', held: 1 }), broken)).toEqual(['held_without_mount']);
     expect(kinds(row({ state: 'BROKEN', held: 0 }), broken)).toEqual([]);
+  });
+
+  describe('of a target that is held and has no row', () => {
+    const held = row({ state: null, epoch: 0, mountPath: null, mntId: null, incarnation: null, held: 1 });
+    const told = (seen: Inventory) =>
+      differencesOf(held, held, { incarnation: 'i', seen }).filter(({ kind }) => kind !== 'foreign');
+
+    it('tell that nothing is mounted, or that it is broken', () => {
+      expect(kinds(held, inventory())).toEqual(['held_without_mount']);
+      expect(kinds(held, inventory({ state: 'absent' }))).toEqual(['held_without_mount']);
+      expect(kinds(held, inventory({ state: 'broken' }))).toEqual(['held_without_mount']);
+      expect(told(inventory()).map(isOnlyTold)).toEqual([false]);
+    });
+
+    it('tell a mount that stands as one to be taken into the ledger, and what the node cannot say as such', () => {
+      expect(kinds(held, inventory({}))).toEqual(['not_in_ledger']);
+      expect(kinds(held, inventory({ state: 'unknown' }))).toEqual(['uncertain']);
+    });
+
+    it('leave out what was written while the node was asked, and what has got its row meanwhile', () => {
+      expect(kinds(held, inventory(), new Map())).toEqual([]);
+      expect(kinds(row({ state: 'ABSENT', epoch: 0 }), inventory(), held)).toEqual([]);
+    });
+
+    it.each(['fuse', 'fuse.s3vaultfuse', 'nfs', 'nfs4'])(
+      'do nothing while a stranger of type %s is on the node, which a Python server may have mounted for it',
+      (fstype) => {
+        const foreign = [{ mount_path: '/base/x', source: 'x', fstype, mnt_id: 9 }];
+        const [difference] = told({ ...inventory(), foreign });
+        expect(difference).toMatchObject({ kind: 'held_without_mount', node_state: 'foreign' });
+        expect(isOnlyTold(difference)).toBe(true);
+        const broken = told({ ...inventory({ state: 'broken' }), foreign });
+        expect(broken.map(isOnlyTold)).toEqual([false]);
+      },
+    );
+
+    it('are not hindered by a stranger that the Python system cannot have mounted', () => {
+      const foreign = [{ mount_path: '/base/x', source: 'x', fstype: 'ext4', mnt_id: 9 }];
+      expect(told({ ...inventory(), foreign }).map(isOnlyTold)).toEqual([false]);
+    });
+
+    it('do nothing about a name that no node takes', () => {
+      const rows = new Map([['a/b', { ...(held.get('t') as LedgerMount), targetId: 'a/b' }]]);
+      const [difference] = differencesOf(rows, rows, { incarnation: 'i', seen: inventory() });
+      expect(difference).toMatchObject({ kind: 'held_without_mount', backup_target_id: 'a/b' });
+      expect(isOnlyTold(difference)).toBe(true);
+    });
+
+    it('are none of this ledger where the node serves another one', () => {
+      const differences = told(inventory());
+      expect(ofThisLedger(differences)).toEqual([]);
+      const known = row({ state: 'ABSENT' });
+      const ours = differencesOf(known, known, { incarnation: 'i', seen: inventory() });
+      expect(ofThisLedger(ours)).toHaveLength(1);
+    });
   });
 
   it('tell a mount that the ledger does not know', () => {

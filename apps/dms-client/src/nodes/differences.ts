@@ -1,6 +1,14 @@
-import { type Inventory, type MountObservation, type NodeDifferenceDto } from '@app/contracts';
+import {
+  identifierProblem,
+  type Inventory,
+  type MountObservation,
+  type NodeDifferenceDto,
+} from '@app/contracts';
 import { type LedgerMount } from './node-facts.repository';
 import { type Looked } from './node-looks.service';
+
+/** File systems that the Python system mounts. */
+const MOUNTED_BY_PYTHON = /^(fuse|nfs)/;
 
 /**
  * What the ledger says and the node sees, compared. The ledger is read before and after the node was asked: a target
@@ -17,10 +25,12 @@ export function differencesOf(
   };
   const seen = new Map(inventory.mounts.map((mount) => [mount.backup_target_id, mount]));
   const targets = new Set([...after.keys(), ...seen.keys()]);
+  const strangers = inventory.foreign.some(({ fstype }) => MOUNTED_BY_PYTHON.test(fstype));
   return [
     ...[...targets]
       .filter(settled)
-      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId), incarnation)),
+      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId), incarnation))
+      .map((difference) => (strangers ? perhapsAStrangers(difference) : difference)),
     ...inventory.foreign.map(({ mount_path }): NodeDifferenceDto => {
       return {
         kind: 'foreign',
@@ -33,14 +43,35 @@ export function differencesOf(
   ];
 }
 
-/** Those that this ledger knows of: what a node has mounted of another ledger that it serves is no difference to ours. */
+/**
+ * Those that this ledger knows of: what a node has mounted of another ledger that it serves is no difference to ours. Of
+ * what only Python programs have written it does not know which node was meant.
+ */
 export function ofThisLedger(differences: readonly NodeDifferenceDto[]): NodeDifferenceDto[] {
   return differences.filter(
     ({ kind, ledger_state }) =>
       kind === 'foreign' ||
-      kind === 'held_without_mount' ||
-      (ledger_state !== null && ledger_state !== 'ABSENT'),
+      (ledger_state !== null && (kind === 'held_without_mount' || ledger_state !== 'ABSENT')),
   );
+}
+
+/**
+ * True where nothing may be done about the difference: it is a stranger's mount, what the jobs hold may be one, or a
+ * Python program wrote a name that no node takes.
+ */
+export function isOnlyTold({ kind, backup_target_id, ledger_state, node_state }: NodeDifferenceDto): boolean {
+  if (kind === 'foreign') return true;
+  return ledger_state === null && (node_state === 'foreign' || identifierProblem(backup_target_id) !== null);
+}
+
+/**
+ * Where the ledger has no row it is not known where a Python server has mounted the target. As long as the node has
+ * mounts that are strangers' to it, and may be such a server's, one of them may be what the jobs hold.
+ */
+function perhapsAStrangers(difference: NodeDifferenceDto): NodeDifferenceDto {
+  const { kind, ledger_state, node_state } = difference;
+  const concerned = kind === 'held_without_mount' && ledger_state === null && node_state !== 'broken';
+  return concerned ? { ...difference, node_state: 'foreign' } : difference;
 }
 
 function isUnderWay(row: LedgerMount | undefined): boolean {
@@ -76,6 +107,8 @@ function kindOf(
   if (mount !== undefined && concernsUs && mount.layers > 1) return 'stacked';
   // A Python client may write its hold after the mount was seen to be gone or broken.
   if ((row?.state === 'ABSENT' || row?.state === 'BROKEN') && row.held > 0) return 'held_without_mount';
+  if (row?.state === null && (state === 'absent' || state === 'broken' || state === 'foreign'))
+    return 'held_without_mount';
   if (row?.state === 'MOUNTED') {
     if (row.incarnation !== null && row.incarnation !== incarnation) return 'other_memory';
     if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';
@@ -85,7 +118,7 @@ function kindOf(
   }
   if (state === 'unknown') return 'uncertain';
   // A row that is BROKEN, UNCERTAIN or STUCK says itself that something may stand.
-  const ledgerSaysNothing = row === undefined || row.state === 'ABSENT';
+  const ledgerSaysNothing = row === undefined || row.state === null || row.state === 'ABSENT';
   return ledgerSaysNothing && (state === 'mounted' || state === 'broken') ? 'not_in_ledger' : null;
 }
 

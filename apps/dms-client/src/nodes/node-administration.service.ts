@@ -50,7 +50,12 @@ export class NodeAdministrationService {
       throw new DmsError('CONFLICT', `Node "${host}" says hello still: stop its dms-server first`);
     }
     await this.nodes.setState(host, 'forgotten');
-    for (const targetId of (await this.facts.mounts(host)).keys()) await this.#giveUp({ host, targetId });
+    let mounts = [...(await this.facts.mounts(host)).values()];
+    while (mounts.length > 0) {
+      for (const { targetId } of mounts) await this.#giveUp({ host, targetId });
+      // Those that had no row have one now, and were told in part only.
+      mounts = [...(await this.facts.mounts(host)).values()].filter(({ state }) => state === null);
+    }
     return this.shown.get(host);
   }
 

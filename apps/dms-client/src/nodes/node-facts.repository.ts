@@ -5,6 +5,8 @@ import { Conditions, queryLedger } from '../queries/query-ledger';
 
 /** Twice the interval at which an unchanged node is written to the ledger. */
 const FRESH_SECONDS = 60;
+/** Held targets without a row that are told at once; the rest is told when these have theirs. */
+export const UNWRITTEN_LIMIT = 200;
 
 /** What the ledger knows of a node. */
 export interface NodeFacts {
@@ -32,7 +34,8 @@ export interface NodeFacts {
 /** What the ledger knows of a mount. */
 export interface LedgerMount {
   readonly targetId: string;
-  readonly state: MountState;
+  /** Null: the ledger has no row for the target, only bindings that Python programs have written. */
+  readonly state: MountState | null;
   readonly epoch: number;
   readonly mountPath: string | null;
   readonly mntId: number | null;
@@ -68,8 +71,17 @@ export class NodeFactsRepository {
     return (await queryLedger<{ id: string }>(this.dataSource, sql, [])).at(0)?.id ?? null;
   }
 
-  /** The mounts of a node, by target id. */
+  /**
+   * The mounts of a node, by target id. Of the targets that are held and have no row, which happens where Python programs
+   * wrote the bindings, the first ones.
+   */
   async mounts(host: string): Promise<Map<string, LedgerMount>> {
+    return new Map(
+      [...(await this.#unwritten(host)), ...(await this.#written(host))].map((row) => [row.targetId, row]),
+    );
+  }
+
+  async #written(host: string): Promise<LedgerMount[]> {
     const rows = await queryLedger<LedgerMount>(
       this.dataSource,
       `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId,
@@ -78,16 +90,32 @@ export class NodeFactsRepository {
        FROM target_mounts t WHERE host = ?`,
       [host],
     );
-    return new Map(
-      rows.map((row) => [
-        row.targetId,
-        {
-          ...row,
-          epoch: Number(row.epoch),
-          mntId: row.mntId === null ? null : Number(row.mntId),
-          held: Number(row.held),
-        },
-      ]),
+    return rows.map((row) => ({
+      ...row,
+      epoch: Number(row.epoch),
+      mntId: row.mntId === null ? null : Number(row.mntId),
+      held: Number(row.held),
+    }));
+  }
+
+  /** `mounted <> 0` and not `mounted`, so that an index serves. */
+  async #unwritten(host: string): Promise<LedgerMount[]> {
+    const rows = await queryLedger<{ targetId: string; held: unknown }>(
+      this.dataSource,
+      `SELECT b.backup_target_id AS targetId, COUNT(*) AS held FROM backup_target_mount_ledger b
+       WHERE b.host = ? AND b.mounted <> 0 AND NOT COALESCE(b.deleted, FALSE) AND NOT EXISTS (
+         SELECT 1 FROM target_mounts t WHERE t.host = b.host AND t.backup_target_id = b.backup_target_id)
+       GROUP BY b.backup_target_id ORDER BY b.backup_target_id LIMIT ?`,
+      [host, UNWRITTEN_LIMIT],
     );
+    return rows.map(({ targetId, held }) => ({
+      targetId,
+      state: null,
+      epoch: 0,
+      mountPath: null,
+      mntId: null,
+      incarnation: null,
+      held: Number(held),
+    }));
   }
 }

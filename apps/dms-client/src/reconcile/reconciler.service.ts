@@ -12,8 +12,8 @@ import { currentRequest, happened } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
-import { differencesOf, ofThisLedger } from '../nodes/differences';
-import { NodeFactsRepository } from '../nodes/node-facts.repository';
+import { differencesOf, isOnlyTold, ofThisLedger } from '../nodes/differences';
+import { NodeFactsRepository, UNWRITTEN_LIMIT } from '../nodes/node-facts.repository';
 import { NodeLooksService } from '../nodes/node-looks.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { NodeLeaseRepository } from './node-lease.repository';
@@ -21,17 +21,22 @@ import { NodeLeaseRepository } from './node-lease.repository';
 /** For who asks. A comparison takes as long as an inventory, and a process that died has its lease for seconds. */
 const PATIENCE_MS = 15_000;
 
+const MORE = `; of held targets that the ledger has no row for, ${UNWRITTEN_LIMIT} of each node at a time: there may be more`;
+
 /** What became of one node. */
 interface NodeReport {
   readonly differences: ReconciledDifferenceDto[];
   /** Why it was not compared, or not in all. */
   readonly error: DmsError | null;
+  /** There are more held targets without a row than are told at once. */
+  readonly more: boolean;
 }
 
 /** What was found on one node. */
 interface Comparison {
   readonly differences: NodeDifferenceDto[];
   readonly error: DmsError | null;
+  readonly more: boolean;
 }
 
 /**
@@ -72,7 +77,9 @@ export class ReconcilerService {
     return {
       status: 'success',
       error_msg: null,
-      success_msg: `${hosts.length - unreachable.length} of ${hosts.length} node(s) compared, ${differences.length} difference(s)`,
+      success_msg:
+        `${hosts.length - unreachable.length} of ${hosts.length} node(s) compared, ${differences.length} difference(s)` +
+        (reports.some(({ report }) => report.more) ? MORE : ''),
       dry_run: dryRun,
       hosts,
       differences,
@@ -93,17 +100,17 @@ export class ReconcilerService {
       const compared = await this.leases.run(host, async () => this.#compare(host), patienceMs);
       if (compared === null) {
         const error = new DmsError('BUSY', 'Another process compares this node just now');
-        return { differences: [], error };
+        return { differences: [], error, more: false };
       }
-      const { differences, error } = compared;
+      const { differences, error, more } = compared;
       const reconciled = await Promise.all(
         differences.map((difference) => this.#settle(host, difference, dryRun)),
       );
-      return { differences: reconciled, error };
+      return { differences: reconciled, error, more };
     } catch (error) {
       const problem = DmsError.from(error);
       if (problem.code === 'INTERNAL') this.#log.error(error);
-      return { differences: [], error: problem };
+      return { differences: [], error: problem, more: false };
     }
   }
 
@@ -111,10 +118,13 @@ export class ReconcilerService {
   async #compare(host: string): Promise<Comparison> {
     const before = await this.facts.mounts(host);
     const looked = await this.looks.inventory(host);
-    const differences = differencesOf(before, await this.facts.mounts(host), looked);
+    const after = await this.facts.mounts(host);
+    const differences = differencesOf(before, after, looked);
+    const more = [...after.values()].filter(({ state }) => state === null).length >= UNWRITTEN_LIMIT;
     const ours = looked.ledger === undefined ? null : await this.facts.ledger();
-    if (!isOther(looked.ledger, ours)) return { differences, error: null };
-    return { differences: ofThisLedger(differences), error: otherLedger(host, looked.ledger, ours) };
+    if (!isOther(looked.ledger, ours)) return { differences, error: null, more };
+    const error = otherLedger(host, looked.ledger, ours);
+    return { differences: ofThisLedger(differences), error, more: false };
   }
 
   async #settle(
@@ -123,7 +133,7 @@ export class ReconcilerService {
     dryRun: boolean,
   ): Promise<ReconciledDifferenceDto> {
     const { backup_target_id: targetId } = difference;
-    if (dryRun || targetId === null) {
+    if (dryRun || targetId === null || isOnlyTold(difference)) {
       if (!dryRun) happened({ what: 'drift', kind: difference.kind, outcome: 'reported' });
       return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
     }

@@ -52,7 +52,8 @@ export const NODE_DIFFERENCES = [
  * - `other_memory`: mounted by the ledger, for a memory that the node has no more: it was rebooted, or lost its run
  *   directory;
  * - `stacked`: several layers at the path;
- * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted, or dead;
+ * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted, or dead; or it says
+ *   nothing, for only a Python program has written the hold, and the node does not see it mounted;
  * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
  * - `foreign`: a stranger's mount below one of the node's bases;
  * - `uncertain`: the node cannot say yet what stands.
@@ -67,7 +68,7 @@ export class NodeDifferenceDto {
   mount_path: string | null;
   /** Null where the ledger does not know the target on this host. */
   ledger_state: MountState | null;
-  /** Null where the node did not speak of the target. */
+  /** Null where the node did not speak of the target; `foreign` also where a stranger's mount may be what jobs hold. */
   node_state: MountObservationState | null;
 }
 
