@@ -1,7 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type MountResponseDto, type ReconcileResponseDto } from '@app/contracts';
+import { type MountResponseDto, type OperationListDto, type ReconcileResponseDto } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
 import { Jobs } from '../fleet/jobs';
 import { mountsBelow } from '../fleet/mount-table';
@@ -167,6 +168,49 @@ describeOnRig('a difference between ledger and kernel', (rig) => {
     ]);
     expect(await reconcile(held)).toEqual([{ kind: 'not_in_ledger', outcome: 'repaired' }]);
     expect(mountsBelow(held.path)).toEqual([]);
+  });
+
+  it('a mount without a binding that somebody uses: it stays, and is told with who that is', async () => {
+    const held = await mounted();
+    const user = spawn('sleep', ['300'], { cwd: held.path, stdio: 'ignore' });
+    try {
+      await fleet.query(
+        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'released' WHERE backup_target_id = ?`,
+        [held.target.id],
+      );
+      await fleet.query(`UPDATE target_mounts SET state = 'ABSENT' WHERE backup_target_id = ?`, [
+        held.target.id,
+      ]);
+      expect(await reconcile(held)).toEqual([{ kind: 'not_in_ledger', outcome: 'open' }]);
+      expect(mountsBelow(held.path)).toHaveLength(1);
+      const { operations } = await dms<OperationListDto>(
+        'operations',
+        '--action',
+        'reconcile',
+        '--limit',
+        '1',
+      );
+      expect(operations).toMatchObject([
+        { backup_target_id: held.target.id, status: 'error', error_code: 'BUSY' },
+      ]);
+      const { differences } = await dms<ReconcileResponseDto>('reconcile', '--dry-run');
+      expect(differences.filter(({ backup_target_id }) => backup_target_id === held.target.id)).toMatchObject(
+        [
+          {
+            kind: 'mount_without_binding',
+            outcome: 'reported',
+            problem: expect.stringContaining(String(user.pid)) as string,
+          },
+        ],
+      );
+      expect(await reconcile(held)).toEqual([{ kind: 'mount_without_binding', outcome: 'open' }]);
+    } finally {
+      const ended = once(user, 'exit');
+      user.kill();
+      await ended;
+    }
+    await release(held);
+    expect(await reconcile(held)).toEqual([]);
   });
 
   it("a stranger's mount over ours: it is left alone, and the job has lost the target", async () => {

@@ -280,7 +280,7 @@ function nodesService(inventory: unknown): NodesService {
       fresh: 1,
     }),
   );
-  const mount = { ...ROW, targetId: 'target-123', held: 1 };
+  const mount = { ...ROW, targetId: 'target-123', held: 1, unheld: false, problem: null };
   jest.spyOn(facts, 'mounts').mockResolvedValue(new Map([['target-123', mount]]));
   return new NodesService(
     facts,

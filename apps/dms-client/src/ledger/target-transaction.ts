@@ -25,6 +25,8 @@ export interface TargetRow {
   readonly operationId: string | null;
   /** What went wrong last; null where all is well. */
   readonly errorCode?: ErrorCode | null;
+  /** The same in words. */
+  readonly errorMessage?: string | null;
   readonly leaseToken: string | null;
   /** The lease has not run out, by the database's clock. */
   readonly leased: boolean;
@@ -61,7 +63,8 @@ const COLUMNS: Record<keyof RowChange, string> = {
 
 const SELECT_ROW = `SELECT CAST(NOW(6) AS CHAR) AS now, state, epoch, incarnation, mount_path AS mountPath, source, type,
     read_only AS readOnly, project_id AS projectId, mnt_id AS mntId, device, boot_id AS bootId,
-    operation_id AS operationId, error_code AS errorCode, lease_token AS leaseToken,
+    operation_id AS operationId, error_code AS errorCode, error_msg AS errorMessage,
+    lease_token AS leaseToken,
     COALESCE(lease_expires_at > NOW(6), FALSE) AS leased,
     EXISTS (SELECT 1 FROM nodes n WHERE n.host = target_mounts.host AND n.state = 'draining') AS draining,
     (SELECT ledger_id FROM ledger_identity) AS ledger

@@ -16,6 +16,8 @@ function row(change: Partial<LedgerMount> = {}): Map<string, LedgerMount> {
         mntId: 7,
         incarnation: 'i',
         held: 1,
+        unheld: false,
+        problem: null,
         ...change,
       },
     ],
@@ -141,6 +143,25 @@ describe('differences between ledger and node', () => {
     expect(kinds(row(), inventory(), new Map())).toEqual([]);
   });
 
+  it('tell a mount that nobody holds and that does not go, and why', () => {
+    const unheld = { held: 0, unheld: true, problem: 'PID 4711 (bash) uses it' };
+    const told = (state: LedgerMount['state'], ...mounts: Partial<MountObservation>[]) => {
+      const rows = row({ ...unheld, state });
+      return differencesOf(rows, rows, { incarnation: 'i', seen: inventory(...mounts) });
+    };
+    const problem = { kind: 'mount_without_binding', problem: 'PID 4711 (bash) uses it' };
+    expect(told('MOUNTED', {})).toMatchObject([problem]);
+    expect(told('UNMOUNTING', { state: 'unknown' })).toMatchObject([problem]);
+    expect(told('BROKEN', { state: 'broken' })).toMatchObject([problem]);
+    // Just gone, or of another kind.
+    expect(told('UNMOUNTING')).toEqual([]);
+    expect(told('ABSENT')).toEqual([]);
+    expect(told('MOUNTED', { mnt_id: 8 })).toMatchObject([{ kind: 'other_mount', problem: null }]);
+    expect(kinds(row({ ...unheld, state: 'MOUNTED' }), inventory({}), row({ ...unheld, epoch: 2 }))).toEqual(
+      [],
+    );
+  });
+
   it("tell strangers' mounts", () => {
     const foreign = [{ mount_path: '/base/x', source: 'x', fstype: 'ext4', mnt_id: 9 }];
     const seen = { mounts: [], foreign, processes: [] };
@@ -151,6 +172,7 @@ describe('differences between ledger and node', () => {
         mount_path: '/base/x',
         ledger_state: null,
         node_state: 'foreign',
+        problem: null,
       },
     ]);
   });

@@ -21,7 +21,9 @@ export function differencesOf(
 ): NodeDifferenceDto[] {
   const settled = (targetId: string): boolean => {
     const [then, now] = [before.get(targetId), after.get(targetId)];
-    return then?.state === now?.state && then?.epoch === now?.epoch && !isUnderWay(now);
+    return (
+      then?.state === now?.state && then?.epoch === now?.epoch && !(isUnderWay(now) && !isTakenAway(now))
+    );
   };
   const seen = new Map(inventory.mounts.map((mount) => [mount.backup_target_id, mount]));
   const targets = new Set([...after.keys(), ...seen.keys()]);
@@ -38,6 +40,7 @@ export function differencesOf(
         mount_path,
         ledger_state: null,
         node_state: 'foreign',
+        problem: null,
       };
     }),
   ];
@@ -78,6 +81,11 @@ function isUnderWay(row: LedgerMount | undefined): boolean {
   return row?.state === 'MOUNTING' || row?.state === 'UNMOUNTING';
 }
 
+/** Of itself, for nobody has asked for it: that may go on for long. */
+function isTakenAway(row: LedgerMount | undefined): boolean {
+  return row?.state === 'UNMOUNTING' && row.unheld;
+}
+
 function differenceOf(
   targetId: string,
   row: LedgerMount | undefined,
@@ -93,6 +101,7 @@ function differenceOf(
       mount_path: mount?.mount_path ?? row?.mountPath ?? null,
       ledger_state: row?.state ?? null,
       node_state: mount?.state ?? null,
+      problem: kind === 'mount_without_binding' ? (row?.problem ?? null) : null,
     },
   ];
 }
@@ -111,11 +120,16 @@ function kindOf(
     return 'held_without_mount';
   if (row?.state === 'MOUNTED') {
     if (row.incarnation !== null && row.incarnation !== incarnation) return 'other_memory';
-    if (state === 'mounted') return mount !== undefined && sameMount(row, mount) ? null : 'other_mount';
+    if (state === 'mounted' && (mount === undefined || !sameMount(row, mount))) return 'other_mount';
+    if (state === 'mounted') return row.unheld ? 'mount_without_binding' : null;
     if (state === 'foreign') return 'other_mount';
     if (state === 'unknown') return 'uncertain';
     return state === 'broken' ? 'broken' : 'not_mounted';
   }
+  // The node says unknown while the unmount is under way.
+  if (row?.state === 'UNMOUNTING')
+    return mount === undefined || state === 'absent' ? null : 'mount_without_binding';
+  if (row?.state === 'BROKEN' && row.unheld && state === 'broken') return 'mount_without_binding';
   if (state === 'unknown') return 'uncertain';
   // A row that is BROKEN, UNCERTAIN or STUCK says itself that something may stand.
   const ledgerSaysNothing = row === undefined || row.state === null || row.state === 'ABSENT';

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type MountState, type NodeState } from '@app/contracts';
 import { DataSource } from 'typeorm';
+import { COUNTED, WORKED_ON } from '../ledger/target-conditions';
+import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
 import { Conditions, queryLedger } from '../queries/query-ledger';
 
 /** Twice the interval at which an unchanged node is written to the ledger. */
@@ -43,6 +45,10 @@ export interface LedgerMount {
   readonly incarnation: string | null;
   /** Bindings that are held. */
   readonly held: number;
+  /** Nobody has claimed or holds it, and no living process works on a request for it. */
+  readonly unheld: boolean;
+  /** What went wrong last; null where all is well. */
+  readonly problem: string | null;
 }
 
 /** Reads what the ledger knows of nodes and their mounts. */
@@ -86,15 +92,17 @@ export class NodeFactsRepository {
       this.dataSource,
       `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId,
          incarnation, (SELECT COUNT(*) FROM backup_target_mount_ledger b WHERE b.host = t.host
-           AND b.backup_target_id = t.backup_target_id AND b.mounted AND NOT COALESCE(b.deleted, FALSE)) AS held
+           AND b.backup_target_id = t.backup_target_id AND b.mounted AND NOT COALESCE(b.deleted, FALSE)) AS held,
+         NOT EXISTS (${COUNTED}) AND NOT EXISTS (${WORKED_ON}) AS unheld, error_msg AS problem
        FROM target_mounts t WHERE host = ?`,
-      [host],
+      [ABANDONED_AFTER_MS * 1000, host],
     );
     return rows.map((row) => ({
       ...row,
       epoch: Number(row.epoch),
       mntId: row.mntId === null ? null : Number(row.mntId),
       held: Number(row.held),
+      unheld: Boolean(row.unheld),
     }));
   }
 
@@ -116,6 +124,8 @@ export class NodeFactsRepository {
       mntId: null,
       incarnation: null,
       held: Number(held),
+      unheld: false,
+      problem: null,
     }));
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { COUNTED, WORKED_ON } from '../ledger/target-conditions';
 import { type TargetKey } from '../ledger/target-key';
 import { ledgerError } from '../ledger/ledger-errors';
 import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
@@ -8,12 +9,6 @@ import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
 const LIMIT = 200;
 
 const UNLEASED = 't.lease_expires_at IS NULL OR t.lease_expires_at <= NOW(6)';
-const COUNTED = `SELECT 1 FROM backup_target_mount_ledger b WHERE b.host = t.host AND b.backup_target_id = t.backup_target_id
-  AND NOT COALESCE(b.deleted, FALSE) AND (b.mounted OR b.state = 'claimed')`;
-
-/** A request that a living process works on: it takes the mount away itself. */
-const WORKED_ON = `SELECT 1 FROM mount_operations w WHERE w.host = t.host AND w.backup_target_id = t.backup_target_id
-  AND w.status = 'executing' AND w.renewed_at >= NOW(6) - INTERVAL ? MICROSECOND`;
 
 /** Finds targets whose row is not what it should be at rest. */
 @Injectable()

@@ -137,6 +137,9 @@ export class ReconcilerService {
       if (!dryRun) happened({ what: 'drift', kind: difference.kind, outcome: 'reported' });
       return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
     }
+    // What is left open is tried again by itself, more and more slowly: comparing does not hasten it.
+    if (difference.kind === 'mount_without_binding')
+      return { ...difference, host, outcome: 'open', state_after: difference.ledger_state };
     const key = { host, targetId };
     this.#log.warn({ msg: `Ledger and node differ: ${difference.kind}`, ...key, ...difference });
     const atRest = await this.coordinator.settle(key, true);
@@ -145,7 +148,7 @@ export class ReconcilerService {
     return { ...difference, host, outcome, state_after: state };
   }
 
-  /** Repairs are operations, too. */
+  /** Repairs are operations, too, and so is what was begun and could not be done yet: once, for it is tried over and over. */
   async #record(
     key: TargetKey,
     difference: NodeDifferenceDto,
@@ -153,7 +156,8 @@ export class ReconcilerService {
   ): Promise<{ outcome: ReconcileOutcome; state: MountState }> {
     return this.ledger.transaction(key, async ({ row, operations }) => {
       const outcome = row.leased ? 'skipped' : atRest ? 'repaired' : 'open';
-      if (outcome === 'repaired') {
+      const begun = outcome === 'open' && row.state !== difference.ledger_state;
+      if (outcome === 'repaired' || begun) {
         const id = randomUUID();
         const opening = {
           id,
@@ -165,12 +169,13 @@ export class ReconcilerService {
           requestData: difference,
         };
         const message = `${difference.kind}: the ledger said ${difference.ledger_state ?? 'nothing'}, it says ${row.state} now`;
+        const why = `${message}, and it is tried again: ${row.errorMessage ?? 'the node gave no reason'}`;
         const end = {
           id,
-          status: 'success' as const,
-          errorCode: null,
-          errorMessage: null,
-          successMessage: message,
+          status: begun ? ('error' as const) : ('success' as const),
+          errorCode: begun ? (row.errorCode ?? 'TIMEOUT') : null,
+          errorMessage: begun ? why : null,
+          successMessage: begun ? null : message,
           mountPath: row.mountPath,
           epoch: row.epoch,
           responseData: null,

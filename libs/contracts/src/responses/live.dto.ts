@@ -42,6 +42,7 @@ export const NODE_DIFFERENCES = [
   'stacked',
   'held_without_mount',
   'not_in_ledger',
+  'mount_without_binding',
   'foreign',
   'uncertain',
 ] as const;
@@ -55,6 +56,8 @@ export const NODE_DIFFERENCES = [
  * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted, or dead; or it says
  *   nothing, for only a Python program has written the hold, and the node does not see it mounted;
  * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
+ * - `mount_without_binding`: by both it is mounted, or being unmounted, and no job holds it or asks for anything: it is
+ *   being taken away, over and over where somebody uses it;
  * - `foreign`: a stranger's mount below one of the node's bases;
  * - `uncertain`: the node cannot say yet what stands.
  */
@@ -70,6 +73,8 @@ export class NodeDifferenceDto {
   ledger_state: MountState | null;
   /** Null where the node did not speak of the target; `foreign` also where a stranger's mount may be what jobs hold. */
   node_state: MountObservationState | null;
+  /** Why a `mount_without_binding` has not gone yet, with the processes that use it; null: it is not known, or another kind. */
+  problem: string | null;
 }
 
 /** A node, with what it says of itself now. */

@@ -226,7 +226,7 @@ export function reconcileView(body: ReconcileResponseDto): View {
   return [
     body.success_msg ?? body.error_msg ?? '',
     {
-      columns: ['HOST', 'KIND', 'TARGET', 'MOUNT PATH', 'OUTCOME', 'LEDGER', 'NODE', 'NOW'],
+      columns: ['HOST', 'KIND', 'TARGET', 'MOUNT PATH', 'OUTCOME', 'LEDGER', 'NODE', 'NOW', 'WHY'],
       rows: body.differences.map((d) => [
         d.host,
         d.kind,
@@ -236,6 +236,7 @@ export function reconcileView(body: ReconcileResponseDto): View {
         d.ledger_state,
         d.node_state,
         d.state_after,
+        d.problem,
       ]),
       empty: noDifferences(body),
     },
