@@ -3,6 +3,7 @@ import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
+import { type ReconcileResponseDto } from '@app/contracts';
 import { Fleet } from '../fleet/fleet';
 import { Jobs } from '../fleet/jobs';
 import { mountsBelow } from '../fleet/mount-table';
@@ -303,15 +304,19 @@ describeOnRig('a fleet with clients and servers of both systems', (rig) => {
     expect(logs.join('')).toContain('held_without_mount');
   });
 
-  it('notices and tells the same of a target that nobody has asked ours for', async () => {
+  it('tells the same of a target that nobody has asked ours for, and leaves it to a person', async () => {
     const target = await fleet.targets.s3('unheard');
     const fooled = nextJob++;
     await new PythonLedger(connection).mounted(fooled, target.id, fleet.node.host);
-    await waitFor(async () => (await jobs.binding(fooled, target.id)) === 'lost', {
-      ...SOON,
-      what: 'the hold to be lost',
-    });
-    expect(await row(target)).toBe('ABSENT');
+    const reconcile = async (dryRun: boolean): Promise<unknown> => {
+      const asked = { host: fleet.node.host, dry_run: dryRun };
+      const { body } = await fleet.api.post<ReconcileResponseDto>('/api/v1/admin/reconcile', asked);
+      return body.differences.filter(({ backup_target_id }) => backup_target_id === target.id);
+    };
+    expect(await reconcile(true)).toMatchObject([{ kind: 'held_without_mount', outcome: 'reported' }]);
+    expect(await jobs.binding(fooled, target.id)).toBe('held');
+    expect(await reconcile(false)).toMatchObject([{ kind: 'held_without_mount', outcome: 'repaired' }]);
+    expect(await jobs.binding(fooled, target.id)).toBe('lost');
   });
 
   it('keeps a job of ours mounted through an unmount that a Python program sends past the ledger', async () => {

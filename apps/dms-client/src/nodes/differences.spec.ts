@@ -78,7 +78,8 @@ describe('differences between ledger and node', () => {
       expect(kinds(held, inventory())).toEqual(['held_without_mount']);
       expect(kinds(held, inventory({ state: 'absent' }))).toEqual(['held_without_mount']);
       expect(kinds(held, inventory({ state: 'broken' }))).toEqual(['held_without_mount']);
-      expect(told(inventory()).map(isOnlyTold)).toEqual([false]);
+      const [difference] = told(inventory());
+      expect([isOnlyTold(difference, 'person'), isOnlyTold(difference, 'service')]).toEqual([false, true]);
     });
 
     it('tell a mount that stands as one to be taken into the ledger, and what the node cannot say as such', () => {
@@ -97,22 +98,24 @@ describe('differences between ledger and node', () => {
         const foreign = [{ mount_path: '/base/x', source: 'x', fstype, mnt_id: 9 }];
         const [difference] = told({ ...inventory(), foreign });
         expect(difference).toMatchObject({ kind: 'held_without_mount', node_state: 'foreign' });
-        expect(isOnlyTold(difference)).toBe(true);
+        expect(isOnlyTold(difference, 'person')).toBe(true);
         const broken = told({ ...inventory({ state: 'broken' }), foreign });
-        expect(broken.map(isOnlyTold)).toEqual([false]);
+        expect(broken.map((difference) => isOnlyTold(difference, 'person'))).toEqual([false]);
       },
     );
 
     it('are not hindered by a stranger that the Python system cannot have mounted', () => {
       const foreign = [{ mount_path: '/base/x', source: 'x', fstype: 'ext4', mnt_id: 9 }];
-      expect(told({ ...inventory(), foreign }).map(isOnlyTold)).toEqual([false]);
+      expect(told({ ...inventory(), foreign }).map((difference) => isOnlyTold(difference, 'person'))).toEqual(
+        [false],
+      );
     });
 
     it('do nothing about a name that no node takes', () => {
       const rows = new Map([['a/b', { ...(held.get('t') as LedgerMount), targetId: 'a/b' }]]);
       const [difference] = differencesOf(rows, rows, { incarnation: 'i', seen: inventory() });
       expect(difference).toMatchObject({ kind: 'held_without_mount', backup_target_id: 'a/b' });
-      expect(isOnlyTold(difference)).toBe(true);
+      expect(isOnlyTold(difference, 'person')).toBe(true);
     });
 
     it('are none of this ledger where the node serves another one', () => {

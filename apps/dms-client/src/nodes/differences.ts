@@ -58,13 +58,24 @@ export function ofThisLedger(differences: readonly NodeDifferenceDto[]): NodeDif
   );
 }
 
+/** Who has ledger and nodes compared: a person at this moment, or the service by itself. */
+export type Asker = 'person' | 'service';
+
 /**
  * True where nothing may be done about the difference: it is a stranger's mount, what the jobs hold may be one, or a
  * Python program wrote a name that no node takes.
+ *
+ * Where only a Python program has written a hold, its server may have mounted the target where no node of ours looks. That
+ * the hold is not true is for a person to say.
  */
-export function isOnlyTold({ kind, backup_target_id, ledger_state, node_state }: NodeDifferenceDto): boolean {
+export function isOnlyTold(
+  { kind, backup_target_id, ledger_state, node_state }: NodeDifferenceDto,
+  by: Asker,
+): boolean {
   if (kind === 'foreign') return true;
-  return ledger_state === null && (node_state === 'foreign' || identifierProblem(backup_target_id) !== null);
+  if (ledger_state !== null) return false;
+  if (node_state === 'foreign' || identifierProblem(backup_target_id) !== null) return true;
+  return kind === 'held_without_mount' && by === 'service';
 }
 
 /**

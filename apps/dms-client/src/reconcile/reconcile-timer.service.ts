@@ -19,7 +19,6 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
   readonly #log = new Logger(ReconcileTimer.name);
   readonly #due = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | null = null;
-  #stopped = false;
 
   constructor(
     private readonly reconciler: ReconcilerService,
@@ -35,13 +34,12 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
   }
 
   onApplicationShutdown(): void {
-    this.#stopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
     for (const timer of this.#due.values()) clearTimeout(timer);
   }
 
   #soon(host: string): void {
-    if (this.#stopped || this.#due.has(host)) return;
+    if (this.#due.has(host)) return;
     const look = (): void => {
       this.#due.delete(host);
       this.#run(host);
@@ -51,11 +49,8 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
 
   #run(host: string | null): void {
     // Where another process compares the node just now there is nothing to wait for.
-    this.reconciler.reconcile(host, false, 0).then(
-      ({ unreachable, differences }) => {
-        // Held targets without a row come in portions, and these have theirs now: the next ones are told.
-        for (const { host: name, ledger_state, outcome } of differences)
-          if (ledger_state === null && outcome === 'repaired') this.#soon(name);
+    this.reconciler.reconcile(host, false, 'service').then(
+      ({ unreachable }) => {
         for (const node of unreachable) {
           // What an operator has to mend.
           const level = node.error_code === 'CONFLICT' ? 'warn' : 'debug';

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type Inventory, type MountObservation } from '@app/contracts';
 import { type TargetLedger } from '../ledger/target-ledger';
 import { type TargetCoordinator } from '../mounts/target-coordinator.service';
+import { type Asker } from '../nodes/differences';
 import { type LedgerMount, type NodeFactsRepository, UNWRITTEN_LIMIT } from '../nodes/node-facts.repository';
 import { type NodeLooksService } from '../nodes/node-looks.service';
 import { type NodeLeaseRepository } from './node-lease.repository';
@@ -24,6 +25,7 @@ const NOTHING: Inventory = { mounts: [], foreign: [], processes: [] };
 interface Circumstances {
   readonly seen?: Inventory;
   readonly dryRun?: boolean;
+  readonly by?: Asker;
   /** Whether settling a target brings it to rest, and its row after that. */
   readonly atRest?: boolean;
   readonly row?: object;
@@ -32,7 +34,7 @@ interface Circumstances {
 /** Reconciles a node with these mounts in the ledger; tells what was answered, settled and recorded. */
 async function reconciled(
   mounts: LedgerMount[],
-  { seen = NOTHING, dryRun = false, atRest = true, row = ABSENT }: Circumstances = {},
+  { seen = NOTHING, dryRun = false, by = 'person', atRest = true, row = ABSENT }: Circumstances = {},
 ) {
   const settled: string[] = [];
   const recorded: object[] = [];
@@ -55,7 +57,7 @@ async function reconciled(
         Promise.resolve(work({ row, operations: { record } })),
     } as unknown as TargetLedger,
   );
-  return { settled, recorded, body: await service.reconcile(null, dryRun) };
+  return { settled, recorded, body: await service.reconcile(null, dryRun, by) };
 }
 
 beforeAll(() => void Logger.overrideLogger(false));
@@ -75,9 +77,10 @@ describe('reconciling what Python programs hold and the ledger has no row for', 
     expect(body.success_msg).toBe('1 of 1 node(s) compared, 2 difference(s)');
   });
 
-  it('tells it only, in a dry run and where a stranger may be what is held', async () => {
+  it('tells it only, in a dry run, by itself, and where a stranger may be what is held', async () => {
     for (const { settled, body } of [
       await reconciled(held(1), { dryRun: true }),
+      await reconciled(held(1), { by: 'service' }),
       await reconciled(held(1), { seen: { ...NOTHING, foreign: [stranger] } }),
     ]) {
       expect(settled).toEqual([]);

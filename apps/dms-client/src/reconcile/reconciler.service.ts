@@ -12,7 +12,7 @@ import { currentRequest, happened } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
-import { differencesOf, isOnlyTold, ofThisLedger } from '../nodes/differences';
+import { type Asker, differencesOf, isOnlyTold, ofThisLedger } from '../nodes/differences';
 import { NodeFactsRepository, UNWRITTEN_LIMIT } from '../nodes/node-facts.repository';
 import { NodeLooksService } from '../nodes/node-looks.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
@@ -58,17 +58,14 @@ export class ReconcilerService {
   /**
    * @param host one node; null: all that are known
    * @param dryRun only tells the differences
-   * @param patienceMs how long a process is waited for that compares the node already
+   * @param by who asks. A person is waited with for a process that compares the node already, and has decided that what
+   *   only Python programs have written is not true where the node does not see it
    * @throws DmsError LEDGER_UNAVAILABLE; NOT_FOUND for a host that is not known
    */
-  async reconcile(
-    host: string | null,
-    dryRun: boolean,
-    patienceMs = PATIENCE_MS,
-  ): Promise<ReconcileResponseDto> {
+  async reconcile(host: string | null, dryRun: boolean, by: Asker = 'person'): Promise<ReconcileResponseDto> {
     const hosts = await this.#hosts(host);
     const reports = await Promise.all(
-      hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun, patienceMs) })),
+      hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun, by) })),
     );
     const differences = reports.flatMap(({ report }) => report.differences);
     const unreachable = reports.flatMap(({ name, report: { error } }) =>
@@ -95,7 +92,8 @@ export class ReconcilerService {
     return [host];
   }
 
-  async #node(host: string, dryRun: boolean, patienceMs: number): Promise<NodeReport> {
+  async #node(host: string, dryRun: boolean, by: Asker): Promise<NodeReport> {
+    const patienceMs = by === 'person' ? PATIENCE_MS : 0;
     try {
       const compared = await this.leases.run(host, async () => this.#compare(host), patienceMs);
       if (compared === null) {
@@ -104,7 +102,9 @@ export class ReconcilerService {
       }
       const { differences, error, more } = compared;
       const reconciled = await Promise.all(
-        differences.map((difference) => this.#settle(host, difference, dryRun)),
+        differences.map((difference) =>
+          this.#settle(host, difference, { dryRun, onlyTold: isOnlyTold(difference, by) }),
+        ),
       );
       return { differences: reconciled, error, more };
     } catch (error) {
@@ -130,10 +130,10 @@ export class ReconcilerService {
   async #settle(
     host: string,
     difference: NodeDifferenceDto,
-    dryRun: boolean,
+    { dryRun, onlyTold }: { dryRun: boolean; onlyTold: boolean },
   ): Promise<ReconciledDifferenceDto> {
     const { backup_target_id: targetId } = difference;
-    if (dryRun || targetId === null || isOnlyTold(difference)) {
+    if (dryRun || targetId === null || onlyTold) {
       if (!dryRun) happened({ what: 'drift', kind: difference.kind, outcome: 'reported' });
       return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
     }
