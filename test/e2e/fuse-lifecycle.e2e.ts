@@ -151,7 +151,10 @@ describeOnRig('the FUSE daemon of a mount', (rig) => {
       });
       expect(reader.process.exitCode).toBeNull();
       expect(mountIdAt(path)).toHaveLength(1);
-      expect((await jobs.mount(2, target)).body).toMatchObject({ error_code: 'BUSY' });
+      expect((await jobs.mount(2, target)).body).toMatchObject({
+        error_code: 'BUSY',
+        error_msg: expect.stringContaining(`dms-server processes --kill ${daemon} --force`) as unknown,
+      });
 
       process.kill(daemon, 'SIGCONT');
       await reader.ended;
