@@ -102,6 +102,8 @@ export class FakeNode {
   /** I4: the highest epoch whose command changed something, and the highest that was told as settled. */
   #lastActed = 0;
   #lastSettled = 0;
+  /** Epochs of refused commands: these may do nothing at any time. What was begun before them may still act. */
+  readonly #refused = new Set<number>();
   #version = 0;
 
   constructor(
@@ -200,9 +202,8 @@ export class FakeNode {
     return true;
   }
 
-  /** What is refused is to do nothing at any time. */
   #refuse({ epoch }: EnvelopeDto): ReplyBody {
-    this.#lastSettled = Math.max(this.#lastSettled, epoch + 1);
+    this.#refused.add(epoch);
     return { ...this.#error('BUSY', 'unknown', false), mount: null };
   }
 
@@ -282,7 +283,7 @@ export class FakeNode {
     const before = this.mount;
     change();
     if (this.mount === before) return;
-    if (epoch <= this.#lastActed || epoch < this.#lastSettled)
+    if (epoch <= this.#lastActed || epoch < this.#lastSettled || this.#refused.has(epoch))
       this.onViolation('I4: a repeated or older command changes the mount table');
     this.#lastActed = Math.max(this.#lastActed, epoch);
   }
