@@ -46,7 +46,7 @@ export class Ledger1795250000000 implements MigrationInterface {
   name = 'Ledger1795250000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    refuse(await neighbourProblems(runner));
+    refuse([...(await neighbourProblems(runner)), ...(await problemsNow(runner))]);
     if (await runner.hasTable(LEDGER)) await takeOver(runner);
     else await create(runner);
     await runner.query(`CREATE TABLE IF NOT EXISTS binding_holds (
@@ -158,7 +158,6 @@ async function create(runner: QueryRunner): Promise<void> {
 
 /** One ALTER, so that the table is at no time between two shapes for a Python program that writes on. */
 async function takeOver(runner: QueryRunner): Promise<void> {
-  refuse(await problemsNow(runner));
   try {
     await alterLedger(runner, async () => {
       const shape = await ledgerShape(runner);

@@ -63,12 +63,16 @@ describe('the answer to a command', () => {
   });
 
   it.each([
-    ['known', () => Promise.resolve(true), /for host "node-1"$/],
-    ['perhaps known', () => Promise.reject(new Error('away')), /for host "node-1"$/],
+    ['known', () => Promise.resolve(true), /for host "node-1": it does not run, hangs, [^,]*$/],
+    [
+      'perhaps known',
+      () => Promise.reject(new Error('away')),
+      /for host "node-1": it does not run, hangs, [^,]*$/,
+    ],
     [
       'never heard of',
       () => Promise.resolve(false),
-      /for host "node-1", and none was ever heard.*"dms nodes"/,
+      /for host "node-1".*, and none was ever heard.*"dms nodes"/,
     ],
   ])('does not come where nobody listens, on a host that is %s', async (_, isKnown, words) => {
     const outcome = await outcomeOf('mount', new UnroutableError('node-1'), undefined, isKnown);
