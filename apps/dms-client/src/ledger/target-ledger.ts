@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { measured } from '@app/platform';
 import { DataSource } from 'typeorm';
 import { type CommittedChanges } from './changes';
-import { isDeadlock, ledgerError, unknownCommit } from './ledger-errors';
+import { commitError, isRolledBack, ledgerError } from './ledger-errors';
 import { type TargetKey } from './target-key';
 import { readLocked, TargetTransaction } from './target-transaction';
 
@@ -40,7 +40,7 @@ export class TargetLedger {
       try {
         return await this.#once(key, work);
       } catch (error) {
-        if (!isDeadlock(error) || attempt > DEADLOCK_RETRIES) throw ledgerError(error);
+        if (!isRolledBack(error) || attempt > DEADLOCK_RETRIES) throw ledgerError(error);
       }
     }
   }
@@ -52,7 +52,7 @@ export class TargetLedger {
       const transaction = new TargetTransaction(runner, key, await readLocked(runner, key));
       const result = await work(transaction);
       const committed = await transaction.changes();
-      await runner.commitTransaction().catch((error: unknown) => Promise.reject(unknownCommit(error)));
+      await runner.commitTransaction().catch((error: unknown) => Promise.reject(commitError(error)));
       if (committed.changes.length > 0) for (const listener of this.#listeners) listener(key, committed);
       return result;
     } catch (error) {
