@@ -59,7 +59,7 @@ function serverNumber(error: unknown): number | null {
 function nameOf(error: unknown): string | null {
   const number = serverNumber(error);
   const { code } = driverError(error);
-  if (number !== null && nameOfServerError(number) !== undefined) return nameOfServerError(number) as string;
+  if (number !== null && nameOfServerError(number) !== undefined) return nameOfServerError(number)!;
   if (typeof code === 'string') return code;
   return number === null ? null : `error ${number}`;
 }
@@ -85,6 +85,12 @@ export function isRolledBack(error: unknown): boolean {
 
 export function isDuplicate(error: unknown): boolean {
   return serverNumber(error) === DUPLICATE;
+}
+
+/** The account may log in; tables, columns or rights are missing. */
+export function isIncomplete(error: unknown): boolean {
+  const number = serverNumber(error) ?? 0;
+  return OLD_SCHEMA.includes(number) || MISSING_RIGHTS.includes(number);
 }
 
 /** Trying again is of no use: {@link connectionError} says what is. */
@@ -137,8 +143,16 @@ function unavailable(problem: string, error: unknown): DmsError {
   return new DmsError('LEDGER_UNAVAILABLE', `${problem}${reason(error)}`, { cause: error });
 }
 
+/** Returns what is wrong with a server, to follow its name: `is read-only (ER_OPTION_PREVENTS_STATEMENT)`. */
+export function failureText(error: unknown): string {
+  if (error instanceof DmsError) return `does not serve: ${error.message}`;
+  if (isLoginRefused(error)) return `refuses the login${reason(error)}`;
+  const isLost = serverNumber(error) === null && failureClass(error) === 'connection';
+  return `${isLost ? 'does not answer' : conditionIn(error)}${reason(error)}`;
+}
+
 /** What is wrong with the server, e.g. `is read-only`. */
-export function conditionIn(error: unknown): string {
+function conditionIn(error: unknown): string {
   const number = serverNumber(error);
   if (number === null) return 'cannot be reached';
   return conditionOfServer(number) ?? 'cannot work at the moment';

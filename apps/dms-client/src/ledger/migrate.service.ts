@@ -63,6 +63,8 @@ export class MigrateService {
     const source = new DataSource({
       ...this.dataSource.options,
       poolSize: 2,
+      // A check would wait for a table that the migration alters, and take the server for one that hangs.
+      extra: { ...(this.dataSource.options.extra as object), monitorMs: 0 },
       enableQueryTimeout: false,
       maxQueryExecutionTime: undefined,
       logger: new SilentLogger(),
