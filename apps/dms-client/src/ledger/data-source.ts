@@ -73,8 +73,8 @@ export function createDataSource(
 }
 
 /** Returns host and port of each server, for error texts. */
-export function serversIn({ extra }: DataSourceOptions & { readonly extra?: Extra }): string {
-  return extra?.servers.map(printableServer).join(', ') ?? '';
+export function serversIn(options: DataSourceOptions): string {
+  return (options.extra as Extra).servers.map(printableServer).join(', ');
 }
 
 /** With a file of authorities: TLS alone, and for the name that was asked for. @throws SettingsError */

@@ -94,8 +94,9 @@ export class FailoverPool {
   /** Takes note that a statement failed. The connection is closed if it or its server are of no more use. */
   failed(connection: PoolConnection, error: unknown): void {
     const kind = failureClass(error);
-    if (kind !== 'server' && kind !== 'connection' && kind !== 'limit') return;
     const server = this.#current;
+    if (kind === 'configuration' && server?.owns(connection)) this.#suspect(server, error);
+    if (kind !== 'server' && kind !== 'connection' && kind !== 'limit') return;
     if (server?.owns(connection) !== true) return connection.destroy();
     server.drop(connection);
     if (kind === 'connection') {
@@ -104,7 +105,7 @@ export class FailoverPool {
       this.check().catch(() => undefined);
       return;
     }
-    this.#trouble = { at: performance.now(), address: server.address, error };
+    this.#suspect(server, error);
     this.#leave(server, error);
   }
 
@@ -116,7 +117,9 @@ export class FailoverPool {
       } catch (error) {
         if (attempt > this.openers.length) throw error;
         if (server !== this.#current) continue;
-        if (error instanceof DmsError || !this.#leaveUnlessConnected(server, error)) throw error;
+        if (error instanceof DmsError) throw error;
+        this.#suspect(server, error);
+        if (!this.#leaveUnlessConnected(server, error)) throw error;
       }
     }
   }
@@ -143,9 +146,14 @@ export class FailoverPool {
       this.#leave(server, error);
       return true;
     }
-    this.#trouble = { at: performance.now(), address: server.address, error };
-    this.#warn(server, error);
+    this.#suspect(server, error);
     return false;
+  }
+
+  /** The server is not called ready for some seconds. */
+  #suspect(server: ServerPool, error: unknown): void {
+    this.#warn(server, error);
+    this.#trouble = { at: performance.now(), address: server.address, error };
   }
 
   #isTroubled(address: string | undefined): boolean {

@@ -46,7 +46,7 @@ interface DriverError {
 
 function driverError(error: unknown): DriverError {
   const source: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return (source ?? {}) as DriverError;
+  return (source ?? {});
 }
 
 /** The number that the server sent; null for an error of the driver or the network, whose `errno` is the system's. */
@@ -59,7 +59,8 @@ function serverNumber(error: unknown): number | null {
 function nameOf(error: unknown): string | null {
   const number = serverNumber(error);
   const { code } = driverError(error);
-  if (number !== null && nameOfServerError(number) !== undefined) return nameOfServerError(number)!;
+  const name = number === null ? undefined : nameOfServerError(number);
+  if (name !== undefined) return name;
   if (typeof code === 'string') return code;
   return number === null ? null : `error ${number}`;
 }
@@ -147,6 +148,7 @@ function unavailable(problem: string, error: unknown): DmsError {
 export function failureText(error: unknown): string {
   if (error instanceof DmsError) return `does not serve: ${error.message}`;
   if (isLoginRefused(error)) return `refuses the login${reason(error)}`;
+  if (isIncomplete(error)) return `lacks a table, a column or a right of the ledger${reason(error)}`;
   const isLost = serverNumber(error) === null && failureClass(error) === 'connection';
   return `${isLost ? 'does not answer' : conditionIn(error)}${reason(error)}`;
 }
