@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { compareWriters } from '../races/races';
 import { HARM_KINDS, type HarmKind } from './harm-log';
 import { isGood, tableOf } from './report';
 import { runChaos } from './run-chaos';
@@ -7,6 +8,8 @@ import { runChaos } from './run-chaos';
 class UsageError extends Error {}
 
 const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--harms KIND,…] [--verbose]
+npm run chaos -- --races PAIRS [--lag MS] [--parallel N] [--seed S]
+--races: two jobs race for one target, each through a dms-client with a database node of its own
 kinds of harm: ${HARM_KINDS.join(', ')}`;
 
 const OPTIONS = {
@@ -16,9 +19,15 @@ const OPTIONS = {
   nodes: { type: 'string', default: '2' },
   pool: { type: 'string', default: '8' },
   harms: { type: 'string', default: HARM_KINDS.join(',') },
+  races: { type: 'string' },
+  lag: { type: 'string', default: '15' },
+  parallel: { type: 'string', default: '3' },
   verbose: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
+
+/** Enough to see what is wrong. */
+const MOST_LINES = 40;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
@@ -28,6 +37,20 @@ async function main(): Promise<void> {
     process.on(signal, () => interruption.abort(new Error(`ended by ${signal}`)));
   }
   const seed = number('seed', values.seed);
+  if (values.races !== undefined) {
+    const broken = await compareWriters({
+      seed,
+      pairs: number('races', values.races),
+      lagMs: number('lag', values.lag),
+      parallel: number('parallel', values.parallel),
+      say,
+      interrupted: interruption.signal,
+    });
+    for (const what of broken.slice(0, MOST_LINES)) say(what);
+    say(broken.length === 0 ? 'no lies, no leaks, no stacked mounts' : `FAILED: ${broken.length}`);
+    process.exitCode = broken.length === 0 ? 0 : 1;
+    return;
+  }
   say(`chaos with --seed ${seed}`);
   const result = await runChaos({
     seed,
