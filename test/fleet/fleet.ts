@@ -135,10 +135,10 @@ export class Fleet {
     await this.#administer(`CREATE DATABASE fleet_${this.#id} CHARACTER SET utf8mb4`);
     for (let index = 0; index < nodes; index += 1) this.addNode(nodeSettings);
     for (let index = 0; index < clients; index += 1) this.addClient(clientSettings);
-    const [first, ...others] = this.clients as (ClientProcess | undefined)[];
-    await Promise.all([...this.nodes, first].map((program) => program?.start()));
-    // After the first one, which migrates: migrations that meet have a test of their own.
-    await Promise.all(others.map((client) => client?.start()));
+    const first = [...this.nodes, ...this.clients.slice(0, 1)];
+    await Promise.all(first.map((program) => program.start()));
+    // After the first client, which migrates: migrations that meet have a test of their own.
+    await Promise.all(this.clients.slice(1).map((client) => client.start()));
   }
 
   /** The brokers for the program of this number, as its setting lists them. */

@@ -38,7 +38,7 @@ export class RabbitMqCluster {
     }
     // A broker that was a member waits for those that ended after it, so that they start side by side.
     await allDone(this.#nodes.map((node) => node.start()));
-    await this.#whole();
+    await this.whole();
   }
 
   async stop(): Promise<void> {
@@ -66,15 +66,11 @@ export class RabbitMqCluster {
       node,
       (other) => `erlang:set_cookie(${other}, erlang:get_cookie()), net_kernel:connect_node(${other})`,
     );
-    await this.#whole();
+    await this.whole();
   }
 
-  async #withOthers(node: RabbitMq, work: (other: string) => string): Promise<void> {
-    const others = this.#names.filter((_, index) => this.#nodes[index] !== node).map((name) => `'${name}'`);
-    await node.ctl(['eval', `${others.map(work).join(', ')}.`]);
-  }
-
-  async #whole(): Promise<void> {
+  /** Resolves when all brokers that run are one cluster. */
+  async whole(): Promise<void> {
     const running = this.#nodes.filter((node) => node.running);
     await waitFor(
       async () => {
@@ -83,6 +79,11 @@ export class RabbitMqCluster {
       },
       { timeoutMs: CHANGE_TIMEOUT_MS, what: 'the RabbitMQ cluster to be whole', intervalMs: 250 },
     );
+  }
+
+  async #withOthers(node: RabbitMq, work: (other: string) => string): Promise<void> {
+    const others = this.#names.filter((_, index) => this.#nodes[index] !== node).map((name) => `'${name}'`);
+    await node.ctl(['eval', `${others.map(work).join(', ')}.`]);
   }
 
   async #make(): Promise<RabbitMq[]> {
