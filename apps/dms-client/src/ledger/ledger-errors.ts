@@ -46,7 +46,7 @@ interface DriverError {
 
 function driverError(error: unknown): DriverError {
   const source: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return (source ?? {});
+  return source ?? {};
 }
 
 /** The number that the server sent; null for an error of the driver or the network, whose `errno` is the system's. */
@@ -190,10 +190,14 @@ const DEFINITE_REFUSALS: readonly number[] = [
  */
 export function commitError(error: unknown): Error {
   const refused = DEFINITE_REFUSALS.includes(serverNumber(error) ?? 0);
-  if (error instanceof Error && (refused || isRolledBack(error))) return error;
+  return error instanceof Error && (refused || isRolledBack(error)) ? error : unknownCommit(error);
+}
+
+/** A COMMIT that may have happened or not. */
+export function unknownCommit(cause: unknown): DmsError {
   return new DmsError(
     'TIMEOUT',
     'The database did not confirm the commit: the outcome is unknown; ask again',
-    { cause: error },
+    { cause },
   );
 }
