@@ -30,6 +30,12 @@ export const FEATURES = {
     packages: ['rabbitmq-server'],
     units: ['rabbitmq-server.service', 'epmd.service', 'epmd.socket'],
   },
+  clusters: {
+    title: 'The database cluster (Galera)',
+    // The state transfer by mariabackup calls socat and lsof.
+    packages: ['galera-4', 'mariadb-backup', 'socat', 'lsof'],
+    units: [],
+  },
   openstack: {
     title: 'Keystone and Barbican',
     packages: ['python3-keystone', 'python3-barbican', 'uwsgi-core', 'uwsgi-plugin-python3'],

@@ -8,7 +8,7 @@ await ensureNodeModules();
 const long = process.argv.includes('--long');
 const { unavailable } = await ensureDebianPackages({
   features: ['database', 'broker', 'openstack', 's3', 'fuse', 'nfs', 'monitoring', 'documents'].concat(
-    long ? ['containers'] : [],
+    long ? ['containers', 'clusters'] : [],
   ),
 });
 const { ensureBuilt, ROOT } = await import('./build.mjs');

@@ -3,7 +3,7 @@ import { type Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
 import { type S3Target } from '../fleet/targets';
 import { filesOf, processesNaming } from './daemons';
-import { type HarmLog } from './harm-log';
+import { type HarmLog, LEDGER_HARMS } from './harm-log';
 import { type Job, type WrittenFile } from './job';
 import { type Journal } from './journal';
 import { type Asked } from './orchestrator';
@@ -134,7 +134,7 @@ function problemOf(
   if (typeof status !== 'number') return null;
   const row = id === undefined ? undefined : byId.get(id);
   if (row === undefined) {
-    const ledgerHarmed = harms.wasAtWork(['database-kill', 'database-pause'], sentAt - 5_000, answeredAt);
+    const ledgerHarmed = harms.wasAtWork(LEDGER_HARMS, sentAt - 5_000, answeredAt);
     const excused = body.error_code === 'LEDGER_UNAVAILABLE' || (status !== 200 && ledgerHarmed);
     return excused ? null : `there is no operation ${id ?? '(none was named)'}`;
   }

@@ -1,7 +1,25 @@
 import { type Journal, seconds } from './journal';
 
+const SERVICE_HARM_KINDS = [
+  'broker-kill',
+  'broker-pause',
+  'connections-close',
+  'database-kill',
+  'database-pause',
+] as const;
+
+/** What the killer can do on clusters only. */
+const CLUSTER_HARM_KINDS = [
+  'broker-stop',
+  'broker-partition',
+  'broker-restart',
+  'database-stop',
+  'database-partition',
+  'database-restart',
+] as const;
+
 /** What the killer can do. */
-export const HARM_KINDS = [
+const HARM_KINDS = [
   'client-kill',
   'client-pause',
   'client-term',
@@ -10,16 +28,29 @@ export const HARM_KINDS = [
   'server-term',
   'fuse-kill',
   'fuse-pause',
-  'broker-kill',
-  'broker-pause',
-  'connections-close',
-  'database-kill',
-  'database-pause',
+  ...SERVICE_HARM_KINDS,
   'node-reboot',
   'stranger-umount',
 ] as const;
 
-export type HarmKind = (typeof HARM_KINDS)[number];
+/** Harms of the database and the broker. */
+export type ServiceHarmKind = (typeof SERVICE_HARM_KINDS | typeof CLUSTER_HARM_KINDS)[number];
+
+export type HarmKind = (typeof HARM_KINDS | typeof CLUSTER_HARM_KINDS)[number];
+
+/** All that can be done, on one server each or on clusters. */
+export function harmKinds(onClusters: boolean): readonly HarmKind[] {
+  return onClusters ? [...HARM_KINDS, ...CLUSTER_HARM_KINDS] : HARM_KINDS;
+}
+
+/** Harms by which the ledger may be out of reach. */
+export const LEDGER_HARMS: readonly HarmKind[] = [
+  'database-kill',
+  'database-pause',
+  'database-stop',
+  'database-partition',
+  'database-restart',
+];
 
 /** Where a harm is felt: everywhere (no host), on one node, or by one target of a node. */
 export interface HarmPlace {

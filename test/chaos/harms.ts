@@ -1,39 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
 import { type NodeProcess } from '../fleet/node-process';
-import { processState, type Rig, runCommand, type Service } from '../rig';
+import { processState, runCommand } from '../rig';
 import { type Daemon, daemonsOf, processesNaming, signalDaemon } from './daemons';
-import { type Harm, type HarmKind, type HarmLog } from './harm-log';
-import { type Journal } from './journal';
-import { type Keeper, type Program } from './keeper';
-
-/** What the harms are done with. */
-export interface HarmTools {
-  readonly fleet: Fleet;
-  readonly rig: Rig;
-  readonly harms: HarmLog;
-  readonly keeper: Keeper;
-  readonly journal: Journal;
-  readonly leaseMs: number;
-  /** Aborted when the harm has to be undone at once. */
-  readonly ending: AbortSignal;
-  /** What is being harmed just now: nothing is harmed twice at a time. */
-  readonly busy: Set<unknown>;
-}
-
-/** Both from 0 to 1: which of several victims, and how long. */
-export interface HarmSize {
-  readonly which: number;
-  readonly howLong: number;
-}
-
-type Act = (tools: HarmTools, size: HarmSize) => Promise<void>;
+import { type Harm, type HarmKind } from './harm-log';
+import { type Act, doing, type HarmSize, type HarmTools, lasting } from './harm-tools';
+import { type Program } from './keeper';
+import { SERVICE_ACTS } from './service-harms';
 
 const COMMAND_MS = 6_000;
-const EVERYWHERE = { host: null, targetId: null };
 
 /** How each harm is done and undone. */
 export const ACTS: Record<HarmKind, Act> = {
@@ -45,13 +22,9 @@ export const ACTS: Record<HarmKind, Act> = {
   'server-term': (tools, size) => stopped('server-term', tools, tools.fleet.nodes, size),
   'fuse-kill': fuseKilled,
   'fuse-pause': fusePaused,
-  'broker-kill': (tools, size) => serviceKilled('broker-kill', tools, tools.rig.broker, size),
-  'broker-pause': (tools, size) => servicePaused('broker-pause', tools, tools.rig.broker, size),
-  'connections-close': connectionsClosed,
-  'database-kill': (tools, size) => serviceKilled('database-kill', tools, tools.rig.database, size),
-  'database-pause': (tools, size) => servicePaused('database-pause', tools, tools.rig.database, size),
   'node-reboot': nodeRebooted,
   'stranger-umount': strangerUnmounts,
+  ...SERVICE_ACTS,
 };
 
 async function killed(
@@ -117,58 +90,6 @@ async function onProgram(
     const harm = harms.begin(kind, keeper.nameOf(program), keeper.placeOf(program));
     await work(program);
     harms.end(harm);
-  });
-}
-
-async function serviceKilled(
-  kind: HarmKind,
-  tools: HarmTools,
-  service: Service,
-  { howLong }: HarmSize,
-): Promise<void> {
-  await onService(kind, tools, service, async () => {
-    await service.kill();
-    await lasting(tools, howLong * 5_000);
-    await service.start();
-    await everybodyReady(tools);
-  });
-}
-
-async function servicePaused(
-  kind: HarmKind,
-  tools: HarmTools,
-  service: Service,
-  { howLong }: HarmSize,
-): Promise<void> {
-  await onService(kind, tools, service, async () => {
-    service.pause();
-    try {
-      await lasting(tools, 1_000 + howLong * 11_000);
-    } finally {
-      service.resume();
-    }
-    await everybodyReady(tools);
-  });
-}
-
-async function connectionsClosed(tools: HarmTools): Promise<void> {
-  await onService('connections-close', tools, tools.rig.broker, async () => {
-    await tools.rig.broker.closeConnections('chaos');
-    await everybodyReady(tools);
-  });
-}
-
-async function onService(
-  kind: HarmKind,
-  tools: HarmTools,
-  service: Service,
-  work: () => Promise<void>,
-): Promise<void> {
-  if (tools.busy.has(service)) return;
-  await doing(tools, service, async () => {
-    const harm = tools.harms.begin(kind, service.title, EVERYWHERE);
-    await work();
-    tools.harms.end(harm);
   });
 }
 
@@ -276,24 +197,6 @@ function mountpointsOf(node: NodeProcess): string[] {
 function freeOne<T>({ busy }: HarmTools, all: readonly T[], which: number): T | undefined {
   const free = all.filter((one) => !busy.has(one));
   return free[Math.floor(which * free.length)];
-}
-
-async function doing(tools: HarmTools, victim: unknown, work: () => Promise<void>): Promise<void> {
-  tools.busy.add(victim);
-  try {
-    await work();
-  } finally {
-    tools.busy.delete(victim);
-  }
-}
-
-async function lasting({ ending }: HarmTools, milliseconds: number): Promise<void> {
-  await sleep(milliseconds, undefined, { signal: ending }).catch(() => undefined);
-}
-
-async function everybodyReady({ fleet, keeper, busy }: HarmTools): Promise<void> {
-  const programs = [...fleet.clients, ...fleet.nodes].filter((program) => !busy.has(program));
-  await Promise.all(programs.map((program) => keeper.awaitReady(program)));
 }
 
 /** Whether a command succeeded, in its time. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HARM_KINDS, type HarmKind } from './harm-log';
-import { ACTS, type HarmTools } from './harms';
+import { type HarmKind } from './harm-log';
+import { type HarmTools } from './harm-tools';
+import { ACTS } from './harms';
 import { Random } from './random';
 
 /** What is done next, drawn from the seed. */
@@ -26,7 +27,7 @@ export class Killer {
   constructor(
     seed: number,
     private readonly tools: Omit<HarmTools, 'ending' | 'busy'>,
-    private readonly kinds: readonly HarmKind[] = HARM_KINDS,
+    private readonly kinds: readonly HarmKind[],
   ) {
     this.#random = new Random(seed, 'killer');
   }

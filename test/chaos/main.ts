@@ -1,13 +1,18 @@
 import { parseArgs } from 'node:util';
-import { HARM_KINDS, type HarmKind } from './harm-log';
+import { compareWriters } from '../races/races';
+import { type HarmKind, harmKinds } from './harm-log';
 import { isGood, tableOf } from './report';
 import { runChaos } from './run-chaos';
 
 /** The command line asks for what there is not. */
 class UsageError extends Error {}
 
-const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--harms KIND,…] [--verbose]
-kinds of harm: ${HARM_KINDS.join(', ')}`;
+const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--cluster] [--harms KIND,…] [--verbose]
+npm run chaos -- --races PAIRS [--lag MS] [--parallel N] [--seed S]
+--races: two jobs race for one target, each through a dms-client with a database node of its own
+--cluster: the database and the broker are clusters of three nodes, which are harmed, too
+kinds of harm: ${harmKinds(false).join(', ')}
+with --cluster also: ${harmKinds(true).slice(harmKinds(false).length).join(', ')}`;
 
 const OPTIONS = {
   minutes: { type: 'string', default: '2' },
@@ -15,10 +20,17 @@ const OPTIONS = {
   clients: { type: 'string', default: '2' },
   nodes: { type: 'string', default: '2' },
   pool: { type: 'string', default: '8' },
-  harms: { type: 'string', default: HARM_KINDS.join(',') },
+  cluster: { type: 'boolean', default: false },
+  harms: { type: 'string' },
+  races: { type: 'string' },
+  lag: { type: 'string', default: '15' },
+  parallel: { type: 'string', default: '3' },
   verbose: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
+
+/** Enough to see what is wrong. */
+const MOST_LINES = 40;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
@@ -28,6 +40,20 @@ async function main(): Promise<void> {
     process.on(signal, () => interruption.abort(new Error(`ended by ${signal}`)));
   }
   const seed = number('seed', values.seed);
+  if (values.races !== undefined) {
+    const broken = await compareWriters({
+      seed,
+      pairs: number('races', values.races),
+      lagMs: number('lag', values.lag),
+      parallel: number('parallel', values.parallel),
+      say,
+      interrupted: interruption.signal,
+    });
+    for (const what of broken.slice(0, MOST_LINES)) say(what);
+    say(broken.length === 0 ? 'no lies, no leaks, no stacked mounts' : `FAILED: ${broken.length}`);
+    process.exitCode = broken.length === 0 ? 0 : 1;
+    return;
+  }
   say(`chaos with --seed ${seed}`);
   const result = await runChaos({
     seed,
@@ -35,7 +61,8 @@ async function main(): Promise<void> {
     clients: number('clients', values.clients),
     nodes: number('nodes', values.nodes),
     pool: number('pool', values.pool),
-    harms: values.harms.split(',').map(harmKind),
+    cluster: values.cluster,
+    harms: values.harms?.split(',').map((text) => harmKind(text, values.cluster)),
     verbose: values.verbose,
     say,
     interrupted: interruption.signal,
@@ -51,8 +78,8 @@ function number(name: string, text: string): number {
   return value;
 }
 
-function harmKind(text: string): HarmKind {
-  const kind = HARM_KINDS.find((known) => known === text);
+function harmKind(text: string, onClusters: boolean): HarmKind {
+  const kind = harmKinds(onClusters).find((known) => known === text);
   if (kind === undefined) throw new UsageError(`--harms does not know '${text}'`);
   return kind;
 }

@@ -16,7 +16,7 @@ import {
   operationRows,
   wrongOperations,
 } from './checks';
-import { HarmLog, type HarmKind } from './harm-log';
+import { HarmLog, type HarmKind, harmKinds } from './harm-log';
 import { Job, type JobSurroundings } from './job';
 import { planJob } from './job-plan';
 import { Journal, type JournalEntry, lineOf, seconds } from './journal';
@@ -38,6 +38,8 @@ export interface ChaosOptions {
   readonly targets?: number;
   /** Jobs at once; default 8. */
   readonly pool?: number;
+  /** Whether the database and the broker are clusters of three nodes, which are harmed, too. */
+  readonly cluster?: boolean;
   /** What may be done; default: everything. */
   readonly harms?: readonly HarmKind[];
   /** Tells each step of every job, too. */
@@ -74,7 +76,11 @@ const NODE_SETTINGS = {
 /** Jobs mount and unmount while everything around them is killed; at the end nothing may be left and nothing untrue. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const say = options.say ?? ((): void => undefined);
-  const rig = await Rig.start({ stopOnSignals: false, onProgress: say });
+  const rig = await Rig.start({
+    stopOnSignals: false,
+    onProgress: say,
+    clusters: options.cluster === true,
+  });
   try {
     const { nodes = 2, clients = 2 } = options;
     const fleet = await Fleet.start(rig.addresses, {
@@ -123,8 +129,9 @@ class Chaos {
       keeper: this.#keeper,
       journal: this.#journal,
       leaseMs: LEASE_S * 1_000,
+      isCluster: options.cluster === true,
     };
-    this.#killer = new Killer(options.seed, tools, options.harms);
+    this.#killer = new Killer(options.seed, tools, options.harms ?? harmKinds(options.cluster === true));
   }
 
   async run(): Promise<ChaosResult> {

@@ -10,7 +10,8 @@ const NFS = 'nfs';
 const MONITORING = 'monitoring';
 const DOCUMENTS = 'documents';
 const CONTAINERS = 'containers';
-const OPTIONAL = [NFS, MONITORING, DOCUMENTS, CONTAINERS];
+const CLUSTERS = 'clusters';
+const OPTIONAL = [NFS, MONITORING, DOCUMENTS, CONTAINERS, CLUSTERS];
 
 /** What the rig needs and this machine cannot have. */
 export function missingForRig(): Unavailable[] {
@@ -37,6 +38,11 @@ export function describeMonitored(name: string, tests: (rig: RigAddresses) => vo
 /** Tests on the private services, with the programs that the documents' commands call. */
 export function describeDocumented(name: string, tests: (rig: RigAddresses) => void): void {
   describeWith(DOCUMENTS, name, tests);
+}
+
+/** Tests that start a database cluster and a broker cluster of their own. */
+export function describeOnClusters(name: string, tests: () => void): void {
+  describeWith(CLUSTERS, name, tests);
 }
 
 function describeWith(needed: string, name: string, tests: (rig: RigAddresses) => void): void {

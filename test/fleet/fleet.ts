@@ -12,6 +12,11 @@ export interface FleetOptions {
   readonly clients?: number;
   readonly nodeSettings?: Readonly<Record<string, string>>;
   readonly clientSettings?: Readonly<Record<string, string>>;
+  /**
+   * On a rig with clusters: how many of the cluster's nodes each program knows. The first one that a program knows is
+   * another one for each. Default: all.
+   */
+  readonly hosts?: 'all' | 'one';
 }
 
 /** Nodes and clients on one machine, with a database and names of their own, over the services of a rig. */
@@ -20,6 +25,7 @@ export class Fleet {
   readonly nodes: NodeProcess[] = [];
   readonly clients: ClientProcess[] = [];
   readonly targets: Targets;
+  #hosts: 'all' | 'one' = 'all';
 
   private constructor(private readonly rig: RigAddresses) {
     this.targets = new Targets(rig);
@@ -48,9 +54,7 @@ export class Fleet {
   }
 
   get databaseUrl(): string {
-    const url = new URL(required(this.rig.databaseUrl, 'database'));
-    url.pathname = `/fleet_${this.#id}`;
-    return url.href;
+    return this.#own(required(this.rig.databaseUrl, 'database'));
   }
 
   /** The first node. */
@@ -71,7 +75,7 @@ export class Fleet {
     const node = new NodeProcess({
       host,
       directory: join(this.directory, `node-${this.nodes.length + 1}`),
-      brokerUrl: this.brokerUrl,
+      brokerUrl: this.#brokersFor(this.nodes.length),
       authUrl: required(this.rig.cloud, 'openstack').authUrl,
       settings,
     });
@@ -84,8 +88,8 @@ export class Fleet {
     const client = new ClientProcess({
       name: `dms-client-${this.clients.length + 1}`,
       directory: join(this.directory, 'clients'),
-      brokerUrl: this.brokerUrl,
-      databaseUrl: this.databaseUrl,
+      brokerUrl: this.#brokersFor(this.clients.length),
+      databaseUrl: this.#databasesFor(this.clients.length),
       settings,
     });
     this.clients.push(client);
@@ -124,12 +128,40 @@ export class Fleet {
     clients = 1,
     nodeSettings = {},
     clientSettings = {},
+    hosts = 'all',
   }: FleetOptions): Promise<void> {
+    this.#hosts = hosts;
     await makeDirectory(this.directory);
     await this.#administer(`CREATE DATABASE fleet_${this.#id} CHARACTER SET utf8mb4`);
     for (let index = 0; index < nodes; index += 1) this.addNode(nodeSettings);
     for (let index = 0; index < clients; index += 1) this.addClient(clientSettings);
-    await Promise.all([...this.nodes, ...this.clients].map((program) => program.start()));
+    const first = [...this.nodes, ...this.clients.slice(0, 1)];
+    await Promise.all(first.map((program) => program.start()));
+    // After the first client, which migrates: migrations that meet have a test of their own.
+    await Promise.all(this.clients.slice(1).map((client) => client.start()));
+  }
+
+  /** The brokers for the program of this number, as its setting lists them. */
+  #brokersFor(index: number): string {
+    return this.#turned(this.rig.clusterUrls?.broker ?? [this.brokerUrl], index);
+  }
+
+  #databasesFor(index: number): string {
+    const urls = this.rig.clusterUrls?.database.map((url) => this.#own(url)) ?? [this.databaseUrl];
+    return this.#turned(urls, index);
+  }
+
+  #turned(urls: readonly string[], index: number): string {
+    const first = index % urls.length;
+    const turned = [...urls.slice(first), ...urls.slice(0, first)];
+    return (this.#hosts === 'one' ? turned.slice(0, 1) : turned).join(',');
+  }
+
+  /** The address of this fleet's database on the same server. */
+  #own(server: string): string {
+    const url = new URL(server);
+    url.pathname = `/fleet_${this.#id}`;
+    return url.href;
   }
 
   async #administer(sql: string): Promise<void> {

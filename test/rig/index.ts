@@ -1,4 +1,7 @@
 export { type QueueState, RabbitMq, type RabbitMqOptions, type RabbitMqTls } from './broker/rabbitmq';
+export { RabbitMqCluster } from './broker/rabbitmq-cluster';
+export { GaleraCluster } from './database/galera-cluster';
+export { GaleraNode } from './database/galera-node';
 export { MariaDb, type MariaDbOptions } from './database/mariadb';
 export { Ganesha } from './nfs/ganesha';
 export { type NfsExport } from './nfs/ganesha-configuration';

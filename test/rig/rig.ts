@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { RabbitMq, type RabbitMqOptions } from './broker/rabbitmq';
+import { RabbitMqCluster } from './broker/rabbitmq-cluster';
+import { GaleraCluster } from './database/galera-cluster';
 import { MariaDb, type MariaDbOptions } from './database/mariadb';
 import { Cloud, type CloudOptions } from './openstack/cloud';
 import { type CloudAddress } from './openstack/cloud-client';
@@ -28,16 +30,21 @@ export interface RigOptions {
   /** Whether ctrl-C, SIGTERM and uncaught errors stop the rig. Default: yes. A program that ends orderly by itself
    * says no; the guardian stays in either case. */
   readonly stopOnSignals?: boolean;
-  readonly database?: Omit<MariaDbOptions, 'directory'>;
-  readonly broker?: Omit<RabbitMqOptions, 'directory'>;
+  /** Whether the database and the broker are clusters of three nodes each; needs the package group `clusters`. */
+  readonly clusters?: boolean;
+  readonly database?: Omit<MariaDbOptions, 'directory' | 'password'>;
+  readonly broker?: Omit<RabbitMqOptions, 'directory' | 'member'>;
   readonly openstack?: Omit<CloudOptions, 'directory'>;
 }
 
 /** How to reach the parts that run: plain data, to be handed to other processes. */
 export interface RigAddresses {
   readonly directory: string;
+  /** Of a cluster: the first node. */
   readonly databaseUrl?: string;
   readonly brokerUrl?: string;
+  /** Of all nodes, where database and broker are clusters. */
+  readonly clusterUrls?: { readonly database: readonly string[]; readonly broker: readonly string[] };
   readonly cloud?: CloudAddress;
   readonly s3?: ObjectStoreAddress;
 }
@@ -77,12 +84,28 @@ export class Rig {
     return rig;
   }
 
+  /** The database; the first node of a cluster. */
   get database(): MariaDb {
-    return this.part('database') as MariaDb;
+    const part = this.part('database');
+    return part instanceof GaleraCluster ? part.nodes[0] : (part as MariaDb);
   }
 
+  /** The broker; the first node of a cluster. */
   get broker(): RabbitMq {
-    return this.part('broker') as RabbitMq;
+    const part = this.part('broker');
+    return part instanceof RabbitMqCluster ? part.nodes[0] : (part as RabbitMq);
+  }
+
+  get databaseCluster(): GaleraCluster {
+    const part = this.part('database');
+    if (part instanceof GaleraCluster) return part;
+    throw new Error('The database of this rig is no cluster');
+  }
+
+  get brokerCluster(): RabbitMqCluster {
+    const part = this.part('broker');
+    if (part instanceof RabbitMqCluster) return part;
+    throw new Error('The broker of this rig is no cluster');
   }
 
   /** Keystone and Barbican. */
@@ -100,6 +123,9 @@ export class Rig {
       directory: this.directory,
       ...(this.running.has('database') ? { databaseUrl: this.database.url } : {}),
       ...(this.running.has('broker') ? { brokerUrl: this.broker.url } : {}),
+      ...(this.options.clusters === true
+        ? { clusterUrls: { database: this.databaseCluster.urls, broker: this.brokerCluster.urls } }
+        : {}),
       ...(this.running.has('openstack') ? { cloud: this.cloud.address } : {}),
       ...(this.running.has('s3') ? { s3: this.s3.address } : {}),
     };
@@ -141,8 +167,10 @@ export class Rig {
     const directory = join(this.directory, part);
     switch (part) {
       case 'database':
+        if (this.options.clusters === true) return new GaleraCluster(directory, this.options.database);
         return new MariaDb({ ...this.options.database, directory });
       case 'broker':
+        if (this.options.clusters === true) return new RabbitMqCluster(directory, this.options.broker);
         return new RabbitMq({ ...this.options.broker, directory });
       case 'openstack':
         return new Cloud({ ...this.options.openstack, directory });

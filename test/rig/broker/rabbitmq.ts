@@ -12,7 +12,6 @@ import { startPortMapper } from './epmd';
 
 /** The scripts in /usr/sbin change to the user `rabbitmq`; these run as whoever calls them. */
 const PROGRAMS = '/usr/lib/rabbitmq/bin';
-const NODE = 'rabbit@localhost';
 const USER = 'dms';
 const CONTROL_TIMEOUT_MS = 60_000;
 const LOOPBACK_ONLY = '-kernel inet_dist_use_interface {127,0,0,1}';
@@ -31,12 +30,26 @@ export interface RabbitMqTls {
   };
 }
 
+/** What the members of a cluster share, and the name of this one. */
+export interface RabbitMqMember {
+  /** Such as `u2@localhost`. */
+  readonly name: string;
+  /** The member that starts first, alone, and that the others join. */
+  readonly first: string;
+  readonly password: string;
+  readonly cookie: string;
+  /** Port of a port mapper that runs before the member starts, and that others end. */
+  readonly mapperPort: number;
+}
+
 /** Settings of a private RabbitMQ. */
 export interface RabbitMqOptions {
   readonly directory: string;
   readonly tls?: RabbitMqTls;
   /** Lines added to rabbitmq.conf, such as `heartbeat = 5`. */
   readonly extraConfiguration?: readonly string[];
+  /** Default: the broker is no member of a cluster. */
+  readonly member?: RabbitMqMember;
 }
 
 /** A queue as the broker sees it. */
@@ -54,8 +67,9 @@ export interface QueueState {
  * A private RabbitMQ broker with one user and the default virtual host.
  */
 export class RabbitMq extends Service {
-  private readonly password = randomBytes(12).toString('hex');
-  private readonly cookie = randomBytes(16).toString('hex');
+  private readonly password: string;
+  private readonly cookie: string;
+  private readonly node: string;
   private port = 0;
   private tlsPort = 0;
   private distributionPort = 0;
@@ -63,7 +77,11 @@ export class RabbitMq extends Service {
   private mapper: Child | undefined;
 
   constructor(private readonly options: RabbitMqOptions) {
-    super('RabbitMQ', options.directory);
+    const { member } = options;
+    super(member === undefined ? 'RabbitMQ' : `RabbitMQ ${member.name}`, options.directory);
+    this.node = member?.name ?? 'rabbit@localhost';
+    this.password = member?.password ?? randomBytes(12).toString('hex');
+    this.cookie = member?.cookie ?? randomBytes(16).toString('hex');
   }
 
   /** Address with its user, for any AMQP client. */
@@ -84,7 +102,7 @@ export class RabbitMq extends Service {
 
   /** How rabbitmqctl is called on this broker. */
   get control(): { readonly command: readonly string[]; readonly environment: Record<string, string> } {
-    const command = [join(PROGRAMS, 'rabbitmqctl'), '--quiet', '--node', NODE];
+    const command = [join(PROGRAMS, 'rabbitmqctl'), '--quiet', '--node', this.node];
     return { command, environment: this.environment() };
   }
 
@@ -120,8 +138,9 @@ export class RabbitMq extends Service {
   protected override async choosePorts(): Promise<readonly number[]> {
     this.port = await freePort();
     this.distributionPort = await freePort();
-    this.mapperPort = await freePort();
-    const ports = [this.port, this.distributionPort, this.mapperPort];
+    this.mapperPort = this.options.member?.mapperPort ?? (await freePort());
+    const ports = [this.port, this.distributionPort];
+    if (this.options.member === undefined) ports.push(this.mapperPort);
     if (!this.options.tls) return ports;
     this.tlsPort = await freePort();
     return [...ports, this.tlsPort];
@@ -144,7 +163,8 @@ export class RabbitMq extends Service {
   }
 
   protected override async launch(): Promise<Child> {
-    this.mapper = await startPortMapper(this.mapperPort, this.directory, join(this.directory, 'epmd.log'));
+    if (this.options.member === undefined)
+      this.mapper = await startPortMapper(this.mapperPort, this.directory, join(this.directory, 'epmd.log'));
     return await Child.start({
       name: this.title,
       command: join(PROGRAMS, 'rabbitmq-server'),
@@ -189,7 +209,8 @@ export class RabbitMq extends Service {
         `ssl_options.fail_if_no_peer_cert = ${tls.requireClientCertificate ? 'true' : 'false'}`,
       );
     }
-    return [...lines, ...(this.options.extraConfiguration ?? []), ''].join('\n');
+    const cluster = clusterConfiguration(this.options.member);
+    return [...lines, ...cluster, ...(this.options.extraConfiguration ?? []), ''].join('\n');
   }
 
   private environment(): Record<string, string> {
@@ -198,7 +219,7 @@ export class RabbitMq extends Service {
       HOME: directory,
       ERL_EPMD_ADDRESS: '127.0.0.1',
       ERL_EPMD_PORT: String(this.mapperPort),
-      RABBITMQ_NODENAME: NODE,
+      RABBITMQ_NODENAME: this.node,
       RABBITMQ_NODE_PORT: String(this.port),
       RABBITMQ_DIST_PORT: String(this.distributionPort),
       RABBITMQ_MNESIA_BASE: this.dataDirectory,
@@ -216,6 +237,19 @@ export class RabbitMq extends Service {
       RABBITMQ_CTL_ERL_ARGS: `${LOOPBACK_ONLY} -start_epmd false`,
     });
   }
+}
+
+/** A new member joins the others by itself at its first start. */
+function clusterConfiguration(member: RabbitMqMember | undefined): string[] {
+  if (member === undefined) return [];
+  return [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...[...new Set([member.first, member.name])].map(
+      (name, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${name}`,
+    ),
+    // What RabbitMQ recommends for three members; the default lets both sides of a partition go on.
+    'cluster_partition_handling = pause_minority',
+  ];
 }
 
 /** What rabbitmq.conf has no words for, as Erlang terms; the whole list of options, for it replaces that one's. */

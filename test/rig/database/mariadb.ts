@@ -20,6 +20,8 @@ export interface MariaDbOptions {
   readonly directory: string;
   /** Added to the server's command line, such as `--default-time-zone=+05:30`. */
   readonly extraArguments?: readonly string[];
+  /** Of its account; members of a cluster share it. Default: one of its own. */
+  readonly password?: string;
 }
 
 /**
@@ -29,13 +31,17 @@ export interface MariaDbOptions {
  * would be lost there too.
  */
 export class MariaDb extends Service {
-  private readonly data: string;
-  private readonly password = randomBytes(12).toString('hex');
+  protected readonly data: string;
+  private readonly password: string;
   private port = 0;
 
-  constructor(private readonly options: MariaDbOptions) {
-    super('MariaDB', options.directory);
+  constructor(
+    private readonly options: MariaDbOptions,
+    title = 'MariaDB',
+  ) {
+    super(title, options.directory);
     this.data = join(options.directory, 'data');
+    this.password = options.password ?? randomBytes(12).toString('hex');
   }
 
   /** Address of the database `dms`, with its account. */
@@ -61,12 +67,12 @@ export class MariaDb extends Service {
 
   /**
    * Runs one statement over a connection of its own and returns mysql2's result: rows of a SELECT, a header with
-   * `affectedRows` otherwise.
+   * `affectedRows` otherwise. With `database` null the connection chooses no database.
    */
   async query<T extends QueryResult>(
     sql: string,
     values: readonly (string | number | boolean | null | Date)[] = [],
-    database = 'dms',
+    database: string | null = 'dms',
   ): Promise<T> {
     const connection = await this.connect(database);
     try {
@@ -92,28 +98,37 @@ export class MariaDb extends Service {
   protected override async launch(): Promise<Child> {
     return await Child.start({
       name: this.title,
-      command: '/usr/sbin/mariadbd',
-      args: [
-        '--no-defaults',
-        ...asRoot(),
-        `--datadir=${this.data}`,
-        `--tmpdir=${join(this.directory, 'tmp')}`,
-        '--bind-address=127.0.0.1',
-        `--port=${this.port}`,
-        // Relative to the data directory: the path of a socket may not be longer than 107 bytes.
-        '--socket=server.sock',
-        `--pid-file=${join(this.directory, 'server.pid')}`,
-        `--init-file=${join(this.directory, 'accounts.sql')}`,
-        '--skip-name-resolve',
-        '--character-set-server=utf8mb4',
-        '--max-connections=500',
-        ...INNODB_FILES,
-        ...(this.options.extraArguments ?? []),
-      ],
+      command: MARIADBD,
+      args: [...this.baseArguments(), ...(await this.launchArguments())],
       directory: this.directory,
       logFile: this.logFile,
       environment: cleanEnvironment({ HOME: this.directory }),
     });
+  }
+
+  /** The arguments of each run of the program on these data. */
+  protected baseArguments(): string[] {
+    return [
+      '--no-defaults',
+      ...asRoot(),
+      `--datadir=${this.data}`,
+      `--tmpdir=${join(this.directory, 'tmp')}`,
+      '--bind-address=127.0.0.1',
+      `--port=${this.port}`,
+      // Relative to the data directory: the path of a socket may not be longer than 107 bytes.
+      '--socket=server.sock',
+      `--pid-file=${join(this.directory, 'server.pid')}`,
+      '--skip-name-resolve',
+      '--character-set-server=utf8mb4',
+      '--max-connections=500',
+      ...INNODB_FILES,
+      ...(this.options.extraArguments ?? []),
+    ];
+  }
+
+  /** Further arguments of the next start. */
+  protected async launchArguments(): Promise<string[]> {
+    return Promise.resolve([`--init-file=${join(this.directory, 'accounts.sql')}`]);
   }
 
   /** The password is this server's alone, so a connection is the proof that it is this server. */
@@ -127,13 +142,13 @@ export class MariaDb extends Service {
     }
   }
 
-  private async connect(database: string): Promise<Connection> {
+  private async connect(database: string | null): Promise<Connection> {
     return await createConnection({
       host: '127.0.0.1',
       port: this.port,
       user: USER,
       password: this.password,
-      database,
+      ...(database === null ? {} : { database }),
       connectTimeout: 5000,
     });
   }
@@ -151,6 +166,8 @@ export class MariaDb extends Service {
     ].join('\n');
   }
 }
+
+export const MARIADBD = '/usr/sbin/mariadbd';
 
 /** The default log of 96 MB would be written at each start of a test run. */
 const INNODB_FILES = ['--innodb-log-file-size=16M'];
