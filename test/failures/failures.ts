@@ -243,6 +243,15 @@ export const FAILURES: readonly Failure[] = [
     shownBy: [e2e('two-ledgers', 'leaves what the first one holds as it is, whatever the second one tries')],
   },
   {
+    failure: 'The database becomes read-only, leaves its cluster, is full, hangs or refuses connections',
+    seen: '503 `LEDGER_UNAVAILABLE` with `Retry-After`; `/health/ready` is 503 and says why. dms-client uses the next host of `DMS_DB_URL`, or recovers when the server does.',
+    takes: 'noticed within 10 s; the next host within 10 s',
+    shownBy: [
+      e2e('database-failures', 'While the database $name, callers get 503'),
+      long('database-hosts', 'dms-client uses the next server when its server $name'),
+    ],
+  },
+  {
     failure: 'Two dms-clients decide at once; the database or the broker is away',
     seen: 'Row locks decide. Without the database 503 `LEDGER_UNAVAILABLE` (504 where a commit was on its way), without the broker 503 `BROKER_UNAVAILABLE`; mounts stay, and all comes back by itself.',
     takes: 'back within seconds',

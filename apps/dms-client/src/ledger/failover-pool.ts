@@ -164,8 +164,12 @@ export class FailoverPool {
   async #serving(): Promise<ServerPool> {
     if (this.#isClosed) throw new Error('The pool of connections to the database is closed');
     if (this.#current !== null) return this.#current;
-    if (this.#search !== null) return this.#search;
     const nothing = this.#nothing;
+    if (this.#search !== null) {
+      // One request finds out; the others need not wait for a server that does not answer.
+      if (nothing !== null) throw nothing.error;
+      return this.#search;
+    }
     if (nothing !== null && performance.now() - nothing.at < SEARCH_PAUSE_MS) throw nothing.error;
     this.#search = this.#find().finally(() => (this.#search = null));
     return this.#search;
@@ -200,6 +204,7 @@ export class FailoverPool {
     this.#warn(server, error);
     this.#current = null;
     this.#checked = null;
+    this.#isUp = false;
     this.#hasFailed = true;
     this.#first = (this.#first + 1) % this.openers.length;
     server.close();

@@ -3,6 +3,8 @@ import { BrokerAlarm } from '@app/platform';
 import { MetricsPage } from '@app/platform/metrics';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { Gauge } from 'prom-client';
+import { DataSource } from 'typeorm';
+import { poolOf } from '../ledger/failover-pool';
 import { BROKER } from '../nodes/broker.provider';
 import { NodeClientProxy } from '../nodes/node-client.proxy';
 
@@ -14,7 +16,16 @@ export class ProcessGauges {
     @Inject(BROKER) broker: AmqpConnectionManager,
     commands: NodeClientProxy,
     alarm: BrokerAlarm,
+    dataSource: DataSource,
   ) {
+    new Gauge({
+      name: 'dms_ledger_up',
+      help: '1 while the database accepts writes of this process.',
+      registers: [registry],
+      collect() {
+        this.set(poolOf(dataSource).isUp ? 1 : 0);
+      },
+    });
     new Gauge({
       name: 'dms_broker_connected',
       help: '1 while there is a connection to the message broker.',

@@ -51,7 +51,7 @@ export const ERROR_CODES = {
   LEDGER_UNAVAILABLE: {
     http: 503,
     exit: 75,
-    meaning: 'The database cannot be reached, or holds no ledger yet.',
+    meaning: 'The database cannot be reached, accepts no writes, or holds no ledger yet.',
   },
   BROKER_UNAVAILABLE: { http: 503, exit: 75, meaning: 'The message broker cannot be reached.' },
   TIMEOUT: {
