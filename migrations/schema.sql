@@ -18,6 +18,7 @@ CREATE TABLE `backup_target_mount_ledger` (
   `lease_expires_at` datetime(6) DEFAULT NULL,
   `lease_s` int(11) DEFAULT NULL,
   `written_at` timestamp(6) NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
+  `lease_renewals` bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uq_job_target_host` (`jobid`,`backup_target_id`,`host`),
   KEY `idx_backup_target_id` (`backup_target_id`),
@@ -46,6 +47,7 @@ CREATE TABLE `idempotency_keys` (
   `project_id` varchar(255) NOT NULL DEFAULT '',
   `request_hash` binary(32) NOT NULL,
   `operation_id` char(36) NOT NULL,
+  `begun` tinyint(1) NOT NULL DEFAULT 0,
   `created_at` datetime(6) NOT NULL DEFAULT current_timestamp(6),
   PRIMARY KEY (`idempotency_key`,`project_id`(191)),
   KEY `idx_idempotency_created` (`created_at`)
@@ -57,6 +59,7 @@ CREATE TABLE `lease_waiters` (
   `backup_target_id` varchar(255) NOT NULL,
   `token` char(36) NOT NULL,
   `owner` varchar(255) NOT NULL,
+  `asks` bigint(20) NOT NULL DEFAULT 0,
   `waits_since` datetime(6) NOT NULL,
   `expires_at` datetime(6) NOT NULL,
   PRIMARY KEY (`id`),
@@ -79,6 +82,7 @@ CREATE TABLE `mount_operations` (
   `backup_target_id` varchar(255) NOT NULL,
   `host` varchar(255) NOT NULL,
   `epoch` bigint(20) DEFAULT NULL,
+  `arrival` bigint(20) DEFAULT NULL,
   `mount_path` varchar(1024) DEFAULT NULL,
   `error_msg` text DEFAULT NULL,
   `success_msg` text DEFAULT NULL,
@@ -95,7 +99,8 @@ CREATE TABLE `mount_operations` (
   KEY `idx_operation_target` (`backup_target_id`,`created_at`),
   KEY `idx_operation_host_target` (`host`,`backup_target_id`,`status`),
   KEY `idx_operation_job` (`jobid`,`created_at`),
-  KEY `idx_operation_status` (`status`,`created_at`)
+  KEY `idx_operation_status` (`status`,`created_at`),
+  KEY `idx_operation_arrival` (`host`,`backup_target_id`,`arrival`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `nodes` (
@@ -110,6 +115,7 @@ CREATE TABLE `nodes` (
   `last_seen` datetime(6) DEFAULT NULL,
   `lease_token` char(36) DEFAULT NULL,
   `lease_owner` varchar(255) DEFAULT NULL,
+  `lease_renewals` bigint(20) NOT NULL DEFAULT 0,
   `lease_expires_at` datetime(6) DEFAULT NULL,
   `created_at` datetime(6) NOT NULL DEFAULT current_timestamp(6),
   `updated_at` datetime(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
@@ -126,9 +132,17 @@ CREATE TABLE `service_uptime` (
   PRIMARY KEY (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `target_arrivals` (
+  `host` varchar(255) NOT NULL,
+  `backup_target_id` varchar(255) NOT NULL,
+  `arrival` bigint(20) NOT NULL,
+  PRIMARY KEY (`host`,`backup_target_id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `target_mounts` (
   `host` varchar(255) NOT NULL,
   `backup_target_id` varchar(255) NOT NULL,
+  `revision` bigint(20) NOT NULL DEFAULT 0,
   `state` varchar(16) NOT NULL DEFAULT 'ABSENT',
   `epoch` bigint(20) NOT NULL DEFAULT 0,
   `incarnation` varchar(64) DEFAULT NULL,
@@ -144,6 +158,8 @@ CREATE TABLE `target_mounts` (
   `operation_id` char(36) DEFAULT NULL,
   `lease_token` char(36) DEFAULT NULL,
   `lease_owner` varchar(255) DEFAULT NULL,
+  `lease_renewals` bigint(20) NOT NULL DEFAULT 0,
+  `lease_ms` int(11) DEFAULT NULL,
   `lease_expires_at` datetime(6) DEFAULT NULL,
   `error_code` varchar(32) DEFAULT NULL,
   `error_msg` text DEFAULT NULL,

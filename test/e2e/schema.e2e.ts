@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { MigrateService } from '../../apps/dms-client/src/ledger/migrate.service';
+import { ObservedChanges } from '../../apps/dms-client/src/ledger/observed-changes';
 import { readLocked } from '../../apps/dms-client/src/ledger/target-transaction';
 import { type DataSource } from 'typeorm';
 import { databaseAddress, onLedgerSource } from '../fleet/ledger-source';
@@ -80,7 +81,11 @@ describeOnRig('the schema', (rig) => {
       const runners = [source.createQueryRunner(), source.createQueryRunner()];
       for (const [index, runner] of runners.entries()) {
         await runner.startTransaction();
-        const { row } = await readLocked(runner, { host: 'compute-01', targetId: `target-${index}` });
+        const { row } = await readLocked(
+          runner,
+          { host: 'compute-01', targetId: `target-${index}` },
+          new ObservedChanges(),
+        );
         expect(row.ledger).toBe(ledger);
       }
       await connection.query('SET SESSION innodb_lock_wait_timeout = 1');

@@ -3,7 +3,11 @@ import { CommandFactory } from '../../apps/dms-client/src/mounts/command.factory
 import { DecisionService } from '../../apps/dms-client/src/mounts/decision.service';
 import { IntakeService } from '../../apps/dms-client/src/mounts/intake.service';
 import { LeftoverOperations } from '../../apps/dms-client/src/mounts/leftover-operations';
-import { ABANDONED_AFTER_MS } from '../../apps/dms-client/src/mounts/leftover-operations';
+import { ABANDONED_AFTER_MS } from '../../apps/dms-client/src/ledger/executing-operations';
+import { ArrivalsRepository } from '../../apps/dms-client/src/ledger/arrivals.repository';
+import { unknownCommit } from '../../apps/dms-client/src/ledger/ledger-errors';
+import { ObservedChanges } from '../../apps/dms-client/src/ledger/observed-changes';
+import { untilCommitted } from '../../apps/dms-client/src/ledger/rolled-back';
 import { MountsService } from '../../apps/dms-client/src/mounts/mounts.service';
 import { SettlementService } from '../../apps/dms-client/src/mounts/settlement.service';
 import { TargetCoordinator } from '../../apps/dms-client/src/mounts/target-coordinator.service';
@@ -12,6 +16,7 @@ import { type HeldBindingsRepository } from '../../apps/dms-client/src/ledger/he
 import { type TargetKey } from '../../apps/dms-client/src/ledger/target-key';
 import { type TargetLedger } from '../../apps/dms-client/src/ledger/target-ledger';
 import { LockService } from '../../apps/dms-client/src/locks/lock.service';
+import { type TargetLeasesRepository } from '../../apps/dms-client/src/locks/target-leases.repository';
 import { type NodeFactsRepository } from '../../apps/dms-client/src/nodes/node-facts.repository';
 import { type NodeCommands } from '../../apps/dms-client/src/nodes/node-commands.service';
 import { NodeLooksService } from '../../apps/dms-client/src/nodes/node-looks.service';
@@ -33,7 +38,14 @@ import {
   spoilTransaction,
   spoilView,
 } from './defects';
-import { type FakeDatabase, type FakeTransaction } from './fake-ledger';
+import {
+  type FakeDatabase,
+  type FakeTransaction,
+  isGone,
+  isLeased,
+  isUnanswered,
+  type Session,
+} from './fake-ledger';
 import { HOST, TARGET } from './fake-node';
 import { withMethods } from '../interleavings/gates';
 import { type Network } from './network';
@@ -56,6 +68,7 @@ export class ClientProcess {
   readonly views: NodeViewsService;
   readonly mounts: MountsService;
   lives = true;
+  readonly session: Session;
   #lastSent: Sent | null = null;
   #pausedUntil = -Infinity;
   readonly #timers: { onApplicationBootstrap(): void; onApplicationShutdown(): unknown }[];
@@ -65,11 +78,18 @@ export class ClientProcess {
     network: Network,
     stored: NodesRepository,
     private readonly defects: Defects,
+    /** The node of the database cluster that it is connected to. */
+    writer = 0,
   ) {
+    const { rowUnwritten, leaseByClock } = defects;
+    this.session = {
+      ...{ observed: new ObservedChanges(), writer, lives: () => this.lives },
+      ...{ rowUnwritten, leaseByClock },
+    };
     const ledger = this.#ledger();
     this.views = new NodeViewsService(stored);
     const nodes = this.#nodes(network);
-    const locks = new LockService(this.#dataSource(), SETTINGS);
+    const locks = new LockService(this.#leases(), SETTINGS);
     spoilLocks(locks, defects);
     const settlements = new SettlementService();
     spoilSettlements(settlements, defects);
@@ -81,7 +101,7 @@ export class ClientProcess {
     const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver, {
       whileHeld: (work) => work(),
     });
-    this.mounts = new MountsService(coordinator, this.views, this.#held(), SETTINGS);
+    this.mounts = new MountsService(coordinator, this.views, this.#held(), this.#arrivals(), SETTINGS);
     const facts = this.#facts();
     const looks = new NodeLooksService(nodes, this.views);
     const reconciler = new ReconcilerService(this.#nodeLeases(), facts, looks, coordinator, ledger);
@@ -129,7 +149,7 @@ export class ClientProcess {
 
   #ledger(): TargetLedger {
     const { defects, database } = this;
-    const transaction = <T>(key: TargetKey, work: (of: FakeTransaction) => Promise<T>): Promise<T> =>
+    const once = <T>(key: TargetKey, work: (of: FakeTransaction) => Promise<T>): Promise<T> =>
       this.#whileLiving(() =>
         database.transaction(
           key,
@@ -139,9 +159,13 @@ export class ClientProcess {
             this.#lastSent = null;
             return work(spoilTransaction(of, defects, lastSent));
           },
-          () => this.lives,
+          this.session,
         ),
       );
+    const transaction: typeof once = (key, work) =>
+      defects.rollbackUnknown
+        ? once(key, work).catch((error: unknown) => Promise.reject(unknownCommit(error)))
+        : untilCommitted(() => once(key, work));
     return { transaction, onCommit: () => undefined } as unknown as TargetLedger;
   }
 
@@ -166,16 +190,22 @@ export class ClientProcess {
     });
   }
 
-  /** Only the renewal of a lease goes to the database directly. */
-  #dataSource(): ConstructorParameters<typeof LockService>[0] {
-    const query = async (
-      _sql: string,
-      [microseconds, , , token]: [number, string, string, string],
-    ): Promise<void> => {
+  #leases(): TargetLeasesRepository {
+    const look = (): Promise<unknown> => this.#whileLiving(() => this.database.lookAtLease(this.session));
+    const renew = async (_key: TargetKey, token: string): Promise<void> => {
       if (this.defects.renewalMissing) return;
-      await this.#whileLiving(() => this.database.renew(token, microseconds / 1000));
+      await this.#whileLiving(() => this.database.renew(token, this.session));
     };
-    return { query } as unknown as ConstructorParameters<typeof LockService>[0];
+    return { look, renew } as unknown as TargetLeasesRepository;
+  }
+
+  #arrivals(): ArrivalsRepository {
+    const query = async (): Promise<unknown> => ({
+      insertId: await this.#whileLiving(() => this.database.arrive()),
+    });
+    return new ArrivalsRepository({ query } as unknown as ConstructorParameters<
+      typeof ArrivalsRepository
+    >[0]);
   }
 
   #held(): HeldBindingsRepository {
@@ -193,13 +223,15 @@ export class ClientProcess {
       const { claimed, held } = this.database.count();
       const between = row.state !== 'ABSENT' && row.state !== 'MOUNTED' && row.state !== 'BROKEN';
       const open = between || (row.state !== 'ABSENT' && claimed + held === 0);
-      const abandoned = [...operations.values()].some(
-        ({ status, renewedAt }) => status === 'executing' && renewedAt < time.now - ABANDONED_AFTER_MS,
+      // All are looked at in each round: that is what is observed.
+      const abandoned = [...operations].filter(([id, operation]) =>
+        isGone(id, operation, ABANDONED_AFTER_MS, this.session),
       );
-      const unanswered = [...bindings.values()].some(
-        ({ state, updatedAt }) => state === 'claimed' && updatedAt < time.now - claimTtlMs,
+      const unanswered = [...bindings].filter(([jobid, binding]) =>
+        isUnanswered(jobid, binding, claimTtlMs, this.session),
       );
-      const found = (open && !this.database.isLeased) || abandoned || unanswered;
+      const free = !isLeased(this.database.stored, this.session, this.database);
+      const found = (open && free) || abandoned.length > 0 || unanswered.length > 0;
       return Promise.resolve(found ? [{ host: HOST, targetId: TARGET }] : []);
     };
     const renew = (ids: readonly string[]): Promise<void> => {

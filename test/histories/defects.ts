@@ -46,6 +46,12 @@ export interface Defects {
   undeliveredIsGood?: boolean;
   /** What a fence finds gone is not told to the holders. */
   lossUntold?: boolean;
+  /** A transaction that decides does not write the target's row. */
+  rowUnwritten?: boolean;
+  /** A transaction that the database rolled back at its COMMIT is taken for one whose outcome is unknown. */
+  rollbackUnknown?: boolean;
+  /** Whether a lease has run out is decided by the clock of the database. */
+  leaseByClock?: boolean;
   /** Operations that were left open are let be. */
   leftoversUnended?: boolean;
 }
@@ -77,7 +83,7 @@ export function spoilTransaction(
       return new Map(jobids.filter((jobid) => defects.claimUnwritten || rows.has(jobid)).map(claimed));
     };
   }
-  if (defects.overtakingUnseen) operations.ofJobsSince = () => Promise.resolve([]);
+  if (defects.overtakingUnseen) operations.ofJobsAfter = () => Promise.resolve([]);
   if (defects.lossUntold) bindings.lose = () => Promise.resolve([]);
   if (defects.writesUnchecked && lastSent !== null) Object.assign(of.draft.row, lastSent);
   return of;

@@ -3,13 +3,16 @@ import {
   type BindingCounts,
   type BindingRow,
   type NewBinding,
+  type PythonHolds,
 } from '../../apps/dms-client/src/ledger/binding-statements';
 import {
   type AbandonedOperation,
   type NewOperation,
+  isAbandoned,
+  type NewerOperation,
   type OperationEnd,
-  type RecentOperation,
 } from '../../apps/dms-client/src/ledger/operation-statements';
+import { type ObservedChanges } from '../../apps/dms-client/src/ledger/observed-changes';
 import { LedgerClock } from '../../apps/dms-client/src/ledger/ledger-clock';
 import { type TargetKey } from '../../apps/dms-client/src/ledger/target-key';
 import { type RowChange, type TargetRow } from '../../apps/dms-client/src/ledger/target-transaction';
@@ -24,17 +27,17 @@ export interface StoredBinding {
 export interface StoredOperation {
   readonly action: 'mount' | 'unmount' | 'reconcile';
   readonly jobid: number | null;
-  readonly createdAt: number;
+  readonly arrival: number;
   status: 'executing' | 'success' | 'error';
   renewedAt: number;
 }
 
 /** All that the ledger holds of the one target of a history. */
 export interface Stored {
-  row: Omit<TargetRow, 'leased'> & { leaseExpiresAt: number };
+  row: Omit<TargetRow, 'leased'> & { leaseRenewals: number; leaseExpiresAt: number };
   bindings: Map<number, StoredBinding>;
   operations: Map<string, StoredOperation>;
-  /** In the order of arrival; by token, until when each place is kept. */
+  /** In the order of arrival; by token, how often each has asked. */
   leaseWaiters: Map<string, number>;
 }
 
@@ -42,13 +45,30 @@ export interface Stored {
 export type DatabaseFault = 'begin' | 'commit lost' | 'commit unknown, done' | 'commit unknown, undone';
 
 const LATENCY_MS = 2;
+const LEASE_MS = 10_000;
 /** The ledger of a history. */
 export const LEDGER = '44444444-4444-4444-8444-444444444444';
 
-/** The database of a history: one target's row with its lock, atomic commits, and the time of the history. */
+/** A process that is connected to the database. */
+export interface Session {
+  readonly observed: ObservedChanges;
+  /** The node of the database cluster that it is connected to. */
+  readonly writer: number;
+  lives(): boolean;
+  /** Wrongs to be built in. */
+  readonly rowUnwritten?: boolean;
+  readonly leaseByClock?: boolean;
+}
+
+/**
+ * The database of a history: one target's row, atomic commits, and the time of the history. As with Galera, a row lock
+ * is seen on its own writer only, and of two transactions on different writers that write the same row the later COMMIT
+ * is rolled back. Each writer has its own clock.
+ */
 export class FakeDatabase {
   stored: Stored = {
     row: {
+      revision: 0,
       state: 'ABSENT',
       epoch: 0,
       incarnation: null,
@@ -62,6 +82,7 @@ export class FakeDatabase {
       bootId: null,
       operationId: null,
       leaseToken: null,
+      leaseRenewals: 0,
       leaseExpiresAt: 0,
       draining: false,
       ledger: LEDGER,
@@ -73,37 +94,53 @@ export class FakeDatabase {
   readonly faults: DatabaseFault[] = [];
   /** A fault happened: leases may have run out although their holders live. */
   wasDisturbed = false;
-  #lock: Promise<void> = Promise.resolve();
+  readonly #locks = new Map<number, Promise<void>>();
+  /** By how much the clock of each writer is wrong, in milliseconds. */
+  readonly #clockErrors = new Map<number, number>();
+  /** By row, the commit that wrote it last. */
+  readonly #written = new Map<string, number>();
+  #commits = 0;
+  #arrivals = 0;
 
   constructor(readonly time: VirtualTime) {}
 
+  /** The clock of a writer jumps. */
+  jump(writer: number, byMs: number): void {
+    this.#clockErrors.set(writer, (this.#clockErrors.get(writer) ?? 0) + byMs);
+  }
+
+  clock(writer: number): number {
+    return this.time.now + (this.#clockErrors.get(writer) ?? 0);
+  }
+
   /**
-   * Runs `work` on a copy, under the row's lock; `lives` says at the end whether its process does. `beforeCommit` is
-   * awaited when all statements are done and the row is locked still.
+   * Runs `work` on a copy, under the row's lock on its writer. `beforeCommit` is awaited when all statements are done
+   * and the row is locked still.
    */
   async transaction<T>(
     key: TargetKey,
     work: (transaction: FakeTransaction) => Promise<T>,
-    lives: () => boolean,
+    session: Session,
     beforeCommit: () => Promise<void> = () => Promise.resolve(),
   ): Promise<T> {
     await this.time.sleep(LATENCY_MS);
-    const before = this.#lock;
-    let unlock = (): void => undefined;
-    this.#lock = new Promise((resolve) => (unlock = resolve));
-    await before;
+    const unlock = await this.#lock(session.writer);
     try {
       const fault = this.faults.shift() ?? null;
       if (fault !== null) this.wasDisturbed = true;
       if (fault === 'begin') throw new DmsError('LEDGER_UNAVAILABLE', 'The database is away');
-      const transaction = new FakeTransaction(key, copyOf(this.stored), this.time);
+      const before = this.stored;
+      const seen = this.#commits;
+      const transaction = new FakeTransaction(key, copyOf(before), session, this);
       const began = this.time.now;
       const result = await work(transaction);
       if (this.time.now !== began) throw new Error('A transaction waited for something but the database');
       await beforeCommit();
       await this.time.sleep(LATENCY_MS);
       if (fault === 'commit lost') throw new DmsError('LEDGER_UNAVAILABLE', 'The connection went away');
-      if (fault !== 'commit unknown, undone' && lives()) this.stored = transaction.draft;
+      const writes = writesOf(before, transaction.draft);
+      if ([...writes.keys()].some((row) => (this.#written.get(row) ?? 0) > seen)) throw new RolledBack();
+      if (fault !== 'commit unknown, undone' && session.lives()) this.#commit(writes);
       if (fault !== null) throw new DmsError('TIMEOUT', 'The commit was not confirmed');
       return result;
     } finally {
@@ -112,10 +149,29 @@ export class FakeDatabase {
   }
 
   /** A single statement: the renewal of a lease. */
-  async renew(token: string, leaseMs: number): Promise<void> {
+  async renew(token: string, session: Session): Promise<void> {
     await this.time.sleep(LATENCY_MS);
     const { row } = this.stored;
-    if (row.leaseToken === token) row.leaseExpiresAt = this.time.now + leaseMs;
+    if (row.leaseToken !== token) return;
+    const renewed = {
+      leaseRenewals: row.leaseRenewals + 1,
+      leaseExpiresAt: this.clock(session.writer) + LEASE_MS,
+    };
+    this.#commit(new Map([['row', (stored) => void (stored.row = { ...stored.row, ...renewed })]]));
+  }
+
+  /** A single statement, without the lock. */
+  async lookAtLease(session: Session): Promise<{ leased: boolean; first: string | null }> {
+    await this.time.sleep(LATENCY_MS);
+    const first = livingWaiters(this.stored, session).at(0) ?? null;
+    return { leased: isLeased(this.stored, session, this), first };
+  }
+
+  /** A single statement: the next place in the order of the requests. */
+  async arrive(): Promise<number> {
+    await this.time.sleep(LATENCY_MS);
+    this.#arrivals += 1;
+    return this.#arrivals;
   }
 
   /** A single statement, without the lock. */
@@ -128,9 +184,69 @@ export class FakeDatabase {
     return countOf(this.stored);
   }
 
-  get isLeased(): boolean {
-    return this.stored.row.leaseExpiresAt > this.time.now;
+  async #lock(writer: number): Promise<() => void> {
+    const before = this.#locks.get(writer);
+    let unlock = (): void => undefined;
+    this.#locks.set(writer, new Promise((resolve) => (unlock = resolve)));
+    await before;
+    return unlock;
   }
+
+  #commit(writes: Writes): void {
+    this.#commits += 1;
+    this.stored = copyOf(this.stored);
+    for (const [row, write] of writes) {
+      write(this.stored);
+      this.#written.set(row, this.#commits);
+    }
+  }
+}
+
+/** As the driver has it. */
+class RolledBack extends Error {
+  readonly code = 'ER_LOCK_DEADLOCK';
+}
+
+/** By row, what a transaction has made of it. */
+type Writes = ReadonlyMap<string, (stored: Stored) => void>;
+
+function writesOf(before: Stored, { row, bindings, operations, leaseWaiters }: Stored): Writes {
+  const writes = new Map<string, (stored: Stored) => void>();
+  if (differ(before.row, row)) writes.set('row', (stored) => void (stored.row = row));
+  for (const [jobid, binding] of bindings) {
+    if (differ(before.bindings.get(jobid), binding))
+      writes.set(`binding ${jobid}`, (stored) => void stored.bindings.set(jobid, binding));
+  }
+  for (const [id, operation] of operations) {
+    if (differ(before.operations.get(id), operation))
+      writes.set(`operation ${id}`, (stored) => void stored.operations.set(id, operation));
+  }
+  for (const token of new Set([...before.leaseWaiters.keys(), ...leaseWaiters.keys()])) {
+    const asks = leaseWaiters.get(token);
+    if (asks === before.leaseWaiters.get(token)) continue;
+    writes.set(`waiter ${token}`, (stored) => {
+      if (asks === undefined) stored.leaseWaiters.delete(token);
+      else stored.leaseWaiters.set(token, asks);
+    });
+  }
+  return writes;
+}
+
+function differ(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) !== JSON.stringify(other);
+}
+
+/** As the process has observed; by the defect, by the clock of its writer. */
+export function isLeased({ row }: Stored, session: Session, database: FakeDatabase): boolean {
+  if (row.leaseToken === null) return false;
+  if (session.leaseByClock) return row.leaseExpiresAt > database.clock(session.writer);
+  return !session.observed.isStale('lease', `${row.leaseToken}/${row.leaseRenewals}`, LEASE_MS);
+}
+
+function livingWaiters({ leaseWaiters }: Stored, { observed }: Session): string[] {
+  return [...leaseWaiters]
+    .filter(([token, asks]) => !observed.isStale(token, String(asks), 2_000))
+    .map(([token]) => token);
 }
 
 /** One transaction's statements, as `TargetTransaction` has them. */
@@ -143,17 +259,23 @@ export class FakeTransaction {
   constructor(
     readonly key: TargetKey,
     readonly draft: Stored,
-    private readonly time: VirtualTime,
+    private readonly session: Session,
+    private readonly database: FakeDatabase,
   ) {
-    this.bindings = new FakeBindings(draft, time);
-    this.operations = new FakeOperations(draft, time);
-    this.leaseWaiters = new FakeLeaseWaiters(draft, time);
-    this.clock = new LedgerClock(String(time.now), time.now);
+    const { time } = database;
+    if (!session.rowUnwritten) draft.row = { ...draft.row, revision: draft.row.revision + 1 };
+    this.bindings = new FakeBindings(draft, time, session);
+    this.operations = new FakeOperations(draft, time, session);
+    this.leaseWaiters = new FakeLeaseWaiters(draft, session);
+    this.clock = new LedgerClock(String(database.clock(session.writer)), time.now);
   }
 
+  /** No request of a history has a key. */
+  readonly idempotencyKeys = { begin: (): Promise<boolean> => Promise.resolve(true) };
+
   get row(): TargetRow {
-    const { leaseExpiresAt, ...row } = this.draft.row;
-    return { ...row, leased: leaseExpiresAt > this.time.now };
+    const { leaseExpiresAt: _, leaseRenewals: __, ...row } = this.draft.row;
+    return { ...row, leased: isLeased(this.draft, this.session, this.database) };
   }
 
   change({ errorCode: _, errorMessage: __, ...change }: RowChange): Promise<void> {
@@ -162,7 +284,9 @@ export class FakeTransaction {
   }
 
   lease(token: string, _owner: string, leaseMs: number): Promise<void> {
-    Object.assign(this.draft.row, { leaseToken: token, leaseExpiresAt: this.time.now + leaseMs });
+    const { row } = this.draft;
+    const leaseExpiresAt = this.database.clock(this.session.writer) + leaseMs;
+    Object.assign(row, { leaseToken: token, leaseRenewals: row.leaseRenewals + 1, leaseExpiresAt });
     return Promise.resolve();
   }
 
@@ -178,6 +302,7 @@ class FakeBindings {
   constructor(
     private readonly draft: Stored,
     private readonly time: VirtualTime,
+    private readonly session: Session,
   ) {}
 
   count(): Promise<BindingCounts> {
@@ -225,11 +350,16 @@ class FakeBindings {
   }
 
   withdrawUnanswered(ttlMs: number): Promise<void> {
-    for (const [jobid, { state, operationId, updatedAt }] of this.draft.bindings) {
-      const ended = this.draft.operations.get(operationId)?.status !== 'executing';
-      if (state === 'claimed' && ended && updatedAt < this.time.now - ttlMs) this.#change(jobid, 'released');
+    for (const [jobid, binding] of this.draft.bindings) {
+      const ended = this.draft.operations.get(binding.operationId)?.status !== 'executing';
+      if (ended && isUnanswered(jobid, binding, ttlMs, this.session)) this.#change(jobid, 'released');
     }
     return Promise.resolve();
+  }
+
+  /** No Python program writes here. */
+  pythonHolds(): Promise<PythonHolds> {
+    return Promise.resolve(new Map());
   }
 
   lose(): Promise<number[]> {
@@ -257,6 +387,7 @@ class FakeOperations {
   constructor(
     private readonly draft: Stored,
     private readonly time: VirtualTime,
+    private readonly session: Session,
   ) {}
 
   begin(operations: readonly NewOperation[]): Promise<void> {
@@ -275,54 +406,53 @@ class FakeOperations {
     return Promise.resolve();
   }
 
-  ofJobsSince(jobids: readonly number[], since: number): Promise<RecentOperation[]> {
-    const all = [...this.draft.operations.values()];
-    const recent = all.flatMap(({ jobid, action, createdAt }) =>
-      jobid !== null && jobids.includes(jobid) && createdAt > since
-        ? [{ jobid, action, holdId: null, ageMicroseconds: (this.time.now - createdAt) * 1000 }]
+  ofJobsAfter(jobids: readonly number[], after: number): Promise<NewerOperation[]> {
+    const found = [...this.draft.operations.values()].flatMap(({ jobid, action, arrival }) =>
+      jobid !== null && jobids.includes(jobid) && arrival > after
+        ? [{ jobid, action, holdId: null, arrival }]
         : [],
     );
-    return Promise.resolve(recent);
+    return Promise.resolve(found);
   }
 
   abandoned(silentMs: number): Promise<AbandonedOperation[]> {
     const found: AbandonedOperation[] = [];
-    for (const [id, { action, jobid, status, renewedAt }] of this.draft.operations) {
-      if (status !== 'executing' || renewedAt >= this.time.now - silentMs) continue;
+    for (const [id, operation] of this.draft.operations) {
+      if (!isGone(id, operation, silentMs, this.session)) continue;
+      const { action, jobid } = operation;
       const own = [...this.draft.bindings.values()].find(({ operationId }) => operationId === id);
       found.push({ id, action, jobid, requestId: null, bindingState: own?.state ?? null });
     }
     return Promise.resolve(found);
   }
 
-  #add(
-    { id, action, jobid, arrivedAt = this.time.now }: NewOperation,
-    status: StoredOperation['status'],
-  ): void {
+  #add({ id, action, jobid, arrival = 0 }: NewOperation, status: StoredOperation['status']): void {
     if (this.draft.operations.has(id)) throw new Error('An operation is begun twice');
     this.draft.operations.set(id, {
       action: action,
       jobid,
       status,
-      createdAt: arrivedAt,
+      arrival,
       renewedAt: this.time.now,
     });
   }
 }
 
 class FakeLeaseWaiters {
+  /** Places of processes that are gone do no harm here: they are passed over. */
+  readonly hasGone = false;
+
   constructor(
     private readonly draft: Stored,
-    private readonly time: VirtualTime,
+    private readonly session: Session,
   ) {}
 
   first(): Promise<string | null> {
-    const living = [...this.draft.leaseWaiters].find(([, until]) => until > this.time.now);
-    return Promise.resolve(living?.[0] ?? null);
+    return Promise.resolve(livingWaiters(this.draft, this.session).at(0) ?? null);
   }
 
-  wait(token: string, _owner: string, placeMs: number): Promise<void> {
-    this.draft.leaseWaiters.set(token, this.time.now + placeMs);
+  wait(token: string): Promise<void> {
+    this.draft.leaseWaiters.set(token, (this.draft.leaseWaiters.get(token) ?? 0) + 1);
     return Promise.resolve();
   }
 
@@ -330,6 +460,26 @@ class FakeLeaseWaiters {
     this.draft.leaseWaiters.delete(token);
     return Promise.resolve();
   }
+}
+
+/** Its process has not renewed it for `silentMs`, as far as the process of the session has observed. */
+export function isGone(
+  id: string,
+  { status, renewedAt }: StoredOperation,
+  silentMs: number,
+  { observed }: Session,
+): boolean {
+  return status === 'executing' && isAbandoned({ id, renewedAt: String(renewedAt) }, silentMs, observed);
+}
+
+/** A claim that nothing has changed for `ttlMs`, as far as the process of the session has observed. */
+export function isUnanswered(
+  jobid: number,
+  { state, operationId, updatedAt }: StoredBinding,
+  ttlMs: number,
+  { observed }: Session,
+): boolean {
+  return state === 'claimed' && observed.isStale(`claim ${jobid}`, `${operationId}/${updatedAt}`, ttlMs);
 }
 
 function countOf({ bindings }: Stored): BindingCounts {

@@ -5,6 +5,7 @@ import { type NetworkFault } from './network';
 
 export const JOBS = 3;
 export const PROCESSES = 2;
+const HOUR_MS = 3_600_000;
 
 /** What happens at one point of a history. */
 export type Event =
@@ -14,6 +15,7 @@ export type Event =
   | { readonly kind: 'database'; readonly fault: DatabaseFault }
   | { readonly kind: 'node'; readonly fault: NodeFault }
   | { readonly kind: 'kill' | 'pause'; readonly process: number }
+  | { readonly kind: 'clock'; readonly writer: number; readonly byMs: number }
   | { readonly kind: 'reboot' | 'lose memory' | 'daemon dies' | 'server crash' };
 
 /** Events, each with the milliseconds that pass after it. */
@@ -54,6 +56,11 @@ const fault: fc.Arbitrary<Event> = fc.oneof(
     fault: fc.constantFrom<NodeFault>('mount fails', 'busy', 'hangs and acts', 'hangs and dies', 'no room'),
   }),
   fc.record({ kind: fc.constantFrom('kill' as const, 'pause' as const), process }),
+  fc.record({
+    kind: fc.constant('clock' as const),
+    writer: process,
+    byMs: fc.constantFrom(-HOUR_MS, HOUR_MS),
+  }),
   fc.record({
     kind: fc.constantFrom(
       'reboot' as const,
@@ -99,6 +106,8 @@ function sentence(event: Event): string {
       return `process ${event.process + 1} is killed, and another takes its place`;
     case 'pause':
       return `process ${event.process + 1} stops for 12 s`;
+    case 'clock':
+      return `the clock of database node ${event.writer + 1} is set ${event.byMs < 0 ? 'back' : 'forward'} by an hour`;
     case 'reboot':
       return 'the node reboots';
     case 'lose memory':

@@ -39,16 +39,24 @@ interface Job {
 /** What the services log is of no interest to a history. */
 Logger.overrideLogger(false);
 
+/** Nodes of the database cluster, each with a process of its own. */
+export const WRITERS = PROCESSES;
+
 /**
  * Carries a history out on real services over fakes, lets everything come to rest, and says what it broke.
  *
  * @returns the history and what was broken, in words; null where nothing was
  */
-export async function play(history: History, defects: HistoryDefects = {}): Promise<string | null> {
+export async function play(
+  history: History,
+  defects: HistoryDefects = {},
+  /** 1: all processes are connected to one node of the database. */
+  writers = WRITERS,
+): Promise<string | null> {
   const time = new VirtualTime();
   time.install();
   try {
-    const found = await new World(time, defects).play(history);
+    const found = await new World(time, defects, writers).play(history);
     return found === null ? null : `${found}\n${tell(history)}`;
   } finally {
     time.uninstall();
@@ -65,10 +73,13 @@ class World {
   readonly #violations: string[] = [];
   #brokenAt = -Infinity;
   #paused = false;
+  /** Nothing failed yet that could make an outcome unknown. */
+  #faultless = true;
 
   constructor(
     private readonly time: VirtualTime,
     private readonly defects: HistoryDefects,
+    private readonly writers: number,
   ) {
     this.#database = new FakeDatabase(time);
     this.#node = new FakeNode(time, (memory) => this.#fence(memory));
@@ -87,7 +98,7 @@ class World {
       }
     };
     this.#stored = storedNodes();
-    this.#processes = Array.from({ length: PROCESSES }, () => this.#start());
+    this.#processes = Array.from({ length: PROCESSES }, (_, index) => this.#start(index));
     this.#sayHello();
     setInterval(() => this.#sayHello(), 4_000);
   }
@@ -117,8 +128,9 @@ class World {
     return fence;
   }
 
-  #start(): ClientProcess {
-    return new ClientProcess(this.#database, this.#network, this.#stored, this.defects);
+  #start(index: number): ClientProcess {
+    const writer = index % this.writers;
+    return new ClientProcess(this.#database, this.#network, this.#stored, this.defects, writer);
   }
 
   #sayHello(): void {
@@ -134,6 +146,7 @@ class World {
   }
 
   #happen(event: Event): void {
+    this.#faultless &&= ['mount', 'unmount', 'hang up', 'clock'].includes(event.kind);
     switch (event.kind) {
       case 'mount':
       case 'unmount':
@@ -148,11 +161,13 @@ class World {
         return void this.#node.faults.push(event.fault);
       case 'kill':
         this.#processes[event.process].kill();
-        this.#processes[event.process] = this.#start();
+        this.#processes[event.process] = this.#start(event.process);
         return;
       case 'pause':
         this.#paused = true;
         return this.#processes[event.process].pause(PAUSE_MS);
+      case 'clock':
+        return this.#database.jump(event.writer % this.writers, event.byMs);
       case 'reboot':
         this.#brokenAt = this.time.now;
         return this.#node.reboot();
@@ -197,7 +212,12 @@ class World {
         if (DmsError.from(error).code === 'INTERNAL')
           this.#violations.push(`A defect showed: ${String(error)}`);
         if (DmsError.from(error).code !== 'TIMEOUT') this.#checkOperation(operationId, 'error');
-        if (job.request === request) job.request = null;
+        if (job.request !== request) return;
+        job.request = null;
+        if (DmsError.from(error).code === 'TIMEOUT' && this.#faultless)
+          this.#violations.push(
+            `I3: nothing failed, and job ${index + 1} is told that the outcome is unknown`,
+          );
       },
     );
   }

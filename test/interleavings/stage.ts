@@ -132,10 +132,10 @@ export class Stage {
       if (!process.lives) await new Promise<never>(() => undefined);
     };
     const database = withMethods(this.database, {
-      transaction: async (key, work, lives) => {
+      transaction: async (key, work, session) => {
         // Who waits for a lease looks for it again and again: that is left to its own time.
         if (!waits) await stand('before a transaction');
-        const result = await this.database.transaction(key, work, lives, () =>
+        const result = await this.database.transaction(key, work, session, () =>
           waits ? Promise.resolve() : this.gates.stand(side, 'before a commit'),
         );
         waits = (result as { kind?: string } | undefined)?.kind === 'locked';
@@ -143,8 +143,8 @@ export class Stage {
         return result;
       },
       // A process that is stopped renews nothing.
-      renew: async (token, leaseMs) => {
-        if (!this.gates.isStopped(side)) await this.database.renew(token, leaseMs);
+      renew: async (token, session) => {
+        if (!this.gates.isStopped(side)) await this.database.renew(token, session);
       },
       isHeld: async (jobid) => {
         const held = await this.database.isHeld(jobid);

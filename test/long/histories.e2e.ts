@@ -5,6 +5,7 @@ import { play } from '../histories/world';
 // Core modules can only be replaced here: the services' sleeps are to take the time of the history.
 jest.mock('node:timers/promises', () => ({
   setTimeout: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+  setImmediate: () => Promise.resolve(),
 }));
 
 /** Each block has its own seed, so that one that fails can be run again alone. */

@@ -7,6 +7,7 @@ import { type Meeting, Schedule } from '../interleavings/schedule';
 // Read when it is called: the time of a schedule stands in for the process's own.
 jest.mock('node:timers/promises', () => ({
   setTimeout: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+  setImmediate: () => Promise.resolve(),
 }));
 
 const ACTIONS: readonly TargetAction[] = ['mount', 'unmount'];

@@ -17,6 +17,7 @@ import { playScenario, type ScenarioName, SCENARIOS } from '../rules/scenarios';
 // Core modules can only be replaced here: the services' sleeps are to take the time of the history.
 jest.mock('node:timers/promises', () => ({
   setTimeout: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+  setImmediate: () => Promise.resolve(),
 }));
 
 const SEED = 20_240_601;

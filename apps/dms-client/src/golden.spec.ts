@@ -23,6 +23,7 @@ import { type TargetRow } from './ledger/target-transaction';
 import { mountResponse, unmountResponse } from './mounts/responses';
 import { type WaitingRequest } from './mounts/waiting-request';
 import { CommandSigner } from './nodes/command-signer';
+import { ObservedChanges } from './ledger/observed-changes';
 import { NodeFactsRepository } from './nodes/node-facts.repository';
 import { type NodeLooksService } from './nodes/node-looks.service';
 import { type NodeTrustService } from './nodes/node-trust.service';
@@ -64,6 +65,7 @@ const ROW: TargetRow = {
   device: '0:100',
   operationId: OPERATION_ID,
   leaseToken: null,
+  revision: 3,
   leased: false,
   draining: false,
   ledger: null,
@@ -279,6 +281,7 @@ function nodesService(inventory: unknown): NodesService {
       signs_replies: 1,
       fresh: 1,
     }),
+    new ObservedChanges(),
   );
   const mount = { ...ROW, targetId: 'target-123', held: 1, unheld: false, problem: null };
   jest.spyOn(facts, 'mounts').mockResolvedValue(new Map([['target-123', mount]]));

@@ -8,7 +8,6 @@ import {
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { BROKER } from '../nodes/broker.provider';
 import { LeasesService } from './leases.service';
-import { UptimeRepository } from './uptime.repository';
 
 /** A third of the silence that counts as time without service. */
 const BEAT_MS = 2_000;
@@ -22,7 +21,6 @@ export class LeaseTimer implements OnApplicationBootstrap, OnApplicationShutdown
 
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
-    private readonly uptime: UptimeRepository,
     private readonly leases: LeasesService,
   ) {}
 
@@ -41,13 +39,6 @@ export class LeaseTimer implements OnApplicationBootstrap, OnApplicationShutdown
   async #beat(): Promise<void> {
     if (!this.broker.isConnected()) return;
     try {
-      const awayUs = await this.uptime.beat();
-      if (awayUs > 0) {
-        this.#log.warn({
-          msg: 'There was no service; leases stood still',
-          seconds: Math.round(awayUs / 1e6),
-        });
-      }
       await this.leases.expire();
     } catch (error) {
       this.#log.warn({ msg: 'Leases could not be looked at', err: error });

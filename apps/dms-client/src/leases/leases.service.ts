@@ -8,19 +8,21 @@ import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
-import { type ExpiredLease, ExpiredLeasesRepository } from './expired-leases.repository';
-import { UptimeRepository } from './uptime.repository';
+import { LeaseWatch } from './lease-watch';
+import { type LeasedBinding, LeasedBindingsRepository, type PageEnd } from './leased-bindings.repository';
 
 /** Renews the leases by which jobs hold targets, and releases what was not renewed. */
 @Injectable()
 export class LeasesService {
   readonly #log = new Logger(LeasesService.name);
+  readonly #watch = new LeaseWatch();
+  /** Where the next page of bindings begins. */
+  #next: PageEnd | null = null;
 
   constructor(
     private readonly bindings: BindingsService,
     private readonly ledger: TargetLedger,
-    private readonly expired: ExpiredLeasesRepository,
-    private readonly uptime: UptimeRepository,
+    private readonly leased: LeasedBindingsRepository,
     private readonly coordinator: TargetCoordinator,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
@@ -49,34 +51,39 @@ export class LeasesService {
   }
 
   /**
-   * Releases what was not renewed within the grace after its lease, if it could have been renewed all that time. The
-   * mount then goes as after any unmount: not while somebody uses it.
+   * Looks at a page of the bindings that have a lease, and releases those that were not renewed within the grace after
+   * it, by time in which they could have been renewed. The mount then goes as after any unmount: not while somebody uses
+   * it. To be called every two seconds while there is service.
    *
-   * @returns how many bindings were released
+   * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT
    */
-  async expire(): Promise<number> {
-    const { leaseGraceMs } = this.settings;
-    const found = await this.expired.find(leaseGraceMs);
-    if (found.length === 0 || !(await this.uptime.isUpFor(leaseGraceMs))) return 0;
-    let released = 0;
-    for (const lease of found) if (await this.#release(lease)) released += 1;
-    return released;
+  async expire(): Promise<void> {
+    const { bindings, end } = await this.leased.page(this.#next);
+    this.#next = end;
+    const silentMs = this.#watch.beat();
+    if (silentMs > 0) {
+      this.#log.warn({
+        msg: 'There was no service; leases stood still',
+        seconds: Math.round(silentMs / 1000),
+      });
+    }
+    const expired = this.#watch.expired(bindings, this.settings.leaseGraceMs);
+    if (end === null) this.#watch.endRound();
+    for (const binding of expired) await this.#release(binding);
   }
 
-  async #release({ key, jobid }: ExpiredLease): Promise<boolean> {
+  async #release({ key, jobid, value }: LeasedBinding): Promise<void> {
     const released = await this.ledger.transaction(key, async (transaction) => {
-      // It may have been renewed, or released by another process, since it was found.
-      const still = await transaction.bindings.leaseExpired([jobid], this.settings.leaseGraceMs);
-      if (still.length === 0) return false;
+      // It may have been renewed, or released by another process, since it was looked at.
+      if ((await transaction.bindings.leaseValue(jobid)) !== value) return false;
       await transaction.bindings.release([jobid]);
       await record(transaction, jobid);
       return true;
     });
-    if (!released) return false;
+    if (!released) return;
     this.#log.warn({ msg: 'A lease expired: the job holds the target no more', ...key, jobid });
     // Not waited for: a node that does not answer must not keep other leases from expiring.
     void this.coordinator.settle(key);
-    return true;
   }
 }
 

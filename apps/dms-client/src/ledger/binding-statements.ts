@@ -1,6 +1,7 @@
 import { type BindingState, type LegacyHolderView } from '@app/contracts';
 import { type QueryRunner } from 'typeorm';
 import { type ChangeList } from './changes';
+import { type ObservedChanges } from './observed-changes';
 import { type TargetKey } from './target-key';
 
 /** A binding as the ledger has it; `state` already takes what Python programs wrote into account. */
@@ -35,7 +36,7 @@ export function stateExpression(prefix: '' | `${string}.` = ''): string {
 const OF_TARGET = 'host = ? AND backup_target_id = ?';
 const NOT_DELETED = 'NOT COALESCE(deleted, FALSE)';
 
-/** A lease is never made shorter; null where the hold has none. */
+/** For people to see, and for older versions. Never made shorter; null where the hold has none. */
 const LONGER_LEASE = `IF(lease_s IS NULL, NULL,
   GREATEST(COALESCE(lease_expires_at, NOW(6)), NOW(6) + INTERVAL lease_s SECOND))`;
 /**
@@ -45,12 +46,32 @@ const LONGER_LEASE = `IF(lease_s IS NULL, NULL,
 const MERGED_LEASE = `lease_s = IF(mounted AND lease_expires_at IS NULL, NULL, VALUES(lease_s)),
   lease_expires_at = IF(mounted AND lease_s IS NOT NULL, lease_expires_at, NULL)`;
 
+/** The holds of Python programs, by job: when each was written last, by the database's clock, to be compared only. */
+export type PythonHolds = ReadonlyMap<number, string | null>;
+
+/** What a renewal of the lease of a binding changes. Older versions change the time alone. */
+export const BINDING_LEASE_VALUE = "CONCAT(lease_renewals, '/', lease_expires_at)";
+
+/** What changes with whatever its job or a process does about a claim; `b` is its row. */
+export const CLAIM_VALUE = "CONCAT(COALESCE(b.operation_id, ''), '/', COALESCE(b.updated_at, ''))";
+
+export interface ClaimRow {
+  readonly id: number;
+  readonly value: string;
+}
+
+/** True if nothing about the claim has changed for `ttlMs`, as far as this process has observed. */
+export function isUnanswered({ id, value }: ClaimRow, ttlMs: number, observed: ObservedChanges): boolean {
+  return observed.isStale(`claim ${id}`, value, ttlMs);
+}
+
 /** The statements on the bindings of one target. The target's row must be locked: bindings are counted under it. */
 export class BindingStatements {
   constructor(
     private readonly runner: QueryRunner,
     private readonly key: TargetKey,
     private readonly changes: ChangeList,
+    private readonly observed: ObservedChanges,
   ) {}
 
   /** Claimed and held bindings: the reference count, which is never stored. */
@@ -89,7 +110,8 @@ export class BindingStatements {
   async grant(jobids: readonly number[]): Promise<void> {
     if (jobids.length === 0) return;
     await this.runner.query(
-      `UPDATE backup_target_mount_ledger SET mounted = TRUE, state = 'held', lease_expires_at = ${LONGER_LEASE}
+      `UPDATE backup_target_mount_ledger SET mounted = TRUE, state = 'held', lease_expires_at = ${LONGER_LEASE},
+         lease_renewals = lease_renewals + 1
        WHERE ${OF_TARGET} AND jobid IN (?)`,
       [...this.#key, jobids],
     );
@@ -131,36 +153,60 @@ export class BindingStatements {
     );
   }
 
-  /** Takes back claims that are older than `ttlMs` and whose operation has ended: their job never got the answer. */
+  /**
+   * Takes back claims whose operation has ended, and that nothing has changed for `ttlMs`, as far as this process has
+   * observed: their job never got the answer.
+   */
   async withdrawUnanswered(ttlMs: number): Promise<void> {
-    await this.runner.query(
-      `UPDATE backup_target_mount_ledger b JOIN mount_operations o ON o.id = b.operation_id
-       SET b.state = 'released'
+    const rows = (await this.runner.query(
+      `SELECT b.id, b.jobid, ${CLAIM_VALUE} AS value FROM backup_target_mount_ledger b
+         JOIN mount_operations o ON o.id = b.operation_id
        WHERE b.host = ? AND b.backup_target_id = ? AND NOT COALESCE(b.mounted, FALSE) AND b.state = 'claimed'
-         AND o.status IN ('success', 'error') AND b.updated_at < NOW(6) - INTERVAL ? MICROSECOND`,
-      [...this.#key, ttlMs * 1000],
-    );
+         AND o.status IN ('success', 'error')`,
+      this.#key,
+    )) as ClaimRow[];
+    const unanswered = rows.filter((row) => isUnanswered(row, ttlMs, this.observed)).map(({ id }) => id);
+    if (unanswered.length === 0) return;
+    await this.runner.query("UPDATE backup_target_mount_ledger SET state = 'released' WHERE id IN (?)", [
+      unanswered,
+    ]);
+  }
+
+  /** What Python programs hold: by job, what tells their last write from a later one. */
+  async pythonHolds(): Promise<PythonHolds> {
+    const rows = (await this.runner.query(
+      `SELECT jobid, CAST(written_at AS CHAR) AS writtenAt FROM backup_target_mount_ledger
+       WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted AND operation_id IS NULL`,
+      this.#key,
+    )) as { jobid: unknown; writtenAt: string | null }[];
+    return new Map(rows.map(({ jobid, writtenAt }) => [Number(jobid), writtenAt]));
   }
 
   /**
    * What was held is lost: its mount broke, vanished, or is another one now. Returns the jobs concerned.
    *
-   * @param decidedAt when the node was asked, by the database's clock: what Python clients wrote since is let be
+   * @param seen what Python programs held when the node was asked: what they have written since is let be. Null: all
+   *   that is held is lost
    */
-  async lose(decidedAt: string | null = null): Promise<number[]> {
-    const concerned = `${OF_TARGET} AND ${NOT_DELETED} AND mounted
-      AND NOT (operation_id IS NULL AND COALESCE(written_at > ?, FALSE))`;
-    const rows = (await this.runner.query(`SELECT jobid FROM backup_target_mount_ledger WHERE ${concerned}`, [
-      ...this.#key,
-      decidedAt,
-    ])) as { jobid: unknown }[];
-    if (rows.length > 0) {
+  async lose(seen: PythonHolds | null = null): Promise<number[]> {
+    const rows = (await this.runner.query(
+      `SELECT jobid, operation_id AS operationId, CAST(written_at AS CHAR) AS writtenAt
+       FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted`,
+      this.#key,
+    )) as { jobid: unknown; operationId: string | null; writtenAt: string | null }[];
+    const jobids = rows
+      .filter(
+        ({ jobid, operationId, writtenAt }) =>
+          seen === null || operationId !== null || seen.get(Number(jobid)) === writtenAt,
+      )
+      .map(({ jobid }) => Number(jobid));
+    if (jobids.length > 0) {
       await this.runner.query(
-        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'lost' WHERE ${concerned}`,
-        [...this.#key, decidedAt],
+        `UPDATE backup_target_mount_ledger SET mounted = FALSE, state = 'lost'
+         WHERE ${OF_TARGET} AND ${NOT_DELETED} AND mounted AND jobid IN (?)`,
+        [...this.#key, jobids],
       );
     }
-    const jobids = rows.map(({ jobid }) => Number(jobid));
     this.changes.jobs('lost', jobids);
     return jobids;
   }
@@ -231,20 +277,21 @@ export class BindingStatements {
    */
   async renew(jobid: number, leaseS: number | null): Promise<void> {
     await this.runner.query(
-      `UPDATE backup_target_mount_ledger SET lease_s = COALESCE(?, lease_s), lease_expires_at = ${LONGER_LEASE}
+      `UPDATE backup_target_mount_ledger SET lease_s = COALESCE(?, lease_s), lease_expires_at = ${LONGER_LEASE},
+         lease_renewals = lease_renewals + 1
        WHERE ${OF_TARGET} AND jobid = ? AND mounted AND lease_expires_at IS NOT NULL`,
       [leaseS, ...this.#key, jobid],
     );
   }
 
-  /** Those of the given jobs that hold the target by a lease that ran out `graceMs` ago or earlier. */
-  async leaseExpired(jobids: readonly number[], graceMs: number): Promise<number[]> {
-    const rows = (await this.runner.query(
-      `SELECT jobid FROM backup_target_mount_ledger WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid IN (?)
-         AND mounted AND lease_expires_at < NOW(6) - INTERVAL ? MICROSECOND`,
-      [...this.#key, jobids, graceMs * 1000],
-    )) as { jobid: unknown }[];
-    return rows.map(({ jobid }) => Number(jobid));
+  /** What a renewal of the job's lease changes; null where it holds the target not, or without a lease. */
+  async leaseValue(jobid: number): Promise<string | null> {
+    const [row] = (await this.runner.query(
+      `SELECT ${BINDING_LEASE_VALUE} AS value FROM backup_target_mount_ledger
+       WHERE ${OF_TARGET} AND ${NOT_DELETED} AND jobid = ? AND mounted AND lease_expires_at IS NOT NULL`,
+      [...this.#key, jobid],
+    )) as ({ value: string } | undefined)[];
+    return row?.value ?? null;
   }
 
   /** Notes that the job holds the target under this name, too. */

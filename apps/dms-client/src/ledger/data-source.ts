@@ -13,6 +13,7 @@ import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mo
 import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
 import { LedgerIdentity1795275000000 } from '../../../../migrations/1795275000000-ledger-identity';
 import { LedgerWrites1795276000000 } from '../../../../migrations/1795276000000-ledger-writes';
+import { WriterCounters1796037000000 } from '../../../../migrations/1796037000000-writer-counters';
 import { type ClientSettings } from '../settings/client.settings';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
@@ -53,6 +54,7 @@ export function createDataSource(
       RequestIds1795272000000,
       LedgerIdentity1795275000000,
       LedgerWrites1795276000000,
+      WriterCounters1796037000000,
     ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',

@@ -21,8 +21,11 @@ function driverCode(error: unknown): string | null {
   return typeof code === 'string' ? code : null;
 }
 
-/** The transaction was chosen to break a deadlock: it left nothing and may be run again. */
-export function isDeadlock(error: unknown): boolean {
+/**
+ * The database rolled the transaction back, to break a deadlock, or because another node of a Galera cluster wrote the
+ * same row first: it left nothing and may be run again. COMMIT may say so, too.
+ */
+export function isRolledBack(error: unknown): boolean {
   return driverCode(error) === DEADLOCK;
 }
 

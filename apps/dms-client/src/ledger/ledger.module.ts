@@ -2,10 +2,12 @@ import { type DynamicModule, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { ArrivalsRepository } from './arrivals.repository';
 import { createDataSource } from './data-source';
 import { connectFirst, type Patience } from './first-connection';
 import { HeldBindingsRepository } from './held-bindings.repository';
 import { MigrateService } from './migrate.service';
+import { ObservedChanges } from './observed-changes';
 import { TargetLedger } from './target-ledger';
 
 /** For what runs all the time: who started it starts it again. */
@@ -36,8 +38,8 @@ export class LedgerModule {
               : connectFirst(() => new DataSource(options), addressIn(options), patience),
         }),
       ],
-      providers: [HeldBindingsRepository, TargetLedger, MigrateService],
-      exports: [HeldBindingsRepository, TargetLedger, MigrateService],
+      providers: [ArrivalsRepository, HeldBindingsRepository, MigrateService, ObservedChanges, TargetLedger],
+      exports: [ArrivalsRepository, HeldBindingsRepository, MigrateService, ObservedChanges, TargetLedger],
     };
   }
 }

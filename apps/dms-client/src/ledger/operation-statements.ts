@@ -3,6 +3,7 @@ import { type QueryRunner } from 'typeorm';
 import { stateExpression } from './binding-statements';
 import { type ChangeList } from './changes';
 import { type LedgerClock } from './ledger-clock';
+import { type ObservedChanges } from './observed-changes';
 import { type TargetKey } from './target-key';
 
 export interface NewOperation {
@@ -17,6 +18,8 @@ export interface NewOperation {
   readonly requestData: object | null;
   /** When the request came in, by performance.now(): it counts as created then. Left out: now. */
   readonly arrivedAt?: number;
+  /** Its place in the order in which the target's requests came in; left out: no job has asked for it. */
+  readonly arrival?: number;
 }
 
 /** What an operation is about. */
@@ -37,15 +40,18 @@ export interface OperationEnd {
   readonly responseData: object | null;
 }
 
-/** A request that a job made of late. */
-export interface RecentOperation {
+/** A request of a job. */
+export interface NewerOperation {
   readonly jobid: number;
   readonly action: OperationAction;
   /** The hold that it named; null: all holds of the job. */
   readonly holdId: string | null;
-  /** How long ago it came in, as {@link LedgerClock.microsecondsSince} has it; negative for what came after that. */
-  readonly ageMicroseconds: number;
+  /** Its place in the order in which the target's requests came in. */
+  readonly arrival: number;
 }
+
+/** Executing operations of a target that are looked at together. */
+const LOOKED_AT = 500;
 
 const CAME_IN = 'CAST(? AS DATETIME(6)) - INTERVAL ? MICROSECOND';
 
@@ -65,6 +71,7 @@ export class OperationStatements {
     private readonly key: TargetKey,
     private readonly clock: LedgerClock,
     private readonly changes: ChangeList,
+    private readonly observed: ObservedChanges,
   ) {}
 
   /** Records requests as executing. */
@@ -72,9 +79,8 @@ export class OperationStatements {
     if (operations.length === 0) return;
     await this.runner.query(
       `INSERT INTO mount_operations
-         (id, action, status, host, backup_target_id, jobid, project_id, request_id, mount_path, request_data, created_at) VALUES ${operations
-           .map(() => `(${'?, '.repeat(10)}${CAME_IN})`)
-           .join(', ')}`,
+         (id, action, status, host, backup_target_id, jobid, project_id, request_id, mount_path, request_data,
+          arrival, created_at) VALUES ${operations.map(() => `(${'?, '.repeat(11)}${CAME_IN})`).join(', ')}`,
       operations.flatMap((o) => [...this.#opening(o, 'executing'), ...this.#cameIn(o)]),
     );
     for (const { id, action, jobid, requestId } of operations) {
@@ -89,8 +95,8 @@ export class OperationStatements {
     await this.runner.query(
       `INSERT INTO mount_operations
          (id, action, status, host, backup_target_id, jobid, project_id, request_id, mount_path, request_data,
-          error_code, error_msg, success_msg, epoch, response_data, created_at, completed_at) VALUES ${operations
-            .map(() => `(${'?, '.repeat(15)}${CAME_IN}, NOW(6))`)
+          arrival, error_code, error_msg, success_msg, epoch, response_data, created_at, completed_at) VALUES ${operations
+            .map(() => `(${'?, '.repeat(16)}${CAME_IN}, NOW(6))`)
             .join(', ')}`,
       operations.flatMap(({ opening, end }) => [
         ...this.#opening({ ...opening, mountPath: end.mountPath ?? opening.mountPath }, end.status),
@@ -125,34 +131,27 @@ export class OperationStatements {
     if (affectedRows > 0) this.#ended(end, of);
   }
 
-  /** What the given jobs have asked of the target since `since`, by performance.now(). */
-  async ofJobsSince(jobids: readonly number[], since: number): Promise<RecentOperation[]> {
-    const { now } = this.clock;
+  /** What the given jobs have asked of the target that came in after `arrival`. */
+  async ofJobsAfter(jobids: readonly number[], arrival: number): Promise<NewerOperation[]> {
     const rows = (await this.runner.query(
-      `SELECT jobid, action, JSON_VALUE(request_data, '$.hold_id') AS holdId,
-         TIMESTAMPDIFF(MICROSECOND, created_at, CAST(? AS DATETIME(6))) AS age
-       FROM mount_operations
-       WHERE jobid IN (?) AND created_at > ${CAME_IN} AND host = ? AND backup_target_id = ?`,
-      [now, jobids, now, this.clock.microsecondsSince(since), this.key.host, this.key.targetId],
-    )) as { jobid: unknown; action: OperationAction; holdId: string | null; age: unknown }[];
-    return rows.map(({ jobid, action, holdId, age }) => ({
-      jobid: Number(jobid),
-      action,
-      holdId,
-      ageMicroseconds: Number(age),
-    }));
+      `SELECT jobid, action, arrival, JSON_VALUE(request_data, '$.hold_id') AS holdId FROM mount_operations
+       WHERE host = ? AND backup_target_id = ? AND arrival > ? AND jobid IN (?)`,
+      [this.key.host, this.key.targetId, arrival, jobids],
+    )) as (Omit<NewerOperation, 'jobid' | 'arrival'> & { jobid: unknown; arrival: unknown })[];
+    return rows.map((row) => ({ ...row, jobid: Number(row.jobid), arrival: Number(row.arrival) }));
   }
 
-  /** Executing operations that no process has renewed for `silentMs`, by the database's clock. */
+  /** Executing operations that no process has renewed for `silentMs`, as far as this process has observed. */
   async abandoned(silentMs: number): Promise<AbandonedOperation[]> {
-    return (await this.runner.query(
-      `SELECT o.id, o.action, o.jobid, o.request_id AS requestId, IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
+    const rows = (await this.runner.query(
+      `SELECT o.id, o.action, o.jobid, o.request_id AS requestId, CAST(o.renewed_at AS CHAR) AS renewedAt,
+         IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
        FROM mount_operations o LEFT JOIN backup_target_mount_ledger b
          ON b.host = o.host AND b.backup_target_id = o.backup_target_id AND b.operation_id = o.id
-       WHERE o.host = ? AND o.backup_target_id = ? AND o.status IN ('pending', 'executing')
-         AND o.renewed_at < NOW(6) - INTERVAL ? MICROSECOND`,
-      [this.key.host, this.key.targetId, silentMs * 1000],
-    )) as AbandonedOperation[];
+       WHERE o.host = ? AND o.backup_target_id = ? AND o.status IN ('pending', 'executing') LIMIT ${LOOKED_AT}`,
+      [this.key.host, this.key.targetId],
+    )) as (AbandonedOperation & { renewedAt: string })[];
+    return rows.filter((row) => isAbandoned(row, silentMs, this.observed));
   }
 
   #ended({ id, status, errorCode }: OperationEnd, { action, jobid, requestId }: OperationSubject): void {
@@ -177,8 +176,18 @@ export class OperationStatements {
       o.requestId,
       o.mountPath,
       json(o.requestData),
+      o.arrival ?? null,
     ];
   }
+}
+
+/** True if no process has renewed the operation for `silentMs`, as far as this one has observed. */
+export function isAbandoned(
+  { id, renewedAt }: { readonly id: string; readonly renewedAt: string },
+  silentMs: number,
+  observed: ObservedChanges,
+): boolean {
+  return observed.isStale(`operation ${id}`, renewedAt, silentMs);
 }
 
 function json(value: object | null): string | null {

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { measured } from '@app/platform';
 import { DataSource } from 'typeorm';
 import { type CommittedChanges } from './changes';
-import { isDeadlock, ledgerError, unknownCommit } from './ledger-errors';
+import { isRolledBack, ledgerError, unknownCommit } from './ledger-errors';
+import { ObservedChanges } from './observed-changes';
+import { untilCommitted } from './rolled-back';
 import { type TargetKey } from './target-key';
 import { readLocked, TargetTransaction } from './target-transaction';
-
-const DEADLOCK_RETRIES = 5;
 
 /** Is told what was committed for a target. It must not throw. */
 export type CommitListener = (key: TargetKey, committed: CommittedChanges) => void;
@@ -16,7 +16,10 @@ export type CommitListener = (key: TargetKey, committed: CommittedChanges) => vo
 export class TargetLedger {
   readonly #listeners: CommitListener[] = [];
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly observed: ObservedChanges,
+  ) {}
 
   /** Calls `listener` after each commit that changed something of which users are told. */
   onCommit(listener: CommitListener): void {
@@ -25,7 +28,8 @@ export class TargetLedger {
 
   /**
    * Runs `work` in a transaction that holds the row lock of the target; the row is made if it is missing. `work` must
-   * not wait for anything but the database.
+   * not wait for anything but the database. It runs again where the database rolls it back: on a Galera cluster that is
+   * how a transaction learns, at its COMMIT, that another node has decided about the target meanwhile.
    *
    * @throws DmsError LEDGER_UNAVAILABLE or LOCK_TIMEOUT where nothing was committed; TIMEOUT where that is unknown;
    *   whatever `work` throws, after which nothing was committed
@@ -36,12 +40,10 @@ export class TargetLedger {
   }
 
   async #transaction<T>(key: TargetKey, work: (transaction: TargetTransaction) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#once(key, work);
-      } catch (error) {
-        if (!isDeadlock(error) || attempt > DEADLOCK_RETRIES) throw ledgerError(error);
-      }
+    try {
+      return await untilCommitted(() => this.#once(key, work));
+    } catch (error) {
+      throw ledgerError(error);
     }
   }
 
@@ -49,10 +51,17 @@ export class TargetLedger {
     const runner = this.dataSource.createQueryRunner();
     try {
       await runner.startTransaction();
-      const transaction = new TargetTransaction(runner, key, await readLocked(runner, key));
+      const transaction = new TargetTransaction(
+        runner,
+        key,
+        await readLocked(runner, key, this.observed),
+        this.observed,
+      );
       const result = await work(transaction);
       const committed = await transaction.changes();
-      await runner.commitTransaction().catch((error: unknown) => Promise.reject(unknownCommit(error)));
+      await runner.commitTransaction().catch((error: unknown) => {
+        throw isRolledBack(error) ? error : unknownCommit(error);
+      });
       if (committed.changes.length > 0) for (const listener of this.#listeners) listener(key, committed);
       return result;
     } catch (error) {

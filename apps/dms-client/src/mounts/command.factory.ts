@@ -17,6 +17,9 @@ const LOOK_DEADLINE_MS = 90_000;
 /** A node that listens answers at once; two heartbeats. */
 const PROBE_DEADLINE_MS = 10_000;
 
+/** A command before it is known what Python programs hold. */
+export type Planned = Omit<Command, 'pythonHolds'>;
+
 /** Makes the commands to the nodes from the row of which they take the epoch. */
 @Injectable()
 export class CommandFactory {
@@ -28,7 +31,7 @@ export class CommandFactory {
     view: NodeView,
     operationId: string,
     [leader, ...followers]: readonly [WaitingRequest, ...WaitingRequest[]],
-  ): Command {
+  ): Planned {
     const { row } = transaction;
     const remaining = Math.max(1_000, leader.deadline - performance.now());
     const deadlineMs = Math.round(Math.min(this.settings.requestTimeoutMs, remaining));
@@ -54,7 +57,7 @@ export class CommandFactory {
     operationId: string,
     like: TargetRequestDto | null,
     legacyEnded: readonly string[],
-  ): Command {
+  ): Planned {
     const { row, key } = transaction;
     const deadlineMs = Math.min(this.settings.requestTimeoutMs, LOOK_DEADLINE_MS);
     const request: TargetRequestDto = {
@@ -88,7 +91,7 @@ export class CommandFactory {
     view: NodeView,
     operationId: string,
     participants: readonly WaitingRequest[],
-  ): Command {
+  ): Planned {
     const { row, key } = transaction;
     const longest = action === 'fence' ? LOOK_DEADLINE_MS : PROBE_DEADLINE_MS;
     const deadlineMs = Math.min(this.settings.requestTimeoutMs, longest);
@@ -102,13 +105,13 @@ export class CommandFactory {
   }
 
   #fenceOf(
-    { row, clock }: TargetTransaction,
+    { row }: TargetTransaction,
     view: NodeView,
     operationId: string,
     deadlineMs: number,
-  ): Omit<Command, 'action' | 'body' | 'participants'> {
+  ): Omit<Planned, 'action' | 'body' | 'participants'> {
     const { incarnation } = view;
-    return { epoch: row.epoch, operationId, incarnation, deadlineMs, decidedAt: clock.now };
+    return { epoch: row.epoch, operationId, incarnation, deadlineMs };
   }
 
   #envelope(row: TargetRow, view: NodeView, operationId: string, deadlineMs: number): EnvelopeDto {

@@ -8,11 +8,11 @@ import { type TargetRow, type TargetTransaction } from '../ledger/target-transac
 import { LockService } from '../locks/lock.service';
 import { type NodeView } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
-import { CommandFactory } from './command.factory';
+import { CommandFactory, type Planned } from './command.factory';
 import { conflictWith, pathTaken } from './compatibility';
 import { type Drive } from './drive';
 import { LeftoverOperations } from './leftover-operations';
-import { type Command, type Step } from './step';
+import { type Step } from './step';
 import { jobOf, projectOf, sourceOfRequest, type WaitingRequest, wantsReadOnly } from './waiting-request';
 
 /**
@@ -105,7 +105,10 @@ export class DecisionService {
       return { kind: 'again', afterMs: 0 };
     }
     drive.participated([leader, ...followers]);
-    return this.#send(this.commands.mount(transaction, view, operationId, [leader, ...followers]));
+    return this.#send(
+      transaction,
+      this.commands.mount(transaction, view, operationId, [leader, ...followers]),
+    );
   }
 
   /** Null where the node has not said its bases: it takes its own default then, and its answer tells the path. */
@@ -163,7 +166,7 @@ export class DecisionService {
     if (mustBeAsked(drive, view)) return this.#probe(transaction, drive, view);
     const operationId = randomUUID();
     await transaction.change({ state: 'UNCERTAIN', epoch: transaction.row.epoch + 1, operationId });
-    return this.#send(this.commands.look('fence', transaction, view, operationId, drive.mounts));
+    return this.#send(transaction, this.commands.look('fence', transaction, view, operationId, drive.mounts));
   }
 
   /** A Python server cannot be fenced: its mount and unmount can be repeated, and say what is. */
@@ -177,7 +180,10 @@ export class DecisionService {
     });
     const followers = others.filter((waiting) => shares(leader, waiting));
     drive.participated([leader, ...followers]);
-    return this.#send(this.commands.mount(transaction, view, leader.operationId, [leader, ...followers]));
+    return this.#send(
+      transaction,
+      this.commands.mount(transaction, view, leader.operationId, [leader, ...followers]),
+    );
   }
 
   async #unmount(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
@@ -190,12 +196,18 @@ export class DecisionService {
       operationId,
     });
     const like = drive.unmounts.at(0)?.request ?? null;
-    return this.#send(this.commands.unmount(transaction, view, operationId, like, drive.legacyEnded));
+    return this.#send(
+      transaction,
+      this.commands.unmount(transaction, view, operationId, like, drive.legacyEnded),
+    );
   }
 
   /** Nothing was heard of the node yet, or not lately: a probe changes nothing, tells its incarnation, and whether it listens. */
-  #probe(transaction: TargetTransaction, drive: Drive, view: NodeView): Step {
-    return this.#send(this.commands.look('probe', transaction, view, randomUUID(), drive.mounts));
+  #probe(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
+    return this.#send(
+      transaction,
+      this.commands.look('probe', transaction, view, randomUUID(), drive.mounts),
+    );
   }
 
   async #rest(transaction: TargetTransaction, drive: Drive): Promise<Step> {
@@ -206,8 +218,8 @@ export class DecisionService {
     return { kind: 'rest' };
   }
 
-  #send(command: Command): Step {
-    return { kind: 'command', command };
+  async #send({ bindings }: TargetTransaction, planned: Planned): Promise<Step> {
+    return { kind: 'command', command: { ...planned, pythonHolds: await bindings.pythonHolds() } };
   }
 }
 

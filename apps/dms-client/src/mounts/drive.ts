@@ -13,6 +13,23 @@ import {
 import { type Answer } from './step';
 import { jobOf, subjectOf, type WaitingRequest } from './waiting-request';
 
+/** What transactions change of a drive. */
+interface Draft extends Pick<
+  Drive,
+  | 'lease'
+  | 'place'
+  | 'hadItsTurn'
+  | 'confirmedIncarnation'
+  | 'nodeAnswers'
+  | 'staleReplies'
+  | 'unmounted'
+  | 'problem'
+  | 'legacyEnded'
+  | 'suspicious'
+> {
+  readonly mounted: ReadonlySet<WaitingRequest>;
+}
+
 /**
  * One process's work on one target until nothing is left to do: its lease, the requests that wait for the outcome,
  * and what was learned on the way.
@@ -32,7 +49,7 @@ export class Drive {
   /** How often the node said STALE_EPOCH. */
   staleReplies = 0;
   /** Requests whose mount command was sent: they did not merely join. */
-  readonly #mounted = new Set<WaitingRequest>();
+  #mounted = new Set<WaitingRequest>();
   /** An unmount of this drive took the mount away. */
   unmounted = false;
   /** Why the last unmount did not take the mount away, or not cleanly. */
@@ -40,6 +57,8 @@ export class Drive {
   /** Holders that send no epochs, which the node named, and which have ended by the ledger. */
   legacyEnded: readonly string[] = [];
   #answers: Answer[] = [];
+  /** What the last commit left of all this: a transaction that is rolled back leaves nothing here either. */
+  #committed: Draft;
 
   constructor(
     readonly key: TargetKey,
@@ -48,6 +67,7 @@ export class Drive {
     public suspicious = false,
   ) {
     this.sweeps = waiting.size === 0;
+    this.#committed = this.#draft();
   }
 
   get mounts(): WaitingRequest[] {
@@ -68,6 +88,12 @@ export class Drive {
     this.lease = lease;
     this.place = null;
     this.hadItsTurn = false;
+  }
+
+  /** A command is about to be sent. */
+  turnTaken(): void {
+    this.hadItsTurn = true;
+    this.#committed = { ...this.#committed, hadItsTurn: true };
   }
 
   participated(requests: readonly WaitingRequest[]): void {
@@ -127,10 +153,14 @@ export class Drive {
       else waiting.fail(result.error);
     }
     this.#answers = [];
+    this.#committed = this.#draft();
   }
 
-  /** Forgets the answers of a transaction that was not committed. */
+  /** Forgets what a transaction that was not committed has decided and learned. To be called when one begins. */
   discard(): void {
+    const { mounted, ...others } = this.#committed;
+    Object.assign(this, others);
+    this.#mounted = new Set(mounted);
     this.#answers = [];
   }
 
@@ -140,6 +170,15 @@ export class Drive {
       this.waiting.delete(waiting);
       waiting.fail(error);
     }
+  }
+
+  #draft(): Draft {
+    const { lease, place, hadItsTurn, confirmedIncarnation, nodeAnswers, staleReplies } = this;
+    const { unmounted, problem, legacyEnded, suspicious } = this;
+    return {
+      ...{ lease, place, hadItsTurn, confirmedIncarnation, nodeAnswers, staleReplies },
+      ...{ unmounted, problem, legacyEnded, suspicious, mounted: new Set(this.#mounted) },
+    };
   }
 
   #open(action: 'mount' | 'unmount'): WaitingRequest[] {

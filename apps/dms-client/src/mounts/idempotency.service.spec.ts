@@ -32,7 +32,7 @@ function serviceWith(...looks: (Partial<KeyedOperation> | null)[]): IdempotencyS
       return Promise.resolve({
         operationId: 'first',
         requestHash: hash,
-        ageMs: 60_000,
+        unchangedMs: 60_000,
         status: 'success',
         errorCode: null,
         errorMessage: null,
@@ -82,8 +82,8 @@ describe('a repeated Idempotency-Key', () => {
   const granted = { bindingState: 'held' } as const;
 
   it.each<[string, (Partial<KeyedOperation> | null)[], unknown]>([
-    ['begun', [{ status: null, ageMs: 5 }, { status: 'executing' }, granted], RECORDED],
-    ['refused before it was begun', [{ status: null, ageMs: 5 }, null], ANEW],
+    ['begun', [{ status: null, unchangedMs: 5 }, { status: 'executing' }, granted], RECORDED],
+    ['refused before it was begun', [{ status: null, unchangedMs: 5 }, null], ANEW],
   ])('waits for a first request that is about to be %s', async (_, looks, answer) => {
     await expect(again('mount', ...looks)).resolves.toEqual(answer);
   });
@@ -95,7 +95,7 @@ describe('a repeated Idempotency-Key', () => {
         Promise.resolve('anew'),
       );
     await expect(begun({ status: 'executing' })).resolves.toBe('first');
-    await expect(begun({ status: null, ageMs: 5 }, { status: 'executing' })).resolves.toBe('first');
+    await expect(begun({ status: null, unchangedMs: 5 }, { status: 'executing' })).resolves.toBe('first');
     await expect(begun({ status: 'error', errorCode: 'MOUNT_FAILED' })).resolves.toBe('first');
     await expect(begun(granted)).resolves.toBe('first');
     await expect(begun({ status: null })).resolves.toBe('anew');

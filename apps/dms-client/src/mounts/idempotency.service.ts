@@ -24,6 +24,13 @@ interface KeyedRequest {
   readonly scope: ProjectScope;
 }
 
+/** What a request is carried out under. */
+export interface Begun {
+  readonly operationId: string;
+  /** As it stands in the ledger; absent where the request came without one. */
+  readonly idempotencyKey?: string;
+}
+
 /** What is to stand for a key. */
 interface Entry {
   readonly key: string;
@@ -55,7 +62,7 @@ export class IdempotencyService {
     keyed: KeyedRequest,
     action: TargetAction,
     request: TargetRequestDto,
-    execute: (operationId: string) => Promise<TargetResponse>,
+    execute: (begun: Begun) => Promise<TargetResponse>,
   ): Promise<TargetResponse> {
     const known = await this.#unlessKnown(keyed, action, request, { waits: true, execute });
     return 'answer' in known ? known.answer : replay(action, known.first);
@@ -72,7 +79,7 @@ export class IdempotencyService {
     keyed: KeyedRequest,
     action: TargetAction,
     request: TargetRequestDto,
-    start: (operationId: string) => Promise<string>,
+    start: (begun: Begun) => Promise<string>,
   ): Promise<string> {
     const known = await this.#unlessKnown(keyed, action, request, { waits: false, execute: start });
     if ('answer' in known) return known.answer;
@@ -85,16 +92,16 @@ export class IdempotencyService {
     { key: given, scope }: KeyedRequest,
     action: TargetAction,
     request: TargetRequestDto,
-    { waits, execute }: { waits: boolean; execute: (operationId: string) => Promise<T> },
+    { waits, execute }: { waits: boolean; execute: (begun: Begun) => Promise<T> },
   ): Promise<{ answer: T } | { first: KeyedOperation }> {
     const operationId = randomUUID();
-    if (given === undefined) return { answer: await execute(operationId) };
+    if (given === undefined) return { answer: await execute({ operationId }) };
     checkKey(given);
     const entry = { key: keyWithin(scope, given), hash: hashOf(action, request), operationId };
     const first = await this.#firstOf(entry, action, waits);
     if (first !== null) return { first };
     try {
-      return { answer: await execute(operationId) };
+      return { answer: await execute({ operationId, idempotencyKey: entry.key }) };
     } catch (error) {
       // One that was refused before it was begun stands for nothing: the next one need not wait for it.
       await this.keys.removeUnused(entry.key, operationId).catch((err: unknown) => {
@@ -137,8 +144,8 @@ export class IdempotencyService {
   }
 }
 
-function isUnderWay({ status, ageMs }: KeyedOperation): boolean {
-  return status === null ? ageMs < ABOUT_TO_BEGIN_MS : status === 'executing' || status === 'pending';
+function isUnderWay({ status, unchangedMs }: KeyedOperation): boolean {
+  return status === null ? unchangedMs < ABOUT_TO_BEGIN_MS : status === 'executing' || status === 'pending';
 }
 
 /**

@@ -50,11 +50,13 @@ export class IntakeService {
     const view = await this.views.view(key.host);
     return this.ledger.transaction(key, async (transaction) => {
       const results: Map<WaitingRequest, IntakeResult> = await answerStrangers(transaction, requests);
-      const newer = await overtakenBy(transaction, requests);
+      const refused = await overtakenAmong(transaction, requests);
       for (const waiting of requests) {
         if (results.has(waiting)) continue;
-        if (waiting.caller.aborted) results.set(waiting, hungUp());
-        else if (newer.has(waiting)) results.set(waiting, overtaken());
+        const error = waiting.caller.aborted
+          ? hungUp()
+          : (refused.get(waiting) ?? (await repeated(transaction, waiting)));
+        if (error !== null) results.set(waiting, { kind: 'error', error });
       }
       const current = requests.filter((waiting) => !results.has(waiting));
       const mounts = current.filter(({ action }) => action === 'mount');
@@ -108,6 +110,7 @@ export class IntakeService {
     const before = await bindings.ofJobs(unmounts.map(jobOf));
     const released: WaitingRequest[] = [];
     for (const waiting of unmounts) {
+      waiting.problem = null;
       waiting.released = await releasedBy(transaction, waiting, before.get(jobOf(waiting)));
       if (endsBinding(waiting)) released.push(waiting);
     }
@@ -154,21 +157,34 @@ async function answerAll(
  * process was stopped: a mount that was cut off must not claim after its unmount, nor an unmount release a newer hold.
  * Named holds are things of their own.
  */
-async function overtakenBy(
-  { operations, clock }: TargetTransaction,
+async function overtakenAmong(
+  { operations }: TargetTransaction,
   requests: readonly WaitingRequest[],
-): Promise<Set<WaitingRequest>> {
-  const since = Math.min(...requests.map(({ arrivedAt }) => arrivedAt));
-  const others = await operations.ofJobsSince(requests.map(jobOf), since);
-  const isOvertaken = (waiting: WaitingRequest): boolean =>
-    others.some(
+): Promise<Map<WaitingRequest, DmsError>> {
+  const earliest = Math.min(...requests.map(({ arrival }) => arrival.place));
+  const others = await operations.ofJobsAfter(requests.map(jobOf), earliest);
+  const refused = new Map<WaitingRequest, DmsError>();
+  for (const waiting of requests) {
+    const { place, isPrompt } = waiting.arrival;
+    const isOvertaken = others.some(
       (other) =>
         other.jobid === jobOf(waiting) &&
         other.action !== waiting.action &&
-        other.ageMicroseconds < clock.microsecondsSince(waiting.arrivedAt) &&
+        other.arrival > place &&
         concerns(other.holdId, waiting.request.hold_id ?? null),
     );
-  return new Set(requests.filter(isOvertaken));
+    if (isOvertaken) refused.set(waiting, isPrompt ? overtaken() : outOfOrder());
+  }
+  return refused;
+}
+
+/** A request whose Idempotency-Key stands for another one meanwhile: a repeat took this one for dead. */
+async function repeated(
+  { idempotencyKeys }: TargetTransaction,
+  { idempotencyKey, operationId }: WaitingRequest,
+): Promise<DmsError | null> {
+  if (idempotencyKey === null || (await idempotencyKeys.begin(idempotencyKey, operationId))) return null;
+  return new DmsError('CONFLICT', 'Idempotency-Key: a repeat of this request is carried out instead of it');
 }
 
 /** A request that names no hold is about all of them. */
@@ -190,13 +206,16 @@ function refusal(
   return null;
 }
 
-function overtaken(): IntakeResult {
-  return {
-    kind: 'error',
-    error: new DmsError('CONFLICT', 'The job has made a newer request; this one was not begun'),
-  };
+function overtaken(): DmsError {
+  return new DmsError('CONFLICT', 'The job has made a newer request; this one was not begun');
 }
 
-function hungUp(): IntakeResult {
-  return { kind: 'error', error: new DmsError('TIMEOUT', 'The caller hung up; the request was not begun') };
+function outOfOrder(): DmsError {
+  const message =
+    'The request waited so long that it cannot be told whether the job has made a newer one; it was not begun: ask again';
+  return new DmsError('LOCK_TIMEOUT', message);
+}
+
+function hungUp(): DmsError {
+  return new DmsError('TIMEOUT', 'The caller hung up; the request was not begun');
 }

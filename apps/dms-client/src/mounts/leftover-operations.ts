@@ -1,11 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
+import { ABANDONED_AFTER_MS } from '../ledger/executing-operations';
 import { type AbandonedOperation, type OperationEnd } from '../ledger/operation-statements';
 import { type TargetTransaction } from '../ledger/target-transaction';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
-
-/** A process renews its operations every few seconds; one that missed this many milliseconds is gone. */
-export const ABANDONED_AFTER_MS = 15_000;
 
 /** Ends the operations that processes left open which are gone, or whose callers were told that the outcome is unknown. */
 @Injectable()

@@ -29,8 +29,8 @@ export class MountRequestsService {
     request: TargetRequestDto,
     { key, caller, scope }: KeyedRequest & { caller: CallerPresence },
   ): Promise<TargetResponse> {
-    return this.idempotency.once({ key, scope }, action, request, (operationId) =>
-      this.#run(action, request, { caller, scope, operationId }),
+    return this.idempotency.once({ key, scope }, action, request, (begun) =>
+      this.#run(action, request, { caller, scope, ...begun }),
     );
   }
 
@@ -40,8 +40,8 @@ export class MountRequestsService {
     request: TargetRequestDto,
     { key, scope }: KeyedRequest,
   ): Promise<OperationDto> {
-    const operationId = await this.idempotency.begun({ key, scope }, action, request, (id) =>
-      this.#start(action, request, { scope, operationId: id }),
+    const operationId = await this.idempotency.begun({ key, scope }, action, request, (begun) =>
+      this.#start(action, request, { scope, ...begun }),
     );
     return this.operations.get(operationId, ALL_PROJECTS);
   }

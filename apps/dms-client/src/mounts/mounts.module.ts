@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { FlockAdapter } from '../locks/flock.adapter';
 import { HOST_LOCK } from '../locks/host-lock.interface';
 import { LockService } from '../locks/lock.service';
+import { TargetLeasesRepository } from '../locks/target-leases.repository';
 import { NodesModule } from '../nodes/nodes.module';
 import { CommandFactory } from './command.factory';
 import { DecisionService } from './decision.service';
@@ -26,6 +27,7 @@ import { TargetDriver } from './target-driver.service';
     SettlementService,
     TargetCoordinator,
     TargetDriver,
+    TargetLeasesRepository,
   ],
   exports: [MountsService, TargetCoordinator],
 })

@@ -9,6 +9,7 @@ import {
 } from '@app/contracts';
 import { currentRequest, keptContext } from '@app/platform';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
+import { ArrivalsRepository } from '../ledger/arrivals.repository';
 import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
@@ -28,6 +29,8 @@ export interface SubmitOptions {
   readonly scope?: ProjectScope;
   /** The id of the operation, where the caller must know it before the end. */
   readonly operationId?: string;
+  /** The Idempotency-Key that stands for this operation in the ledger. */
+  readonly idempotencyKey?: string;
   /** Called when the request stands in the ledger and waits for its node. */
   readonly onTaken?: () => void;
 }
@@ -39,6 +42,7 @@ export class MountsService {
     private readonly coordinator: TargetCoordinator,
     private readonly views: NodeViewsService,
     private readonly held: HeldBindingsRepository,
+    private readonly arrivals: ArrivalsRepository,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
 
@@ -100,6 +104,7 @@ export class MountsService {
       caller = PRESENT,
       scope = ALL_PROJECTS,
       operationId = randomUUID(),
+      idempotencyKey,
       onTaken = () => undefined,
     }: SubmitOptions,
   ): Promise<TargetResponse> {
@@ -116,7 +121,7 @@ export class MountsService {
       };
       const fail = (error: DmsError): void => once(() => reject(error.of(operationId)));
       const timer = setTimeout(() => fail(timedOut(action, deadlineMs)), deadlineMs);
-      const waiting: WaitingRequest = {
+      const waiting: Omit<WaitingRequest, 'arrival'> = {
         action,
         request,
         operationId,
@@ -126,6 +131,7 @@ export class MountsService {
         caller,
         scope,
         arrivedAt,
+        idempotencyKey: idempotencyKey ?? null,
         deadline: arrivedAt + deadlineMs,
         get answered() {
           return answered;
@@ -136,7 +142,9 @@ export class MountsService {
         answer: (response) => once(() => resolve(response)),
         fail,
       };
-      this.coordinator.submit(key, waiting);
+      void this.arrivals
+        .arrive(key)
+        .then((arrival) => this.coordinator.submit(key, Object.assign(waiting, { arrival })));
     });
   }
 }

@@ -263,8 +263,8 @@ export class SettlementService {
   }
 
   /** What a Python client wrote after the command was decided, the node may have mounted after it looked. */
-  async #lose(transaction: TargetTransaction, { decidedAt }: Command): Promise<void> {
-    const jobids = await transaction.bindings.lose(decidedAt);
+  async #lose(transaction: TargetTransaction, { pythonHolds }: Command): Promise<void> {
+    const jobids = await transaction.bindings.lose(pythonHolds);
     if (jobids.length > 0) this.#log.warn({ msg: 'Jobs have lost their mount', ...transaction.key, jobids });
   }
 }

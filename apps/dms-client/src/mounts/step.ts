@@ -1,4 +1,5 @@
 import { type DmsError } from '@app/contracts';
+import { type PythonHolds } from '../ledger/binding-statements';
 import { type TargetResponse, type WaitingRequest } from './waiting-request';
 
 /** A command for a node, as the commit that took its epoch fixed it. */
@@ -9,8 +10,8 @@ export interface Command {
   readonly incarnation: string | null;
   readonly body: Record<string, unknown>;
   readonly deadlineMs: number;
-  /** When it was decided, as the database's time. */
-  readonly decidedAt: string;
+  /** What Python programs held when it was decided. */
+  readonly pythonHolds: PythonHolds;
   /** The mounts that share its outcome; the first one is whose token it carries. */
   readonly participants: readonly WaitingRequest[];
 }

@@ -68,11 +68,22 @@ export class TargetDriver {
       if (step.kind === 'again') await sleep(step.afterMs);
       if (step.kind === 'locked') {
         if (!drive.waits) return;
-        await this.#giveUpWaiting(drive, started);
-        await sleep(step.next ? LOCK_POLL_MS.next : LOCK_POLL_MS.others);
+        await this.#waitForLease(drive, step.next ? LOCK_POLL_MS.next : LOCK_POLL_MS.others, started);
       }
       step = await this.#decide(drive);
     }
+  }
+
+  /** Returns when it is of use to decide anew. Nothing is left to do once nobody waits for an answer any more. */
+  async #waitForLease(drive: Drive, pollMs: number, started: number): Promise<void> {
+    do {
+      await this.#giveUpWaiting(drive, started);
+      await sleep(pollMs);
+    } while (
+      drive.waits &&
+      drive.place !== null &&
+      !(await this.locks.isWorthTrying(drive.key, drive.place))
+    );
   }
 
   async #decide(drive: Drive): Promise<Step> {
@@ -87,7 +98,7 @@ export class TargetDriver {
   async #carryOut(drive: Drive, command: Command): Promise<Step> {
     const { lease, key } = drive;
     if (lease === null) throw new Error('A command was decided without a lease');
-    drive.hadItsTurn = true;
+    drive.turnTaken();
     const outcome = await this.locks.whileRenewed(lease, () =>
       doneFor(command.participants.at(0), () => this.nodes.send(key.host, command.body, command.deadlineMs)),
     );
@@ -120,9 +131,9 @@ export class TargetDriver {
     const error = new DmsError('LOCK_TIMEOUT', `Could not acquire lock after ${seconds} seconds`);
     this.#log.warn({ msg: error.message, ...drive.key });
     pastPhase('lock_wait', {}, started, error.code);
-    drive.problem = { code: error.code, message: error.message };
     await this.ledger.transaction(drive.key, async (transaction) => {
       drive.discard();
+      drive.problem = { code: error.code, message: error.message };
       await drive.refuse(transaction, drive.mounts, error);
       await drive.finishUnmounts(transaction);
       if (drive.place !== null) await this.locks.leave(transaction, drive.place);

@@ -8,6 +8,7 @@ import {
 } from '@app/contracts';
 import { type ProjectScope } from '../access/identity';
 import { claimedProject } from '../access/request-project';
+import { type Arrival } from '../ledger/arrivals.repository';
 import { type NewBinding } from '../ledger/binding-statements';
 import { type NewOperation, type OperationSubject } from '../ledger/operation-statements';
 
@@ -37,6 +38,10 @@ export interface WaitingRequest {
   readonly scope: ProjectScope;
   /** When it came in, by performance.now(). */
   readonly arrivedAt: number;
+  /** The same in the order of the requests of all processes. */
+  readonly arrival: Arrival;
+  /** The Idempotency-Key under which it came, as it stands in the ledger; null: it came without one. */
+  readonly idempotencyKey: string | null;
   /** By performance.now(); after it the caller was answered TIMEOUT and nobody waits any more. */
   readonly deadline: number;
   readonly answered: boolean;
@@ -94,6 +99,7 @@ export function openingOf(waiting: WaitingRequest): NewOperation {
     mountPath: waiting.mountPath,
     requestData: recordedRequest(request, waiting.action),
     arrivedAt: waiting.arrivedAt,
+    arrival: waiting.arrival.place,
   };
 }
 

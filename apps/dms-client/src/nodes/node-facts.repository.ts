@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type MountState, type NodeState } from '@app/contracts';
 import { DataSource } from 'typeorm';
-import { COUNTED, WORKED_ON } from '../ledger/target-conditions';
-import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
+import { executingTargets } from '../ledger/executing-operations';
+import { ObservedChanges } from '../ledger/observed-changes';
+import { COUNTED } from '../ledger/target-conditions';
+import { keyText } from '../ledger/target-key';
 import { Conditions, queryLedger } from '../queries/query-ledger';
 
 /** Twice the interval at which an unchanged node is written to the ledger. */
@@ -54,7 +56,10 @@ export interface LedgerMount {
 /** Reads what the ledger knows of nodes and their mounts. */
 @Injectable()
 export class NodeFactsRepository {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly observed: ObservedChanges,
+  ) {}
 
   /** All nodes, or the one of that name. */
   async nodes(host?: string): Promise<NodeFacts[]> {
@@ -93,16 +98,17 @@ export class NodeFactsRepository {
       `SELECT backup_target_id AS targetId, state, epoch, mount_path AS mountPath, mnt_id AS mntId,
          incarnation, (SELECT COUNT(*) FROM backup_target_mount_ledger b WHERE b.host = t.host
            AND b.backup_target_id = t.backup_target_id AND b.mounted AND NOT COALESCE(b.deleted, FALSE)) AS held,
-         NOT EXISTS (${COUNTED}) AND NOT EXISTS (${WORKED_ON}) AS unheld, error_msg AS problem
+         NOT EXISTS (${COUNTED}) AS unheld, error_msg AS problem
        FROM target_mounts t WHERE host = ?`,
-      [ABANDONED_AFTER_MS * 1000, host],
+      [host],
     );
+    const { workedOn } = await executingTargets(this.dataSource, this.observed, host);
     return rows.map((row) => ({
       ...row,
       epoch: Number(row.epoch),
       mntId: row.mntId === null ? null : Number(row.mntId),
       held: Number(row.held),
-      unheld: Boolean(row.unheld),
+      unheld: Boolean(row.unheld) && !workedOn.has(keyText({ host, targetId: row.targetId })),
     }));
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Hello } from '@app/contracts';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerError } from '../ledger/ledger-errors';
+import { untilCommitted } from '../ledger/rolled-back';
 import { judgeKeys, type KeyVerdict, NO_KEY, pinnedIn, type PinnedKeys, pinOf } from './pinning';
 
 /** What the ledger knows of how a node can be trusted. */
@@ -79,7 +80,9 @@ export class NodePinsRepository {
 
   async #transaction<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     return this.#try(() =>
-      this.dataSource.transaction(({ queryRunner }) => work(queryRunner as QueryRunner)),
+      untilCommitted(() =>
+        this.dataSource.transaction(({ queryRunner }) => work(queryRunner as QueryRunner)),
+      ),
     );
   }
 

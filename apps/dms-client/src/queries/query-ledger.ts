@@ -1,8 +1,10 @@
 import { type DataSource } from 'typeorm';
 import { ledgerError } from '../ledger/ledger-errors';
+import { untilCommitted } from '../ledger/rolled-back';
 
 /**
- * Runs one parameterised statement and returns its rows, each with the driver's types: BIGINT may be text.
+ * Runs one parameterised statement by itself and returns its rows, each with the driver's types: BIGINT may be text. It
+ * runs again where the database rolls it back.
  *
  * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT
  */
@@ -12,7 +14,28 @@ export async function queryLedger<Row>(
   parameters: readonly unknown[],
 ): Promise<Row[]> {
   try {
-    return await dataSource.query<Row[]>(sql, [...parameters]);
+    return await untilCommitted(() => dataSource.query<Row[]>(sql, [...parameters]));
+  } catch (error) {
+    throw ledgerError(error);
+  }
+}
+
+/**
+ * Runs one parameterised statement that writes. It runs again where the database rolls it back.
+ *
+ * @returns how many rows fitted its conditions
+ * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT
+ */
+export async function writeLedger(
+  dataSource: DataSource,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<number> {
+  try {
+    const { affectedRows } = await untilCommitted(() =>
+      dataSource.query<{ affectedRows: number }>(sql, [...parameters]),
+    );
+    return affectedRows;
   } catch (error) {
     throw ledgerError(error);
   }

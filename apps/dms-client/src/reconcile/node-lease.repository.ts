@@ -3,19 +3,29 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ledgerError } from '../ledger/ledger-errors';
+import { ObservedChanges } from '../ledger/observed-changes';
+import { queryLedger, writeLedger } from '../queries/query-ledger';
 
 /** Renewed while the work goes on; so long another process waits for one that died. */
-const LEASE_SECONDS = 5;
+const LEASE_MS = 5_000;
 const RENEW_MS = 1_500;
 const RETRY_MS = 200;
 
-/** The right to reconcile a node: one process at a time for each host, by a lease in its row of `nodes`. */
+/** What a renewal changes. Older versions change the time alone. */
+const LEASE_VALUE = "CONCAT(lease_token, '/', lease_renewals, '/', lease_expires_at)";
+
+/**
+ * The right to reconcile a node: one process at a time for each host, by a lease in its row of `nodes`. Another process
+ * takes it over when it has observed that nobody renewed it for five seconds.
+ */
 @Injectable()
 export class NodeLeaseRepository {
   readonly #log = new Logger(NodeLeaseRepository.name);
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly observed: ObservedChanges,
+  ) {}
 
   /**
    * Runs `work` under the node's lease; null where another process has it, or the node is not known.
@@ -44,41 +54,47 @@ export class NodeLeaseRepository {
 
   /** Hosts of all nodes that can be asked: those that were forgotten or run a Python server cannot. */
   async hosts(): Promise<string[]> {
-    const rows = await this.#query<{ host: string }[]>(
+    const rows = await queryLedger<{ host: string }>(
+      this.dataSource,
       `SELECT host FROM nodes WHERE state NOT IN ('forgotten', 'legacy') ORDER BY host`,
       [],
     );
     return rows.map(({ host }) => host);
   }
 
+  /** Takes the lease if it is free, or was not renewed; and only as it was when that was seen. */
   async #take(host: string, token: string): Promise<boolean> {
-    const { affectedRows } = await this.#query<{ affectedRows: number }>(
-      `UPDATE nodes SET lease_token = ?, lease_owner = ?, lease_expires_at = NOW(6) + INTERVAL ? SECOND
-       WHERE host = ? AND (lease_expires_at IS NULL OR lease_expires_at <= NOW(6))`,
-      [token, `${hostname()}:${process.pid}`, LEASE_SECONDS, host],
+    const [row] = await queryLedger<{ value: string | null } | undefined>(
+      this.dataSource,
+      `SELECT ${LEASE_VALUE} AS value FROM nodes WHERE host = ?`,
+      [host],
     );
-    return affectedRows === 1;
+    if (row === undefined) return false;
+    const { value } = row;
+    if (value !== null && !this.observed.isStale(`lease of node ${host}`, value, LEASE_MS)) return false;
+    const taken = await writeLedger(
+      this.dataSource,
+      `UPDATE nodes SET lease_token = ?, lease_owner = ?, lease_renewals = lease_renewals + 1,
+         lease_expires_at = NOW(6) + INTERVAL ? MICROSECOND WHERE host = ? AND ${LEASE_VALUE} <=> ?`,
+      [token, `${hostname()}:${process.pid}`, LEASE_MS * 1000, host, value],
+    );
+    return taken === 1;
   }
 
   async #renew(host: string, token: string): Promise<void> {
-    await this.#query(
-      'UPDATE nodes SET lease_expires_at = NOW(6) + INTERVAL ? SECOND WHERE host = ? AND lease_token = ?',
-      [LEASE_SECONDS, host, token],
+    await writeLedger(
+      this.dataSource,
+      `UPDATE nodes SET lease_renewals = lease_renewals + 1, lease_expires_at = NOW(6) + INTERVAL ? MICROSECOND
+       WHERE host = ? AND lease_token = ?`,
+      [LEASE_MS * 1000, host, token],
     );
   }
 
   async #release(host: string, token: string): Promise<void> {
-    await this.#query(
+    await writeLedger(
+      this.dataSource,
       `UPDATE nodes SET lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL WHERE host = ? AND lease_token = ?`,
       [host, token],
     );
-  }
-
-  async #query<T>(sql: string, parameters: unknown[]): Promise<T> {
-    try {
-      return await this.dataSource.query<T>(sql, parameters);
-    } catch (error) {
-      throw ledgerError(error);
-    }
   }
 }

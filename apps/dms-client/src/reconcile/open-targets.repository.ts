@@ -1,48 +1,80 @@
 import { Injectable } from '@nestjs/common';
+import { type MountState } from '@app/contracts';
 import { DataSource } from 'typeorm';
-import { COUNTED, WORKED_ON } from '../ledger/target-conditions';
-import { type TargetKey } from '../ledger/target-key';
-import { ledgerError } from '../ledger/ledger-errors';
-import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
+import { CLAIM_VALUE, type ClaimRow, isUnanswered } from '../ledger/binding-statements';
+import { executingTargets } from '../ledger/executing-operations';
+import { ObservedChanges } from '../ledger/observed-changes';
+import { COUNTED } from '../ledger/target-conditions';
+import { keyText, type TargetKey } from '../ledger/target-key';
+import { isLeased, type LeaseRow, leaseValue } from '../ledger/target-transaction';
+import { queryLedger, writeLedger } from '../queries/query-ledger';
 
 /** Looked at in one round at most. */
 const LIMIT = 200;
+/** Rows that are read for a round at most. */
+const READ = 1_000;
 
-const UNLEASED = 't.lease_expires_at IS NULL OR t.lease_expires_at <= NOW(6)';
+interface RestlessRow extends LeaseRow {
+  readonly host: string;
+  readonly targetId: string;
+  readonly state: MountState;
+}
 
 /** Finds targets whose row is not what it should be at rest. */
 @Injectable()
 export class OpenTargetsRepository {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly observed: ObservedChanges,
+  ) {}
 
   /**
    * Targets that nobody works on, and that are between two states, mounted without a binding, or have operations or
-   * claims that were left open.
+   * claims that were left open. That a process is gone shows only after this one has observed it for a while: to be
+   * called every few seconds.
    */
   async find(claimTtlMs: number): Promise<TargetKey[]> {
-    try {
-      const rows = await this.dataSource.query<TargetKey[]>(
-        `SELECT t.host, t.backup_target_id AS targetId FROM target_mounts t
-           WHERE (${UNLEASED}) AND (t.state IN ('MOUNTING', 'UNMOUNTING', 'UNCERTAIN', 'STUCK')
-             OR (t.state IN ('MOUNTED', 'BROKEN') AND NOT EXISTS (${COUNTED}) AND NOT EXISTS (${WORKED_ON})))
-         UNION SELECT o.host, o.backup_target_id FROM mount_operations o
-           WHERE o.status IN ('pending', 'executing') AND o.renewed_at < NOW(6) - INTERVAL ? MICROSECOND
-         UNION SELECT b.host, b.backup_target_id FROM backup_target_mount_ledger b
-           WHERE b.state = 'claimed' AND NOT COALESCE(b.mounted, FALSE) AND b.updated_at < NOW(6) - INTERVAL ? MICROSECOND
-         LIMIT ?`,
-        [ABANDONED_AFTER_MS * 1000, ABANDONED_AFTER_MS * 1000, claimTtlMs * 1000, LIMIT],
-      );
-      return rows.map(({ host, targetId }) => ({ host, targetId }));
-    } catch (error) {
-      throw ledgerError(error);
+    const { workedOn, abandoned } = await executingTargets(this.dataSource, this.observed);
+    const restless = (await this.#restless()).filter(
+      (row) =>
+        !isLeased(row, row, this.observed) &&
+        !((row.state === 'MOUNTED' || row.state === 'BROKEN') && workedOn.has(keyText(row))),
+    );
+    const unanswered = await this.#unanswered(claimTtlMs);
+    const found = new Map<string, TargetKey>();
+    for (const { host, targetId } of [...restless, ...abandoned, ...unanswered]) {
+      found.set(keyText({ host, targetId }), { host, targetId });
     }
+    return [...found.values()].slice(0, LIMIT);
   }
 
   /** Says that this process works on these operations still. */
   async renew(operationIds: readonly string[]): Promise<void> {
     if (operationIds.length === 0) return;
-    await this.dataSource.query('UPDATE mount_operations SET renewed_at = NOW(6) WHERE id IN (?)', [
+    await writeLedger(this.dataSource, 'UPDATE mount_operations SET renewed_at = NOW(6) WHERE id IN (?)', [
       operationIds,
     ]);
+  }
+
+  /** Those that changed least lately come first, so that none is hidden behind others for ever. */
+  async #restless(): Promise<RestlessRow[]> {
+    return queryLedger<RestlessRow>(
+      this.dataSource,
+      `SELECT t.host, t.backup_target_id AS targetId, t.state, ${leaseValue('t')} AS leaseValue, t.lease_ms AS leaseMs
+       FROM target_mounts t WHERE t.state IN ('MOUNTING', 'UNMOUNTING', 'UNCERTAIN', 'STUCK')
+         OR (t.state IN ('MOUNTED', 'BROKEN') AND NOT EXISTS (${COUNTED}))
+       ORDER BY t.updated_at LIMIT ?`,
+      [READ],
+    );
+  }
+
+  async #unanswered(claimTtlMs: number): Promise<TargetKey[]> {
+    const rows = await queryLedger<ClaimRow & TargetKey>(
+      this.dataSource,
+      `SELECT b.id, b.host, b.backup_target_id AS targetId, ${CLAIM_VALUE} AS value FROM backup_target_mount_ledger b
+       WHERE b.state = 'claimed' AND NOT COALESCE(b.mounted, FALSE) ORDER BY b.id LIMIT ?`,
+      [READ],
+    );
+    return rows.filter((row) => isUnanswered(row, claimTtlMs, this.observed));
   }
 }

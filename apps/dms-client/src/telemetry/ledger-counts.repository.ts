@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ABANDONED_AFTER_MS } from '../mounts/leftover-operations';
+import { ABANDONED_AFTER_MS } from '../ledger/executing-operations';
 import { queryLedger } from '../queries/query-ledger';
 
 export interface Counted {
