@@ -205,6 +205,8 @@ export class FakeDatabase {
 /** As the driver has it. */
 class RolledBack extends Error {
   readonly code = 'ER_LOCK_DEADLOCK';
+  readonly errno = 1213;
+  readonly sqlState = '40001';
 }
 
 /** By row, what a transaction has made of it. */

@@ -2,11 +2,12 @@ import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { NodesModule } from '../nodes/nodes.module';
 import { BrokerHealthIndicator } from './broker.health';
+import { LedgerHealthIndicator } from './ledger.health';
 import { HealthController } from './health.controller';
 
 @Module({
   imports: [TerminusModule.forRoot({ logger: false }), NodesModule],
   controllers: [HealthController],
-  providers: [BrokerHealthIndicator],
+  providers: [BrokerHealthIndicator, LedgerHealthIndicator],
 })
 export class HealthModule {}

@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { BROKER } from '../nodes/broker.provider';
 import { LeasesService } from './leases.service';
@@ -16,6 +17,7 @@ const BEAT_MS = 2_000;
 @Injectable()
 export class LeaseTimer implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #log = new Logger(LeaseTimer.name);
+  readonly #warnings = new RareWarnings(this.#log);
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | null = null;
 
@@ -41,7 +43,7 @@ export class LeaseTimer implements OnApplicationBootstrap, OnApplicationShutdown
     try {
       await this.leases.expire();
     } catch (error) {
-      this.#log.warn({ msg: 'Leases could not be looked at', err: error });
+      this.#warnings.warn('Leases could not be looked at', error as Error);
     }
   }
 }

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { type Secret } from '@app/contracts';
 import { SettingsError } from '@app/platform';
 import * as mysql from 'mysql2';
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Ledger1795250000000 } from '../../../../migrations/1795250000000-ledger';
 import { BindingLeases1795263600000 } from '../../../../migrations/1795263600000-binding-leases';
 import { LeaseWaiters1795268400000 } from '../../../../migrations/1795268400000-lease-waiters';
@@ -13,37 +12,37 @@ import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mo
 import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
 import { LedgerIdentity1795275000000 } from '../../../../migrations/1795275000000-ledger-identity';
 import { LedgerWrites1795276000000 } from '../../../../migrations/1795276000000-ledger-writes';
+import { LegacyQueue1795277500000 } from '../../../../migrations/1795277500000-legacy-queue';
 import { WriterCounters1796037000000 } from '../../../../migrations/1796037000000-writer-counters';
 import { type ClientSettings } from '../settings/client.settings';
+import { databaseAddress, type DatabaseServer, printableServer } from '../settings/database-url';
+import { ConnectionGuard } from './connection-guard';
 import { Binding } from './entities/binding.entity';
 import { Node } from './entities/node.entity';
 import { Operation } from './entities/operation.entity';
 import { TargetMount } from './entities/target-mount.entity';
+import { FailoverPool } from './failover-pool';
+import { ServerPool } from './server-pool';
 
 export const ENTITIES = [Binding, Node, Operation, TargetMount];
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than the longest wait for a row lock. */
 const QUERY_TIMEOUT_MS = 10_000;
-
-/** Every session: UTC, READ COMMITTED, bounded lock waits. */
-const SESSION = [
-  "SET time_zone = '+00:00'",
-  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  'SET SESSION innodb_lock_wait_timeout = 5',
-];
-/** A transaction whose client went silent gives its row lock back. MariaDB only; MySQL ends idle sessions instead. */
-const IDLE_TRANSACTION = ['SET SESSION idle_transaction_timeout = 10', 'SET SESSION wait_timeout = 600'];
+const MONITOR_MS = 2_000;
 
 /** The ledger's database, not yet connected. `settings.databaseUrl` holds a password. */
 export function createDataSource(
   settings: Pick<ClientSettings, 'databaseUrl' | 'databasePool' | 'databaseCaFile'>,
 ): DataSource {
+  const { servers, ...account } = databaseAddress(settings.databaseUrl);
   return new DataSource({
     type: 'mysql',
-    ...addressOf(settings.databaseUrl),
+    ...servers[0],
+    ...account,
     driver: { ...mysql, createPool },
     entities: ENTITIES,
+    subscribers: [ConnectionGuard],
     migrations: [
       Ledger1795250000000,
       BindingLeases1795263600000,
@@ -54,6 +53,7 @@ export function createDataSource(
       RequestIds1795272000000,
       LedgerIdentity1795275000000,
       LedgerWrites1795276000000,
+      LegacyQueue1795277500000,
       WriterCounters1796037000000,
     ],
     migrationsTableName: 'dms_migrations',
@@ -64,8 +64,10 @@ export function createDataSource(
     enableQueryTimeout: true,
     maxQueryExecutionTime: QUERY_TIMEOUT_MS,
     logging: false,
-    ...tlsOf(settings),
     extra: {
+      servers,
+      authorities: authoritiesOf(settings.databaseCaFile),
+      monitorMs: MONITOR_MS,
       enableKeepAlive: true,
       keepAliveInitialDelay: 5_000,
       waitForConnections: true,
@@ -74,53 +76,37 @@ export function createDataSource(
   });
 }
 
-/** TypeORM's own reading of URLs knows no IPv6 addresses, and no coded characters in names of databases. */
-function addressOf(url: Secret): {
-  host: string;
-  port: number;
-  username: string;
-  password: string;
-  database: string;
-} {
-  const { hostname, port, username, password, pathname } = new URL(url.reveal());
-  return {
-    host: decodeURIComponent(hostname).replace(/^\[|\]$/g, ''),
-    port: Number(port || 3306),
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: decodeURIComponent(pathname.slice(1)),
-  };
+/** Returns host and port of each server, for error texts. */
+export function serversIn(options: DataSourceOptions): string {
+  return (options.extra as Extra).servers.map(printableServer).join(', ');
 }
 
-/**
- * With a file of authorities: TLS alone, and for the name that was asked for. mysql2 cannot compare a certificate with an
- * IP address: it would compare it with "localhost".
- *
- * @throws SettingsError
- */
-function tlsOf({
-  databaseCaFile,
-  databaseUrl,
-}: Pick<ClientSettings, 'databaseCaFile' | 'databaseUrl'>): object {
-  if (databaseCaFile === null) return {};
-  const host = new URL(databaseUrl.reveal()).hostname.replace(/^\[|\]$/g, '');
+/** With a file of authorities: TLS alone, and for the name that was asked for. @throws SettingsError */
+function authoritiesOf(file: string | null): Buffer | null {
+  if (file === null) return null;
   try {
-    return {
-      ssl: { ca: readFileSync(databaseCaFile), rejectUnauthorized: true, verifyIdentity: isIP(host) === 0 },
-    };
+    return readFileSync(file);
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new SettingsError([`DMS_DB_CA_FILE: ${databaseCaFile} cannot be read (${code})`]);
+    throw new SettingsError([`DMS_DB_CA_FILE: ${file} cannot be read (${code})`]);
   }
 }
 
-/** TypeORM has no hook for new connections, so the session's settings are made where the pool is made. */
-function createPool(options: mysql.PoolOptions): mysql.Pool {
-  const pool = mysql.createPool(options);
-  pool.on('connection', (connection) => {
-    for (const statement of SESSION) connection.query(statement);
-    // An error is an unknown variable: the server is MySQL.
-    for (const statement of IDLE_TRANSACTION) connection.query(statement, () => undefined);
+interface Extra {
+  readonly servers: readonly DatabaseServer[];
+  readonly authorities: Buffer | null;
+  readonly monitorMs: number;
+}
+
+function createPool(options: mysql.PoolOptions & Extra): FailoverPool {
+  const { servers, authorities, monitorMs, ...shared } = options;
+  const openers = servers.map(({ host, port }) => {
+    // Without the name of an IP address mysql2 would compare a certificate with "localhost".
+    const ssl =
+      authorities === null
+        ? undefined
+        : { ca: authorities, rejectUnauthorized: true, verifyIdentity: isIP(host) === 0 };
+    return () => new ServerPool({ host, port }, { ...shared, host, port, ssl });
   });
-  return pool;
+  return new FailoverPool(openers, monitorMs);
 }

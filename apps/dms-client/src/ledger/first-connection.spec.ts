@@ -1,7 +1,16 @@
 import { type DataSource } from 'typeorm';
 import { connectFirst } from './first-connection';
 
-const failure = (code: string): Error => Object.assign(new Error('what the driver says'), { code });
+const NUMBERS: Record<string, number> = {
+  ER_CON_COUNT_ERROR: 1040,
+  ER_ACCESS_DENIED_ERROR: 1045,
+  ER_DBACCESS_DENIED_ERROR: 1044,
+};
+const failure = (code: string): Error =>
+  Object.assign(
+    new Error('what the driver says'),
+    code in NUMBERS ? { code, errno: NUMBERS[code], sqlState: '' } : { code },
+  );
 
 describe('the first connection to the database', () => {
   let failures: Error[];
@@ -36,7 +45,7 @@ describe('the first connection to the database', () => {
     expect(await connect()).toBe(source);
     expect(told).toEqual([
       '1: DMS_DB_URL: the database at db.example:3306 cannot be reached (ECONNREFUSED)',
-      '2: DMS_DB_URL: the database at db.example:3306 cannot be reached (ER_CON_COUNT_ERROR)',
+      '2: DMS_DB_URL: the database at db.example:3306 accepts no more connections (ER_CON_COUNT_ERROR)',
     ]);
   });
 

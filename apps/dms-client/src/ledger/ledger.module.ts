@@ -1,9 +1,9 @@
 import { type DynamicModule, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { ArrivalsRepository } from './arrivals.repository';
-import { createDataSource } from './data-source';
+import { createDataSource, serversIn } from './data-source';
 import { connectFirst, type Patience } from './first-connection';
 import { HeldBindingsRepository } from './held-bindings.repository';
 import { MigrateService } from './migrate.service';
@@ -35,17 +35,11 @@ export class LedgerModule {
           dataSourceFactory: (options) =>
             options === undefined
               ? Promise.reject(new Error('No options'))
-              : connectFirst(() => new DataSource(options), addressIn(options), patience),
+              : connectFirst(() => new DataSource(options), serversIn(options), patience),
         }),
       ],
       providers: [ArrivalsRepository, HeldBindingsRepository, MigrateService, ObservedChanges, TargetLedger],
       exports: [ArrivalsRepository, HeldBindingsRepository, MigrateService, ObservedChanges, TargetLedger],
     };
   }
-}
-
-/** Host and port, of which the one may be an IPv6 address. */
-function addressIn(options: DataSourceOptions): string {
-  const { host, port } = options as { readonly host?: string; readonly port?: number };
-  return `${host?.includes(':') ? `[${host}]` : host}:${port}`;
 }

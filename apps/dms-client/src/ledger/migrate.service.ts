@@ -1,14 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError } from '@app/contracts';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ledgerShape } from '../../../../migrations/takeover/ledger-shape';
 import { neighbourProblems, takeoverProblems } from '../../../../migrations/takeover/takeover-problems';
 import { migrationError } from './migration-errors';
+import { MigrationLock } from './migration-lock';
 import { SilentLogger } from './silent-logger';
 
-const LOCK_NAME = 'dms_migrate';
-/** Longer than a migration looks for its moment, and then takes. */
-const LOCK_SECONDS = 600;
 const A_DAY_SECONDS = 86_400;
 
 /** What a migration would do. */
@@ -35,11 +32,9 @@ export class MigrateService {
    */
   async migrate(): Promise<string[]> {
     return this.#connected(async (source, runner) => {
-      if (!(await locked(runner)))
-        throw new DmsError('LOCK_TIMEOUT', `Another process has been migrating for ${LOCK_SECONDS} s`);
-      const run = await source.runMigrations({ transaction: 'none' });
+      const lock = new MigrationLock(source, runner);
+      const run = await lock.hold(() => source.runMigrations({ transaction: 'none' }));
       for (const { name } of run) this.#log.log({ msg: `Migration ${name} was run`, migration: name });
-      await runner.query('SELECT RELEASE_LOCK(?)', [LOCK_NAME]);
       return run.map(({ name }) => name);
     });
   }
@@ -62,7 +57,10 @@ export class MigrateService {
   async #connected<T>(work: (source: DataSource, runner: QueryRunner) => Promise<T>): Promise<T> {
     const source = new DataSource({
       ...this.dataSource.options,
-      poolSize: 2,
+      // The lock, the migrations, and the renewals of the lock.
+      poolSize: 3,
+      // A check would wait for a table that the migration alters, and take the server for one that hangs.
+      extra: { ...(this.dataSource.options.extra as object), monitorMs: 0 },
       enableQueryTimeout: false,
       maxQueryExecutionTime: undefined,
       logger: new SilentLogger(),
@@ -82,13 +80,6 @@ export class MigrateService {
       if (source.isInitialized) await source.destroy();
     }
   }
-}
-
-async function locked(runner: QueryRunner): Promise<boolean> {
-  const rows = (await runner.query('SELECT GET_LOCK(?, ?) AS got', [LOCK_NAME, LOCK_SECONDS])) as {
-    got: unknown;
-  }[];
-  return Number(rows[0]?.got) === 1;
 }
 
 async function namesOfRun(source: DataSource, runner: QueryRunner): Promise<Set<string>> {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { measured } from '@app/platform';
 import { DataSource } from 'typeorm';
 import { type CommittedChanges } from './changes';
-import { isRolledBack, ledgerError, unknownCommit } from './ledger-errors';
+import { commitError, ledgerError } from './ledger-errors';
 import { ObservedChanges } from './observed-changes';
 import { untilCommitted } from './rolled-back';
 import { type TargetKey } from './target-key';
@@ -60,7 +60,7 @@ export class TargetLedger {
       const result = await work(transaction);
       const committed = await transaction.changes();
       await runner.commitTransaction().catch((error: unknown) => {
-        throw isRolledBack(error) ? error : unknownCommit(error);
+        throw commitError(error);
       });
       if (committed.changes.length > 0) for (const listener of this.#listeners) listener(key, committed);
       return result;

@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
+import { RareWarnings } from '@app/platform';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { ReconcilerService } from './reconciler.service';
@@ -17,6 +18,7 @@ const GATHER_MS = 500;
 @Injectable()
 export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #log = new Logger(ReconcileTimer.name);
+  readonly #warnings = new RareWarnings(this.#log);
   readonly #due = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -59,7 +61,7 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
       },
       (error: unknown) => {
         if (DmsError.from(error).code !== 'NOT_FOUND')
-          this.#log.warn({ msg: 'Reconciling failed', err: error });
+          this.#warnings.warn('Reconciling failed', error as Error);
       },
     );
   }

@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { RareWarnings } from '@app/platform';
 import { keyText, type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
@@ -17,7 +18,7 @@ const LONGEST_RETRY_MS = 60_000;
 /** What is left open (a busy unmount, an answer that was lost, a process that died) is looked at until it is settled. */
 @Injectable()
 export class SettleTimer implements OnApplicationBootstrap, OnApplicationShutdown {
-  readonly #log = new Logger(SettleTimer.name);
+  readonly #warnings = new RareWarnings(new Logger(SettleTimer.name));
   readonly #retries = new Map<string, { notBefore: number; delayMs: number }>();
   readonly #timers: NodeJS.Timeout[] = [];
   #round: Promise<void> | null = null;
@@ -67,7 +68,7 @@ export class SettleTimer implements OnApplicationBootstrap, OnApplicationShutdow
   #every(intervalMs: number, work: () => Promise<void>): void {
     const run = (): void => {
       work().catch((error: unknown) =>
-        this.#log.warn({ msg: 'What is left open could not be looked at', err: error }),
+        this.#warnings.warn('What is left open could not be looked at', error as Error),
       );
     };
     this.#timers.push(setInterval(run, intervalMs));

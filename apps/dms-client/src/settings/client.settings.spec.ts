@@ -9,6 +9,7 @@ import {
   loadDatabaseSettings,
   loadFacadeSettings,
 } from './client.settings';
+import { databaseAddress, printableServer } from './database-url';
 
 const REQUIRED = { DMS_RABBITMQ_URL: 'amqp://localhost:5672', DMS_CONFIG_FILE: '/none' };
 
@@ -20,6 +21,35 @@ function connectionOf(url: string): object {
 }
 
 describe('DMS_DB_URL', () => {
+  const serversOf = (url: string): string[] =>
+    databaseAddress(loadClientSettings({ ...REQUIRED, DMS_DB_URL: url }).databaseUrl).servers.map(
+      printableServer,
+    );
+
+  it.each([
+    ['mysql://u:p@h1:3307,h2,h3:3308/db', ['h1:3307', 'h2:3306', 'h3:3308']],
+    ['mysql+pymysql://u:p@h1, h2/db', ['h1:3306', 'h2:3306']],
+    ['mysql://u:p@[::1]:3307,[fe80::2]/db', ['[::1]:3307', '[fe80::2]:3306']],
+    ['mysql://u:p@h1/db,mysql+pymysql://u:p@h2:3307/db', ['h1:3306', 'h2:3307']],
+    ['mysql://u:p%2Cq@h1,h2/db, mysql://u:p%2Cq@h3/db', ['h1:3306', 'h2:3306', 'h3:3306']],
+    ['mysql://u:p,q@h1,h2/db', ['h1:3306', 'h2:3306']],
+  ])('%s names several servers', (url, servers) => {
+    expect(serversOf(url)).toEqual(servers);
+  });
+
+  it.each([
+    ['mysql://u:hunter2@h1,/db', /host 2: must be mysql:/],
+    ['mysql://u:hunter2@h1,h2:99999/db', /host 2: must be mysql:/],
+    ['mysql://u:hunter2@h1/db,mysql://u:hunter2@h2', /URL 2 must name the database/],
+    ['mysql://u:hunter2@h1/db,mysql://u:hunter3@h2/db', /URL 2 must have the password of the first one/],
+    ['mysql://u:hunter2@h1/db,mysql://v:hunter2@h2/db', /URL 2 must have the username of the first one/],
+    ['mysql://u:hunter2@h1/db,mysql://u:hunter2@h2/da', /URL 2 must have the database of the first one/],
+    ['mysql://u:hunter2@h1/db,postgres://u:hunter2@h2/db', /URL 2 must be mysql:/],
+  ])('%s is refused by the position of what is wrong, and not repeated', (url, text) => {
+    expect(() => serversOf(url)).toThrow(text);
+    expect(() => serversOf(url)).not.toThrow(/hunter/);
+  });
+
   const LOCAL = { host: 'localhost', port: 3306, username: 'user', password: 'pass', database: 'trilio_dms' };
 
   it.each([

@@ -1,6 +1,5 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Secret } from '@app/contracts';
 import {
   asBoolean,
   asDirectory,
@@ -21,20 +20,21 @@ import {
   TELEMETRY_SETTINGS,
 } from '@app/platform';
 import { ACCESS_SETTINGS, accessProblems } from '../access/access.settings';
+import { asDatabaseUrl } from './database-url';
 
 /** Every setting of dms-client and of the `dms` command; docs/CONFIGURATION.md is made from this table. */
 export const CLIENT_SETTINGS = {
   databaseUrl: {
     env: 'DMS_DB_URL',
     file: 'db_url',
-    help: "Ledger: mysql://user:password@host:3306/name; SQLAlchemy's mysql+pymysql:// works too.",
+    help: "Ledger: mysql://user:password@host:3306/name; SQLAlchemy's mysql+pymysql:// works too. A cluster has several hosts, comma separated: mysql://user:password@host1:3306,host2:3306/name. dms-client uses the first that accepts writes, and the next one when it fails.",
     parse: asDatabaseUrl,
     secret: true,
   },
   databaseCaFile: {
     env: 'DMS_DB_CA_FILE',
     file: 'db_ca_file',
-    help: 'Authorities (PEM) of the database: it is reached by TLS alone then, and its certificate must be of one of them and for the name in DMS_DB_URL (of an IP address only the authority is checked). DMS_CA_FILE does not concern the database.',
+    help: 'Authorities (PEM) of the database: it is reached by TLS alone then, and its certificate must be of one of them and for the name in DMS_DB_URL to which dms-client connects (of an IP address only the authority is checked). DMS_CA_FILE does not concern the database.',
     default: null,
     parse: asText,
   },
@@ -212,28 +212,6 @@ export function loadDatabaseSettings(env: NodeJS.ProcessEnv = process.env): Clie
   const rabbitmqUrls = { ...CLIENT_SETTINGS.rabbitmqUrls, default: 'amqp://not-asked' };
   const definitions = { ...CLIENT_SETTINGS, rabbitmqUrls };
   return readSettings(definitions, sourcesOf(env));
-}
-
-function asDatabaseUrl(text: string): Secret {
-  const url = text.replace(/^(mysql|mariadb)\+[a-z]+:/, '$1:');
-  if (!URL.canParse(url) || !/^(mysql|mariadb):$/.test(new URL(url).protocol) || !isDecodable(url)) {
-    throw new Error('must be mysql://user:password@host:3306/name, special characters coded as %XX');
-  }
-  if (new URL(url).pathname.length < 2) throw new Error('must name the database: mysql://…/name');
-  // SQLAlchemy's own, such as charset, mean nothing here. That TLS was asked for is not to be passed over.
-  if ([...new URL(url).searchParams.keys()].some((name) => /^(ssl|tls)/i.test(name))) {
-    throw new Error('must not carry options of TLS: set DMS_DB_CA_FILE to the file of authorities instead');
-  }
-  return new Secret(url);
-}
-
-function isDecodable(url: string): boolean {
-  try {
-    decodeURIComponent(url);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function asFirstDirectory(text: string): string {

@@ -14,4 +14,15 @@ describe('rare warnings', () => {
     warnings.warn('a');
     expect(logged).toEqual(['a', 'b', 'a']);
   });
+
+  it('log an error once in half a minute for each of its messages', () => {
+    const logged: unknown[] = [];
+    const warnings = new RareWarnings({ warn: (text: unknown) => logged.push(text) } as unknown as Logger);
+    const [away, full] = [new Error('away'), new Error('full')];
+    for (const error of [away, new Error('away'), full]) warnings.warn('It failed', error);
+    expect(logged).toEqual([
+      { msg: 'It failed', err: away },
+      { msg: 'It failed', err: full },
+    ]);
+  });
 });

@@ -11,14 +11,16 @@ export class RareWarnings {
 
   constructor(private readonly logger: Logger) {}
 
-  warn(text: string): void {
+  /** @param err what failed; another message of it is another sentence */
+  warn(text: string, err?: Error): void {
     const now = Date.now();
-    const before = this.#logged.get(text);
+    const sentence = err === undefined ? text : `${text}: ${err.message}`;
+    const before = this.#logged.get(sentence);
     if (before !== undefined && now - before < SAME_AGAIN_MS) return;
-    this.#logged.delete(text);
-    this.#logged.set(text, now);
+    this.#logged.delete(sentence);
+    this.#logged.set(sentence, now);
     const [oldest] = this.#logged.keys();
     if (this.#logged.size > MAX_REMEMBERED) this.#logged.delete(oldest);
-    this.logger.warn(text);
+    this.logger.warn(err === undefined ? text : { msg: text, err });
   }
 }
