@@ -28,7 +28,7 @@ export function metricsOf(program: Program): DeclaredMetric[] {
     const metrics = new ClientMetrics(page, ledger);
     metrics.onModuleDestroy();
     void [new LedgerCollector(page, unused), new NodesCollector(page, unused, unused)];
-    void new ProcessGauges(page, unused, unused, unused);
+    void new ProcessGauges(page, unused, unused, unused, unused);
   } else {
     new NodeMetrics(page).onModuleDestroy();
     void new ProcessesCollector(page, unused);
