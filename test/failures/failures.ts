@@ -252,6 +252,12 @@ export const FAILURES: readonly Failure[] = [
     ],
   },
   {
+    failure: 'The broker of a cluster that hosts `dms.<host>` goes down',
+    seen: 'Programs connect to another broker; dms-client commands the node by the queue of its own. Python programs do not reach the node until that broker is back; readiness, `dms nodes`, the alert `DmsLegacyQueueLost` and the log tell it, with the policy that helps.',
+    takes: 'seconds',
+    shownBy: [long('broker-cluster', 'A node serves on while the broker that hosts dms.<host> is down')],
+  },
+  {
     failure: 'Two dms-clients decide at once; the database or the broker is away',
     seen: 'Row locks decide. Without the database 503 `LEDGER_UNAVAILABLE` (504 where a commit was on its way), without the broker 503 `BROKER_UNAVAILABLE`; mounts stay, and all comes back by itself.',
     takes: 'back within seconds',
