@@ -28,11 +28,11 @@ export function metricsOf(program: Program): DeclaredMetric[] {
     const metrics = new ClientMetrics(page, ledger);
     metrics.onModuleDestroy();
     void [new LedgerCollector(page, unused), new NodesCollector(page, unused, unused)];
-    void new ProcessGauges(page, unused, unused, unused);
+    void new ProcessGauges(page, unused, unused, unused, unused);
   } else {
     new NodeMetrics(page).onModuleDestroy();
     void new ProcessesCollector(page, unused);
-    void new NodeGauges(page, unused, unused, unused, unused, unused, unused, unused, unused);
+    void new NodeGauges(page, unused, unused, unused, unused, unused, unused, unused, unused, unused);
   }
   const declared = page.registry.getMetricsAsArray() as unknown as (Omit<DeclaredMetric, 'labels'> & {
     readonly labelNames: readonly string[];

@@ -1,7 +1,15 @@
 import { type JsonWebKey, randomUUID } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type KeyPair, keyPairOf, SIGNATURE_HEADER, type SignedMessage, signMessage } from '@app/contracts';
+import {
+  isCommandQueueOf,
+  type KeyPair,
+  keyPairOf,
+  newCommandQueue,
+  SIGNATURE_HEADER,
+  type SignedMessage,
+  signMessage,
+} from '@app/contracts';
 import { type Channel, type ChannelModel, connect, type Options } from 'amqplib';
 import { type Api } from '../fleet/api';
 import { type ClientProcess } from '../fleet/client-process';
@@ -152,6 +160,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
     ['consume the queue of another', (channel) => channel.consume(`dms.${HOST}`, () => undefined)],
     ['take a message from it', (channel) => channel.get(`dms.${HOST}`)],
     ['purge it', (channel) => channel.purgeQueue(`dms.${HOST}`)],
+    ['declare one that the clients would take for its own', (channel) => declared(channel, HOST)],
     ['delete it', (channel) => channel.deleteQueue(`dms.${HOST}`)],
     [
       'hear what others announce',
@@ -167,6 +176,24 @@ describeOnRig('a broker that is shared with care', (shared) => {
     const channel = await intruder.createChannel();
     channel.on('error', () => undefined);
     await expect(attempt(channel)).rejects.toThrow(/ACCESS[_-]REFUSED|access to .* refused/);
+  });
+
+  it('lets a node declare a queue of its own, and nobody else consume it', async () => {
+    const channel = await intruder.createChannel();
+    await expect(declared(channel, NEIGHBOUR)).resolves.toBeUndefined();
+    await channel.close();
+    const queues = (await rig.broker.queues()).map(({ name }) => name);
+    const own = queues.find((name) => isCommandQueueOf(HOST, name)) ?? 'none';
+    const other = await connect(rig.broker.url);
+    other.on('error', () => undefined);
+    try {
+      const administrator = await other.createChannel();
+      administrator.on('error', () => undefined);
+      await expect(administrator.consume(own, () => undefined)).rejects.toThrow(/RESOURCE[_-]LOCKED/);
+    } finally {
+      await other.close();
+    }
+    expect(tap.commands(HOST, 'mount').map(({ message }) => message.routingKey)).toContain(own);
   });
 
   it('lets a node say hello in its own name', async () => {
@@ -457,6 +484,11 @@ describeOnRig('a broker that is shared with care', (shared) => {
     return (await keysOf(neighbour)).signing;
   }
 });
+
+/** Declares a queue as a node of this name does. */
+async function declared(channel: Channel, host: string): Promise<void> {
+  await channel.assertQueue(newCommandQueue(host), { exclusive: true, autoDelete: true, durable: false });
+}
 
 /** A publication that is confirmed, or refused with an error of the channel. */
 async function announced(channel: Channel, routingKey: string): Promise<void> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asHello, type Hello, parseReply } from '@app/contracts';
+import { asHello, type Hello, isCommandQueueOf, parseReply } from '@app/contracts';
 import { DeafNfsServer } from '../fleet/deaf-nfs-server';
 import { NodeProcess } from '../fleet/node-process';
 import { WireClient } from '../fleet/wire-client';
@@ -98,6 +98,74 @@ describeOnRig('dms-server and its broker', () => {
     await client.channel.assertQueue(`dms.${HOST}`, { durable: true });
     await answered();
   });
+
+  /** Asks the node by the queue that its newest hello names. */
+  const callByOwnQueue = async (): Promise<Record<string, unknown>> => {
+    const { command_queue } = await nextHello();
+    const own = await WireClient.open(rig.broker.url, HOST, String(command_queue));
+    try {
+      return (await own.call('{"action":"inventory"}')).body;
+    } finally {
+      await own.close();
+    }
+  };
+
+  it('consumes a queue of its own, new for each connection, which its hello names', async () => {
+    const { command_queue: before } = await nextHello();
+    expect(isCommandQueueOf(HOST, String(before))).toBe(true);
+    expect(await callByOwnQueue()).toMatchObject({ status: 'success' });
+    await rig.broker.closeConnections('test');
+    await client.close();
+    client = await WireClient.open(rig.broker.url, HOST);
+    await answered();
+    const after = await waitFor(async () => (await nextHello()).command_queue ?? null, {
+      timeoutMs: 30_000,
+      what: 'a hello with a queue',
+    });
+    expect(after).not.toBe(before);
+    const names = (await rig.broker.queues()).map(({ name }) => name);
+    expect(names.filter((name) => isCommandQueueOf(HOST, name))).toEqual([after]);
+  });
+
+  it('serves on by its own queue while dms.<host> is lost, says so, and takes that up again', async () => {
+    const legacyQueue = async (): Promise<unknown> => {
+      const { details } = (await (await fetch(`${node.healthUrl}/ready`)).json()) as {
+        details: Record<string, unknown>;
+      };
+      return details.legacy_queue;
+    };
+    const gauge = async (): Promise<string | undefined> =>
+      /^dms_node_legacy_queue_up\S* (\d)$/m.exec(
+        await (await fetch(new URL('/metrics', node.healthUrl))).text(),
+      )?.[1];
+    expect(await legacyQueue()).toEqual({ status: 'up' });
+    expect(await gauge()).toBe('1');
+    // Another declaration keeps the node away from it, as a home broker does that is down.
+    await client.channel.deleteQueue(`dms.${HOST}`);
+    await client.channel.assertQueue(`dms.${HOST}`, { durable: false });
+    await waitFor(async () => (await nextHello()).legacy_queue_lost, {
+      timeoutMs: 30_000,
+      what: 'a hello that tells of the loss',
+    });
+    expect(await node.ready()).toBe(true);
+    expect(await legacyQueue()).toMatchObject({
+      status: 'up',
+      warning: expect.stringMatching(/dms\.broker-node is lost: .*rabbitmqctl set_policy ha/) as unknown,
+    });
+    expect(await gauge()).toBe('0');
+    expect(await node.log()).toContain('rabbitmqctl set_policy ha');
+    expect(await callByOwnQueue()).toMatchObject({ status: 'success' });
+    await client.channel.deleteQueue(`dms.${HOST}`);
+    await waitFor(async () => ((await gauge()) === '1' ? true : null), {
+      timeoutMs: 45_000,
+      what: 'the queue to be consumed again',
+      intervalMs: 200,
+    });
+    await answered();
+    expect(await legacyQueue()).toEqual({ status: 'up' });
+    const { legacy_queue_lost } = await nextHello();
+    expect(legacy_queue_lost).toBeUndefined();
+  }, 120_000);
 
   it('refuses to start beside another on the same run directory, at once', async () => {
     const second = await newNode('one');

@@ -41,7 +41,7 @@ export function describeDocumented(name: string, tests: (rig: RigAddresses) => v
 }
 
 /** Tests that start a database cluster and a broker cluster of their own. */
-export function describeOnClusters(name: string, tests: () => void): void {
+export function describeOnClusters(name: string, tests: (rig: RigAddresses) => void): void {
   describeWith(CLUSTERS, name, tests);
 }
 

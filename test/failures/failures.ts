@@ -257,6 +257,8 @@ export const FAILURES: readonly Failure[] = [
     takes: 'back within seconds',
     shownBy: [
       e2e('faults', '1: A unmounts while B mounts, from two clients'),
+      e2e('broker-alarm', 'refuses mounts while its'),
+      e2e('broker-alarm', 'carries out no command later that was published during the alarm'),
       e2e('faults-broker', '11: a broker that is restarted, or killed'),
       e2e('faults-broker', 'the broker away: nobody joins a mount that cannot be asked for'),
       { file: 'test/e2e/chaos.e2e.ts', test: 'chaos' },

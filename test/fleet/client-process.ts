@@ -17,6 +17,8 @@ const READY_TIMEOUT_MS = 30_000;
 
 /** A dms-client on a port of its own. */
 export class ClientProcess {
+  /** What the next start runs: an upgrade is another program. */
+  program = PROGRAMS.client;
   #child: Child | null = null;
   #port = 0;
 
@@ -57,7 +59,7 @@ export class ClientProcess {
     this.#child = await Child.start({
       name: this.options.name,
       command: process.execPath,
-      args: [PROGRAMS.client],
+      args: [this.program],
       directory: this.options.directory,
       logFile: this.logFile,
       environment: { DMS_LOG_LEVEL: 'DEBUG', ...this.environment, DMS_HTTP_PORT: String(this.#port) },

@@ -19,6 +19,8 @@ const READY_TIMEOUT_MS = 30_000;
 
 /** A dms-server with directories of its own: several are a fleet on one machine. */
 export class NodeProcess {
+  /** What the next start runs: an upgrade is another program. */
+  program = PROGRAMS.server;
   #child: Child | null = null;
   #healthPort = 0;
 
@@ -81,7 +83,7 @@ export class NodeProcess {
     this.#child = await Child.start({
       name: `dms-server ${this.host}`,
       command: process.execPath,
-      args: [PROGRAMS.server],
+      args: [this.program],
       directory: options.directory,
       logFile: this.logFile,
       environment: this.environment,

@@ -26,11 +26,12 @@ export class WireClient {
     readonly replyTo: string,
   ) {}
 
-  static async open(brokerUrl: string, host: string): Promise<WireClient> {
+  /** @param own the node's own queue, which is not declared; without it `dms.<host>` is used */
+  static async open(brokerUrl: string, host: string, own?: string): Promise<WireClient> {
     const connection = await connect(brokerUrl);
     connection.on('error', () => undefined);
     const channel = await connection.createChannel();
-    const { queue } = await channel.assertQueue(`dms.${host}`, { durable: true });
+    const queue = own ?? (await channel.assertQueue(`dms.${host}`, { durable: true })).queue;
     const { queue: replyTo } = await channel.assertQueue('', { exclusive: true });
     const client = new WireClient(connection, channel, queue, replyTo);
     await channel.consume(

@@ -1,3 +1,4 @@
+import { isCommandQueueOf, nodeQueue } from '@app/contracts';
 import { type ChannelModel, connect, type Options } from 'amqplib';
 import { type RabbitMq } from '../rig';
 
@@ -42,7 +43,7 @@ export class Wiretap {
   /** The bodies of the commands that went to a node, with what came along. */
   commands(host: string, action: string): { body: Record<string, unknown>; message: TappedMessage }[] {
     return this.messages
-      .filter(({ routingKey }) => routingKey === `dms.${host}`)
+      .filter(({ routingKey }) => routingKey === nodeQueue(host) || isCommandQueueOf(host, routingKey))
       .map((message) => ({
         body: JSON.parse(message.content.toString()) as Record<string, unknown>,
         message,

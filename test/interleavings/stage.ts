@@ -73,10 +73,14 @@ export class Stage {
     return this.#network.faults;
   }
 
-  /** Starts a dms-client; one that has the name already is killed. */
-  start(name: string): void {
+  /**
+   * Starts a dms-client; one that has the name already is killed.
+   *
+   * @param writer the node of the database cluster that it is connected to
+   */
+  start(name: string, writer = 0): void {
     this.#processes.get(name)?.kill();
-    this.#processes.set(name, this.#process(name));
+    this.#processes.set(name, this.#process(name, writer));
   }
 
   process(name: string): ClientProcess {
@@ -123,7 +127,7 @@ export class Stage {
     for (const process of this.#processes.values()) await process.views.hear(hello);
   }
 
-  #process(name: string): ClientProcess {
+  #process(name: string, writer: number): ClientProcess {
     const side = `process ${name}`;
     let waits = false;
     const stand = async (point: string): Promise<void> => {
@@ -167,6 +171,7 @@ export class Stage {
       network,
       new StoredNodes() as unknown as NodesRepository,
       this.defects,
+      writer,
     );
     return process;
   }

@@ -1,6 +1,6 @@
 import { problemsOf } from '../chaos/report';
 import { runChaos } from '../chaos/run-chaos';
-import { describeOnRig } from '../e2e/on-rig';
+import { describeOnClusters, describeOnRig } from '../e2e/on-rig';
 
 const TIMEOUT_MS = 420_000;
 
@@ -13,6 +13,17 @@ describeOnRig('chaos for a long time', () => {
     'tells no lie, leaves nothing behind, and ends every operation: %o',
     async (options) => {
       const result = await runChaos(options);
+      expect({ problems: problemsOf(result), logs: result.logs }).toEqual({ problems: [], logs: null });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describeOnClusters('chaos on a database cluster and a broker cluster', () => {
+  it(
+    'No job is lied to and nothing is left behind while the nodes of both clusters are killed, stopped and cut off.',
+    async () => {
+      const result = await runChaos({ seed: 5, minutes: 1.5, cluster: true });
       expect({ problems: problemsOf(result), logs: result.logs }).toEqual({ problems: [], logs: null });
     },
     TIMEOUT_MS,

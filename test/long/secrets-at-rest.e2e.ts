@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isCommandQueueOf } from '@app/contracts';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { type ClientProcess } from '../fleet/client-process';
 import { EchoingEndpoint } from '../fleet/echoing-endpoint';
@@ -429,7 +430,9 @@ describeOnRig('secrets at rest', (shared) => {
     const python = await StillPythonNode.start(rig.broker.url, host);
     fleet.node.signal('SIGSTOP');
     try {
-      const queues = [`dms.${fleet.node.host}`, `dms.${host}`];
+      const standing = (await rig.broker.queues()).map(({ name }) => name);
+      const own = standing.find((name) => isCommandQueueOf(fleet.node.host, name)) ?? 'none';
+      const queues = [own, `dms.${host}`];
       const command = withTarget({ id: `waiting-${randomUUID()}` });
       const async = { Prefer: 'respond-async' };
       // At once: a node whose hello is overdue is asked before it is told anything.
@@ -457,7 +460,7 @@ describeOnRig('secrets at rest', (shared) => {
       expect(await search.searchFiles(files, inClear)).toEqual(none);
     } finally {
       await rig.broker.ctl(['set_vm_memory_high_watermark', '0.4']);
-      await python.stop(`dms.${fleet.node.host}`);
+      await python.stop();
       fleet.node.signal('SIGCONT');
     }
     const log = await readFile(rig.broker.logFile);
@@ -512,9 +515,7 @@ class StillPythonNode {
     await this.channel.waitForConfirms();
   }
 
-  /** @param other a queue that is emptied, too */
-  async stop(other: string): Promise<void> {
-    await this.channel.purgeQueue(other);
+  async stop(): Promise<void> {
     await this.channel.deleteQueue(`dms.${this.host}`);
     await this.connection.close();
   }

@@ -30,6 +30,7 @@ import {
   Task,
 } from './state';
 import { type Steps } from './step';
+import { commits, overtake, transact } from './transaction';
 
 /** What the clients may do next. */
 export function clientSteps(steps: Steps, setting: Setting): void {
@@ -39,6 +40,7 @@ export function clientSteps(steps: Steps, setting: Setting): void {
     awaits(steps, index, setting);
     answers(steps, index, setting);
   }
+  commits(steps, setting);
   reconciles(steps, setting);
   endsLeftovers(steps, setting);
   eventArrives(steps, setting);
@@ -59,14 +61,15 @@ function requestSteps(steps: Steps, index: number, setting: Setting): void {
   const who = `client ${index + 1}`;
   if (worker.phase === Phase.Intake) {
     const { job } = operationOf(s, worker);
-    steps.may(`${who} takes the request of job ${job + 1} in`, (next) => takeIn(next, index, setting));
+    transact(steps, index, `${who} takes the request of job ${job + 1} in`, (next) =>
+      takeIn(next, index, setting),
+    );
   }
   // While nothing can be said of the target there is nothing new to decide.
   const waits = s.node.childStuck && worker.problem;
   if (worker.phase === Phase.WantsLease && !waits && leaseIsFree(s) && s.row.epoch < setting.lastEpoch) {
-    steps.may(`${who} takes the lease and decides`, (next) => {
-      next.row.leaseHolder = index + 1;
-      next.row.leaseExpired = false;
+    transact(steps, index, `${who} takes the lease and decides`, (next) => {
+      takeLease(next, index);
       decide(next, index, setting);
     });
   }
@@ -96,7 +99,9 @@ function awaits(steps: Steps, index: number, setting: Setting): void {
   if (worker.phase !== Phase.Awaits) return;
   const text = `client ${index + 1}: ${Command[worker.command]}, epoch ${worker.epoch},`;
   if (worker.reply !== Reply.None) {
-    steps.may(`${text} came to "${Reply[worker.reply]}"`, (next) => settle(next, index, setting));
+    transact(steps, index, `${text} came to "${Reply[worker.reply]}"`, (next) =>
+      settle(next, index, setting),
+    );
     return;
   }
   const underWay = [...s.messages, ...s.queue].some(
@@ -156,6 +161,10 @@ function relies(s: State, job: number): string | null {
     : `I1: job ${job + 1} is told success, nothing good is mounted, and no fresh break excuses it`;
 }
 
+function takeLease({ row }: State, index: number): void {
+  Object.assign(row, { leaseHolder: index + 1, leaseExpired: false, clockBack: false });
+}
+
 export function leaseIsFree({ row }: State): boolean {
   return row.leaseHolder === NOBODY || row.leaseExpired;
 }
@@ -177,8 +186,8 @@ function reconciles(steps: Steps, setting: Setting): void {
       worker.phase = Phase.WantsLease;
       worker.task = Task.Reconcile;
       worker.suspicious = suspicious;
-      next.row.leaseHolder = free + 1;
-      next.row.leaseExpired = false;
+      takeLease(next, free);
+      overtake(next);
       decide(next, free, setting);
     },
   );
@@ -222,6 +231,7 @@ function endsLeftovers(steps: Steps, { rules }: Setting): void {
     const id = at + 1;
     if (!rules.leftoversEnded || status !== OperationStatus.Executing || isWorkedOn(s, id)) continue;
     steps.may(`operation ${id}, which was left open, is ended`, (next) => {
+      overtake(next);
       const { binding, bindingOperation } = next.jobs[job];
       const counts = bindingOperation === id && (binding === Binding.Claimed || binding === Binding.Held);
       const succeeded = task === Task.Unmount || (state === MountState.Mounted && counts);
@@ -233,14 +243,16 @@ function endsLeftovers(steps: Steps, { rules }: Setting): void {
     const ended =
       bindingOperation > 0 && s.operations[bindingOperation - 1].status !== OperationStatus.Executing;
     if (binding !== Binding.Claimed || !ended || phase === JobPhase.AsksMount) continue;
-    steps.may(`the claim of job ${job + 1}, whose answer it never got, runs out`, (next) =>
-      release(next, job),
-    );
+    steps.may(`the claim of job ${job + 1}, whose answer it never got, runs out`, (next) => {
+      overtake(next);
+      release(next, job);
+    });
     const { status, task } = s.operations[bindingOperation - 1];
     const reads = phase === JobPhase.Puzzled && s.jobs[job].request === bindingOperation;
     if (!reads || status !== OperationStatus.Success || task !== Task.Mount || state !== MountState.Mounted)
       continue;
     steps.may(`job ${job + 1} reads its operation, and is told of the success`, (next) => {
+      overtake(next);
       next.jobs[job].binding = Binding.Held;
       return relies(next, job);
     });
@@ -251,6 +263,7 @@ function eventArrives(steps: Steps, { rules }: Setting): void {
   const { event, row } = steps.state;
   if (event.incarnation === 0) return;
   steps.may('the event "broken" arrives', (next) => {
+    overtake(next);
     const fits =
       event.incarnation === row.incarnation && event.epoch === row.epoch && event.mountId === row.mountId;
     next.event = { incarnation: 0, epoch: 0, mountId: 0 };

@@ -32,13 +32,14 @@ import {
   THEIRS,
 } from './state';
 import { type Steps } from './step';
+import { overtake } from './transaction';
 
 /** What jobs, Python peers and bad luck may do next. */
 export function environmentSteps(steps: Steps, setting: Setting): void {
   jobsAsk(steps, setting);
   leases(steps, setting);
   peerSteps(steps);
-  clientFaults(steps);
+  clientFaults(steps, setting);
   nodeFaults(steps, setting);
   strangerSteps(steps);
   restores(steps);
@@ -56,7 +57,7 @@ function restores(steps: Steps): void {
     if (next.peerRow === PeerRow.Held) next.peerMount = 0;
     next.peerRow = PeerRow.None;
     Object.assign(next.row, { state: MountState.Absent, epoch: 0, incarnation: 0, mountId: 0 });
-    Object.assign(next.row, { leaseHolder: NOBODY, leaseExpired: false });
+    Object.assign(next.row, { leaseHolder: NOBODY, leaseExpired: false, clockBack: false });
     next.event = { incarnation: 0, epoch: 0, mountId: 0 };
     for (const [at, { task, job }] of next.operations.entries()) {
       next.operations[at] = { status: OperationStatus.Error, task, job };
@@ -142,7 +143,10 @@ function leases(steps: Steps, { rules }: Setting): void {
   }
   const graceOver = dead || job.sleep === Sleep.Deep || !rules.leaseGrace;
   if (job.lease === Lease.Overdue || (job.lease === Lease.Lapsed && graceOver)) {
-    steps.may("job 1's binding is released, its lease and grace being over", (next) => release(next, 0));
+    steps.may("job 1's binding is released, its lease and grace being over", (next) => {
+      overtake(next);
+      release(next, 0);
+    });
   }
   wakes(steps);
 }
@@ -248,15 +252,24 @@ function strangerSteps(steps: Steps): void {
   }
 }
 
-function clientFaults(steps: Steps): void {
+function clientFaults(steps: Steps, { rules }: Setting): void {
   const s = steps.state;
+  if (s.row.leaseHolder !== NOBODY && !s.row.clockBack && mayFail(s, 'clockBack')) {
+    steps.mayFromOutside('the clock of the database is set back', (next) => {
+      spend(next, 'clockBack');
+      next.row.clockBack = true;
+    });
+  }
   for (const [index, worker] of s.workers.entries()) {
     const who = `client ${index + 1}`;
     const hasLease = s.row.leaseHolder === index + 1;
     if (worker.phase !== Phase.Idle && mayFail(s, 'crash')) {
       steps.mayFromOutside(`${who} is killed and starts again`, (next) => {
         spend(next, 'crash');
-        if (hasLease) Object.assign(next.row, { leaseHolder: CRASHED, leaseExpired: true });
+        if (next.open?.worker === index) next.open = null;
+        // By a clock that was set back, the lease of a client that is gone does not run out in any time that counts.
+        const leaseExpired = rules.leaseObserved || !next.row.clockBack;
+        if (hasLease) Object.assign(next.row, { leaseHolder: CRASHED, leaseExpired });
         for (const job of next.jobs) {
           if (job.request === worker.operation && isAsking(job.phase)) job.phase = JobPhase.Puzzled;
         }
@@ -294,6 +307,7 @@ function nodeFaults(steps: Steps, { rules }: Setting): void {
   if (mayFail(s, 'forget')) {
     steps.mayFromOutside('the node is switched off, and an operator forgets it', (next) => {
       spend(next, 'forget');
+      overtake(next);
       if (rules.forgottenWhenOff) switchOff(next);
       loseHeld(next);
       for (const [job, { binding }] of next.jobs.entries())

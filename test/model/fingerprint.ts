@@ -1,8 +1,9 @@
 import { type Message, type State } from './state';
+import { type Ledger } from './transaction';
 
 /** Globals are looked up slowly where each test file has its own. */
 const { imul } = Math;
-const buffer = new Uint8Array(512);
+const buffer = new Uint8Array(1024);
 let length = 0;
 
 /** Two independent 32 bit hashes of a state, for hash compaction. */
@@ -22,49 +23,23 @@ export function fingerprint(s: State): readonly [number, number] {
 /** Writes the state into the buffer. */
 function write(s: State): void {
   length = 0;
-  const { row, node, event } = s;
-  put(row.state);
-  put(row.epoch);
-  put(row.incarnation);
-  put(row.mountId);
-  put(row.leaseHolder);
-  put(row.leaseExpired);
-  for (const w of s.workers) {
-    put(w.heard);
-    put(w.hello);
-    put(w.phase);
-    put(w.task);
-    put(w.operation);
-    put(w.command);
-    put(w.epoch);
-    put(w.incarnation);
-    put(w.reply);
-    put(w.replyIncarnation);
-    put(w.replyMount);
-    put(w.replyEpoch);
-    put(w.replyMark);
-    put(w.lifts);
-    put(w.peerSeen);
-    put(w.answer);
-    put(w.suspicious);
-    put(w.confirmed);
-    put(w.problem);
-  }
+  const { node, event, open } = s;
+  putLedger(s);
+  for (const worker of s.workers) putWorker(worker);
   for (const job of s.jobs) {
     put(job.phase);
     put(job.request);
-    put(job.binding);
-    put(job.bindingOperation);
     put(job.told);
     put(job.mount);
-    put(job.lease);
     put(job.sleep);
   }
-  put(s.operations.length);
-  for (const { status, task, job } of s.operations) {
-    put(status);
-    put(task);
-    put(job);
+  put(open === null ? 0 : open.worker + 1);
+  if (open !== null) {
+    put(open.isOvertaken);
+    putLedger(open.before);
+    putLedger(open.after);
+    putWorker(open.workerBefore);
+    putWorker(open.workerAfter);
   }
   put(node.up);
   put(node.incarnation);
@@ -99,6 +74,49 @@ function write(s: State): void {
   put(s.life);
   put(s.draining);
   for (const left of s.faults) put(left);
+}
+
+function putLedger({ row, jobs, operations }: Ledger): void {
+  put(row.state);
+  put(row.epoch);
+  put(row.incarnation);
+  put(row.mountId);
+  put(row.leaseHolder);
+  put(row.leaseExpired);
+  put(row.clockBack);
+  for (const { binding, bindingOperation, lease } of jobs) {
+    put(binding);
+    put(bindingOperation);
+    put(lease);
+  }
+  put(operations.length);
+  for (const { status, task, job } of operations) {
+    put(status);
+    put(task);
+    put(job);
+  }
+}
+
+function putWorker(w: State['workers'][number]): void {
+  put(w.heard);
+  put(w.hello);
+  put(w.phase);
+  put(w.task);
+  put(w.operation);
+  put(w.command);
+  put(w.epoch);
+  put(w.incarnation);
+  put(w.reply);
+  put(w.replyIncarnation);
+  put(w.replyMount);
+  put(w.replyEpoch);
+  put(w.replyMark);
+  put(w.lifts);
+  put(w.peerSeen);
+  put(w.answer);
+  put(w.suspicious);
+  put(w.confirmed);
+  put(w.problem);
 }
 
 function put(value: number | boolean): void {

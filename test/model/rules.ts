@@ -11,6 +11,10 @@ export const RULES = {
   hungUpDropped: true,
   /** UNMOUNTING is committed before the unmount command is sent. */
   unmountingFirst: true,
+  /** A transaction that decides about a target writes its row: of two that overlap, the later one is rolled back. */
+  rowWritten: true,
+  /** A lease has run out when it was not renewed for its duration; not when the database's clock says so. */
+  leaseObserved: true,
   /** Every write after a command names the lease token. */
   tokenChecked: true,
   /** Every write after a command names the epoch that the command took. */
@@ -100,6 +104,10 @@ export const FAULTS = {
   die: 0,
   /** A client stops for longer than its lease, and goes on. */
   pause: 0,
+  /** A transaction overlaps with others, which do not see its row lock. */
+  overlap: 0,
+  /** The clock of the database is set back by more than any run takes. */
+  clockBack: 0,
   /** A client is killed. */
   crash: 0,
   /** A command is delivered again. */

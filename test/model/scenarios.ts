@@ -14,6 +14,8 @@ export const MUTANTS: readonly Mutant[] = [
   { without: ['secondLook'], faults: ['hangup'], shows: /^I2: job 1 has unmounted/ },
   { without: ['hungUpDropped'], faults: ['hangup'], shows: /^I2: job 1 has unmounted/ },
   { without: ['unmountingFirst'], faults: [], shows: /^I1: the mount is taken from job/ },
+  { without: ['rowWritten'], faults: ['overlap'], shows: /^I1: the mount is taken from job/ },
+  { without: ['leaseObserved'], faults: ['clockBack', 'crash'], shows: /^I/ },
   { without: ['tokenChecked', 'epochChecked'], faults: ['pause'], shows: /^I1/ },
   { without: ['answerChecked'], faults: ['die'], shows: /^I1/ },
   { without: ['fenceForUncertain'], faults: ['timeout'], shows: /^I1: the mount is taken from job/ },

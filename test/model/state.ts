@@ -1,4 +1,5 @@
 import { FAULT_NAMES, type FaultName, type Setting } from './rules';
+import { type OpenTransaction } from './transaction';
 
 export enum MountState {
   Absent,
@@ -65,6 +66,8 @@ export enum Phase {
   Awaits,
   /** Committed, not yet answered. */
   Answers,
+  /** Its transaction waits for its COMMIT. */
+  Commits,
 }
 
 export enum Task {
@@ -163,6 +166,8 @@ export interface Row {
   mountId: number;
   leaseHolder: number;
   leaseExpired: boolean;
+  /** The clock of the database was set back since the lease was renewed last. */
+  clockBack: boolean;
 }
 
 /** A client process: it does one request, or one reconciliation, at a time. */
@@ -288,6 +293,8 @@ export interface State {
   life: number;
   /** The node takes no new holds. */
   draining: boolean;
+  /** A transaction whose COMMIT is under way; null: there is none. */
+  open: OpenTransaction | null;
   faults: number[];
 }
 
@@ -341,6 +348,7 @@ export function initialState({ budgets }: Setting): State {
       mountId: 0,
       leaseHolder: NOBODY,
       leaseExpired: false,
+      clockBack: false,
     },
     workers: Array.from({ length: WORKERS }, () => idleWorker({ heard: 1, hello: true })),
     jobs: Array.from({ length: JOBS }, () => ({ ...job })),
@@ -375,6 +383,7 @@ export function initialState({ budgets }: Setting): State {
     lag: false,
     life: 0,
     draining: false,
+    open: null,
     faults: FAULT_NAMES.map((name) => budgets[name]),
   };
 }
@@ -402,11 +411,12 @@ export function copyOf(s: State): State {
     lag: s.lag,
     life: s.life,
     draining: s.draining,
+    open: s.open,
     faults: s.faults.slice(),
   };
 }
 
-function copyOfRow(row: Row): Row {
+export function copyOfRow(row: Row): Row {
   return {
     state: row.state,
     epoch: row.epoch,
@@ -414,10 +424,11 @@ function copyOfRow(row: Row): Row {
     mountId: row.mountId,
     leaseHolder: row.leaseHolder,
     leaseExpired: row.leaseExpired,
+    clockBack: row.clockBack,
   };
 }
 
-function copyOfWorker(worker: Worker): Worker {
+export function copyOfWorker(worker: Worker): Worker {
   return {
     phase: worker.phase,
     task: worker.task,
@@ -441,7 +452,7 @@ function copyOfWorker(worker: Worker): Worker {
   };
 }
 
-function copyOfJob(job: Job): Job {
+export function copyOfJob(job: Job): Job {
   return {
     phase: job.phase,
     request: job.request,

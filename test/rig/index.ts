@@ -3,6 +3,7 @@ export { RabbitMqCluster } from './broker/rabbitmq-cluster';
 export { GaleraCluster } from './database/galera-cluster';
 export { GaleraNode } from './database/galera-node';
 export { MariaDb, type MariaDbOptions } from './database/mariadb';
+export { ReplicatedDatabase } from './database/replicated-database';
 export { Ganesha } from './nfs/ganesha';
 export { type NfsExport } from './nfs/ganesha-configuration';
 export { type CloudUser, PROJECTS, USERS, type UserName } from './openstack/accounts';

@@ -26,6 +26,37 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
     ],
   },
   {
+    title: 'Writers of a database cluster',
+    rules: [
+      {
+        rule: 'A transaction that decides about a target writes its row first, whatever it decides.',
+        without:
+          'The nodes of a Galera cluster do not see each other’s row locks: one takes the mount away that the other has just granted.',
+        shownBy: [
+          scenario(
+            'a job mounts through one writer while the last one unmounts through the other',
+            'rowUnwritten',
+          ),
+          test(
+            'test/long/two-writers.e2e.ts',
+            'A mount that a job was granted stands, whatever two clients on two database nodes decide at once.',
+          ),
+        ],
+      },
+      {
+        rule: 'A transaction that the database rolls back runs again, also if COMMIT says so.',
+        without:
+          'A request that met another one is answered with an unknown outcome, although nothing failed.',
+        shownBy: [among('histories', 'rollbackUnknown')],
+      },
+      {
+        rule: 'Nothing is decided by the clock of the database: a lease is stale when it was not renewed for its whole duration, by the clock of the process that observes it.',
+        without: 'A clock that jumps ends living leases, or keeps dead ones for hours.',
+        shownBy: [among('histories', 'leaseByClock'), model('leaseObserved')],
+      },
+    ],
+  },
+  {
     title: 'Lease',
     rules: [
       {

@@ -317,7 +317,13 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
       {
         rule: 'A lease runs only while renewing is possible.',
         without: 'An outage of the service ends the holds of healthy jobs.',
-        shownBy: [model('leaseRunsWhileRenewable'), test(LEASES, 'stand still while there is no service')],
+        shownBy: [
+          model('leaseRunsWhileRenewable'),
+          test(
+            LEASES,
+            'Leases do not end because the clock of the database jumped, or because no dms-client ran',
+          ),
+        ],
       },
       {
         rule: 'After its end there is a grace, then a plain unmount, which a mount in use survives.',

@@ -39,6 +39,25 @@ export const SCENARIOS = {
     void asked;
     return wrongOf(stage, 2);
   },
+  'a job mounts through one writer while the last one unmounts through the other': async (stage) => {
+    stage.start('B', 1);
+    await stage.hello();
+    await settled(stage, stage.ask('mount', 1, 'A'));
+    // The unmount has decided to take the mount away, and its COMMIT is under way.
+    let commits = 0;
+    stage.gates.stops = (side, point) => {
+      if (side !== 'process A' || point !== 'before a commit') return false;
+      commits += 1;
+      return commits === 2;
+    };
+    const unmounted = stage.ask('unmount', 1, 'A');
+    await stage.time.pass(BRIEF_MS);
+    const mounted = stage.ask('mount', 2, 'B');
+    await stage.time.pass(BRIEF_MS);
+    stage.gates.openAll();
+    await settled(stage, Promise.all([unmounted, mounted]));
+    return wrongNow(stage);
+  },
   'a mount is lost between the commit that grants it and the answer': async (stage) => {
     await settled(stage, stage.ask('mount', 1, 'B'));
     stage.gates.stops = (side, point) => side === 'process A' && point === 'after a commit';

@@ -10,6 +10,8 @@ const FAULTS: (readonly FaultName[])[] = [
   ['timeout'],
   ['hangup', 'pause'],
   ['crash'],
+  ['overlap'],
+  ['clockBack'],
   ['die', 'busy'],
   ['redeliver', 'pause'],
   ['redeliver', 'noRoom'],

@@ -192,7 +192,7 @@ describe('golden signature', () => {
     const { reply_to, correlation_id, headers } = properties as Record<string, string>;
     const signer = new CommandSigner(await keyPairOf(client, 'Ed25519'));
     const command = {
-      queue: String(routing_key),
+      address: String(routing_key),
       content: Buffer.from(String(content)),
       replyTo: reply_to,
       correlationId: correlation_id,
@@ -290,6 +290,7 @@ function nodesService(inventory: unknown): NodesService {
     {
       upHosts: () => new Set(),
       heardLedger: () => undefined,
+      isLegacyQueueLost: () => undefined,
       lastHeard: () => null,
     } as unknown as NodeViewsService,
     { inventory: () => Promise.resolve(inventory) } as unknown as NodeLooksService,

@@ -1,3 +1,4 @@
+export * from './broker/broker-alarm';
 export * from './broker/broker-connection';
 export * from './broker/broker-failure';
 export * from './cli/closed-pipe';

@@ -6,6 +6,7 @@ import {
   type StateEventDto,
   stateEventRoutingKey,
 } from '@app/contracts';
+import { BrokerAlarm } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type Channel } from 'amqplib';
 import { BROKER } from '../nodes/broker.provider';
@@ -23,7 +24,12 @@ export class EventPublisher implements OnModuleInit {
   #channel: Channel | null = null;
   #isFull = false;
 
-  constructor(@Inject(BROKER) private readonly broker: AmqpConnectionManager) {}
+  constructor(
+    @Inject(BROKER) private readonly broker: AmqpConnectionManager,
+    private readonly alarm: BrokerAlarm,
+  ) {
+    alarm.onChange(() => this.#flush());
+  }
 
   onModuleInit(): void {
     const events = this.broker.createChannel({
@@ -60,7 +66,7 @@ export class EventPublisher implements OnModuleInit {
 
   #flush(): void {
     try {
-      while (this.#channel !== null && !this.#isFull) {
+      while (this.#channel !== null && !this.#isFull && this.alarm.reason === null) {
         const event = this.#waiting.shift();
         if (event === undefined) return;
         this.#isFull = !this.#send(this.#channel, event);

@@ -12,6 +12,7 @@ import { MountBoots1795271000000 } from '../../../../migrations/1795271000000-mo
 import { RequestIds1795272000000 } from '../../../../migrations/1795272000000-request-ids';
 import { LedgerIdentity1795275000000 } from '../../../../migrations/1795275000000-ledger-identity';
 import { LedgerWrites1795276000000 } from '../../../../migrations/1795276000000-ledger-writes';
+import { LegacyQueue1795277500000 } from '../../../../migrations/1795277500000-legacy-queue';
 import { WriterCounters1796037000000 } from '../../../../migrations/1796037000000-writer-counters';
 import { type ClientSettings } from '../settings/client.settings';
 import { databaseAddress, type DatabaseServer, printableServer } from '../settings/database-url';
@@ -52,6 +53,7 @@ export function createDataSource(
       RequestIds1795272000000,
       LedgerIdentity1795275000000,
       LedgerWrites1795276000000,
+      LegacyQueue1795277500000,
       WriterCounters1796037000000,
     ],
     migrationsTableName: 'dms_migrations',

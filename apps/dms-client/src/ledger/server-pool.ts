@@ -9,8 +9,16 @@ const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   'SET SESSION innodb_lock_wait_timeout = 5',
 ];
-/** A transaction whose client went silent gives its row lock back. MariaDB only; MySQL ends idle sessions instead. */
-const IDLE_TRANSACTION = ['SET SESSION idle_transaction_timeout = 10', 'SET SESSION wait_timeout = 600'];
+/**
+ * For servers that know the variable. A transaction whose client went silent gives its row lock back (MySQL ends idle
+ * sessions instead). On a Galera node each statement outside a transaction, and each START TRANSACTION, waits for what
+ * other nodes have committed before: what answers a caller is not older than what the caller was told elsewhere.
+ */
+const IF_KNOWN = [
+  'SET SESSION idle_transaction_timeout = 10',
+  'SET SESSION wait_timeout = 600',
+  'SET SESSION wsrep_sync_wait = 7',
+];
 /** Changes nothing, and is refused by a server that is read-only for this account or outside its primary component. */
 const CHECK = 'UPDATE ledger_identity SET ledger_id = ledger_id WHERE FALSE';
 const CHECK_TIMEOUT_MS = 2_000;
@@ -60,7 +68,7 @@ export class ServerPool {
     if (this.#prepared.has(connection)) return connection;
     try {
       for (const statement of SESSION) await run(connection, statement);
-      for (const statement of IDLE_TRANSACTION) await ignoringUnknown(run(connection, statement));
+      for (const statement of IF_KNOWN) await ignoringUnknown(run(connection, statement));
     } catch (error) {
       this.drop(connection);
       throw error;

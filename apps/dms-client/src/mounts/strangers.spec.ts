@@ -12,6 +12,7 @@ function waiting(action: 'mount' | 'unmount', projectId: string | null, proven =
     mountPath: null,
     request: { job: { jobid: 7 }, host: 'h', backup_target },
     scope: { projectId, proven },
+    arrival: { place: 1, isPrompt: true },
   } as WaitingRequest;
 }
 

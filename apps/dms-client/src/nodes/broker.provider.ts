@@ -1,5 +1,5 @@
 import { type FactoryProvider, Logger } from '@nestjs/common';
-import { brokerFailure, connectBroker, RareWarnings } from '@app/platform';
+import { BrokerAlarm, brokerFailure, connectBroker, RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
@@ -8,8 +8,8 @@ export const BROKER = Symbol('Broker');
 
 export const brokerProvider: FactoryProvider<AmqpConnectionManager> = {
   provide: BROKER,
-  inject: [SETTINGS],
-  useFactory: (settings: ClientSettings) => {
+  inject: [SETTINGS, BrokerAlarm],
+  useFactory: (settings: ClientSettings, alarm: BrokerAlarm) => {
     const broker = connectBroker({
       urls: settings.rabbitmqUrls,
       connectionName: `dms-client ${process.pid}`,
@@ -17,10 +17,17 @@ export const brokerProvider: FactoryProvider<AmqpConnectionManager> = {
       certificateFile: settings.certificateFile,
       keyFile: settings.keyFile,
     });
+    alarm.watch(broker);
     const warnings = new RareWarnings(new Logger('Broker'));
     broker.on('connectFailed', (failure) =>
       warnings.warn(`The broker cannot be reached: ${brokerFailure(failure)}`),
     );
     return broker;
   },
+};
+
+/** Whether the broker blocks this process as a publisher. */
+export const brokerAlarmProvider: FactoryProvider<BrokerAlarm> = {
+  provide: BrokerAlarm,
+  useFactory: () => new BrokerAlarm(new Logger('Broker')),
 };

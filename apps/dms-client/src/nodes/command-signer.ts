@@ -5,7 +5,8 @@ import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
 /** What is signed of a command, as it goes out. */
 export interface OutgoingCommand {
-  readonly queue: string;
+  /** What is signed as its address: `dms.<node>`, also if it goes to the node's own queue. */
+  readonly address: string;
   readonly content: Buffer;
   readonly replyTo: string;
   readonly correlationId: string;
@@ -20,8 +21,8 @@ export class CommandSigner {
   /** AMQP headers of a command; none where no key was configured. */
   async headersOf(command: OutgoingCommand): Promise<Record<string, string>> {
     if (this.key === null) return {};
-    const { queue, content, replyTo, correlationId, expirationMs } = command;
-    const message = { kind: 'command', address: queue, content, replyTo, correlationId } as const;
+    const { address, content, replyTo, correlationId, expirationMs } = command;
+    const message = { kind: 'command', address, content, replyTo, correlationId } as const;
     return { [SIGNATURE_HEADER]: await signMessage(message, this.key, expirationMs) };
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { DmsError, nodeQueue, SIGNATURE_HEADER } from '@app/contracts';
-import { headersOfRequest } from '@app/platform';
+import { alarmText, BrokerAlarm, headersOfRequest } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
@@ -14,6 +14,8 @@ import { WaitingReplies } from './waiting-replies';
 /** Where a command goes, and how long an answer to it has a meaning. */
 export interface NodePattern {
   readonly host: string;
+  /** Of {@link CommandRoutes}. */
+  readonly queue: string;
   readonly action: string;
   /** Milliseconds after which the broker throws the command away. */
   readonly expirationMs: number;
@@ -33,6 +35,11 @@ export class UnroutableError extends DmsError {
 /** The connection went away after a command was sent: whether it was carried out is unknown. */
 export class ReplyLostError extends Error {}
 
+/** Commands that were sent right before an alarm may be answered yet: the broker goes on delivering. */
+const ALARM_GRACE_MS = 3_000;
+/** A broker tells of an alarm only who publishes: this often something is published that nobody gets. */
+const ALARM_CHECK_MS = 1_000;
+const ALARM_CHECK_QUEUE = 'dms-client.alarm-check';
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /**
@@ -47,14 +54,19 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   readonly #waiting: WaitingReplies;
   #channel: ConfirmChannel | null = null;
   #connection: ChannelModel | null = null;
+  readonly #checks: NodeJS.Timeout;
+  #alarmGrace: NodeJS.Timeout | null = null;
 
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
     private readonly signer: CommandSigner,
     trust: ReplyTrustService,
+    private readonly alarm: BrokerAlarm,
   ) {
     super();
     this.#waiting = new WaitingReplies(trust);
+    alarm.onChange((reason) => this.#alarmed(reason));
+    this.#checks = setInterval(() => this.#checkAlarm(), ALARM_CHECK_MS).unref();
     broker.on('connect', () => this.#reopen());
     broker.on('disconnect', () => this.#lost());
     this.#reopen();
@@ -68,7 +80,10 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   /** Waits until the broker can be used, for five seconds at most. */
   async connect(): Promise<void> {
     const deadline = Date.now() + 5_000;
-    while (this.#channel === null) {
+    for (;;) {
+      // Nothing is published during an alarm: the broker would deliver it when the alarm is over.
+      if (this.alarm.reason !== null) throw blocked(this.alarm.reason);
+      if (this.#channel !== null) return;
       if (Date.now() > deadline)
         throw new DmsError('BROKER_UNAVAILABLE', 'The message broker cannot be reached');
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -76,6 +91,7 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#checks);
     this.#lost();
     await this.broker.close();
   }
@@ -107,18 +123,20 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     if (channel === null || this.#connection === null) {
       throw new DmsError('BROKER_UNAVAILABLE', 'The message broker cannot be reached');
     }
-    const { host, replyKey } = pattern;
-    const queue = nodeQueue(host);
-    if (!(await listensOn(this.#connection, queue))) throw new UnroutableError(host);
+    const { host, queue, replyKey } = pattern;
+    // The queue of a node that does not run stays, and a command must not wait there. A node's own queue goes with it.
+    if (queue === nodeQueue(host) && !(await listensOn(this.#connection, queue)))
+      throw new UnroutableError(host);
     const content = Buffer.from(JSON.stringify(data));
     const expirationMs = Math.max(1, Math.round(pattern.expirationMs));
-    const command = { queue, content, replyTo: REPLY_TO, correlationId, expirationMs };
+    const command = { address: nodeQueue(host), content, replyTo: REPLY_TO, correlationId, expirationMs };
     const signed = await this.signer.headersOf(command);
     const headers = { ...headersOfRequest(), ...signed };
     const signature = signed[SIGNATURE_HEADER] ?? null;
+    if (this.alarm.reason !== null) throw blocked(this.alarm.reason);
     if (this.#channel !== channel) throw new DmsError('BROKER_UNAVAILABLE', 'The message broker went away');
     if (!this.#waiting.sent({ host, ...command, signature, replyKey })) return;
-    channel.sendToQueue(queue, content, {
+    const options = {
       mandatory: true,
       persistent: false,
       expiration: String(expirationMs),
@@ -128,6 +146,11 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
       replyTo: REPLY_TO,
       // What is unroutable comes back with its properties: this one tells whose it was.
       messageId: correlationId,
+    };
+    channel.sendToQueue(queue, content, options, (error: unknown) => {
+      if (error === null || error === undefined) return;
+      const lost = new ReplyLostError('The broker did not confirm the command');
+      this.#waiting.settle(correlationId, { err: lost, isDisposed: true });
     });
   }
 
@@ -146,7 +169,25 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
     });
     channel.on('return', (message: ConsumeMessage) => this.#returned(message));
     await channel.consume(REPLY_TO, (message) => this.#reply(message), { noAck: true });
-    this.#channel = channel;
+    // If there is an alarm it is known before the first command.
+    await new Promise<void>((resolve) => {
+      channel.sendToQueue(ALARM_CHECK_QUEUE, Buffer.alloc(0), { persistent: false }, () => resolve());
+    });
+    if (this.#connection === connection) this.#channel = channel;
+  }
+
+  #checkAlarm(): void {
+    if (this.alarm.reason !== null) return;
+    this.#channel?.sendToQueue(ALARM_CHECK_QUEUE, Buffer.alloc(0), { persistent: false });
+  }
+
+  /** What was sent right before an alarm may lie in the buffers, or be carried out: its outcome is uncertain. */
+  #alarmed(reason: string | null): void {
+    if (this.#alarmGrace !== null) clearTimeout(this.#alarmGrace);
+    this.#alarmGrace = null;
+    if (reason === null) return;
+    const error = new ReplyLostError(`${alarmText(reason)}; the command was sent right before`);
+    this.#alarmGrace = setTimeout(() => this.#waiting.settleAll(error), ALARM_GRACE_MS).unref();
   }
 
   #reply(message: ConsumeMessage | null): void {
@@ -161,8 +202,14 @@ export class NodeClientProxy extends ClientProxy implements OnApplicationShutdow
   }
 
   #lost(): void {
+    if (this.#alarmGrace !== null) clearTimeout(this.#alarmGrace);
+    this.#alarmGrace = null;
     this.#channel = null;
     this.#connection = null;
     this.#waiting.settleAll(new ReplyLostError('The connection to the broker was lost before the reply'));
   }
+}
+
+function blocked(reason: string): DmsError {
+  return new DmsError('BROKER_UNAVAILABLE', alarmText(reason));
 }

@@ -2,9 +2,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
 import { measured } from '@app/platform';
 import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
+import { CommandRoutes } from './command-routes';
 import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
 import { NodeViewsService } from './node-views.service';
-import { ReplyTrustService } from './reply-trust.service';
+import { type ReplyKey, ReplyTrustService } from './reply-trust.service';
 import { TokenSealer } from './token-sealer.service';
 
 /**
@@ -38,6 +39,7 @@ export class NodeCommandsService implements NodeCommands {
     private readonly sealer: TokenSealer,
     private readonly replies: ReplyTrustService,
     private readonly views: NodeViewsService,
+    private readonly routes: CommandRoutes,
   ) {}
 
   send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
@@ -47,31 +49,57 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   async #send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome> {
-    let pattern: NodePattern;
+    const deadline = performance.now() + deadlineMs;
+    let replyKey: ReplyKey;
     let sealed: Record<string, unknown>;
     try {
-      const replyKey = await this.replies.keyToExpect(host);
-      pattern = { host, action: String(body.action), expirationMs: deadlineMs, replyKey };
+      replyKey = await this.replies.keyToExpect(host);
       sealed = await this.sealer.seal(host, body, deadlineMs);
     } catch (error) {
       if (!(error instanceof DmsError)) this.#log.error(error);
       return { kind: 'unsent', error: DmsError.from(error) };
     }
-    try {
-      const answer = await firstValueFrom(
-        this.client.send<unknown>(pattern, sealed).pipe(timeout(deadlineMs)),
-      );
-      const reply = parseReply(answer);
-      if (reply === null) return { kind: 'unknown', reason: 'the node sent something that is no reply' };
-      const wrong = reply.kind === 'node' ? notTheOneAsked(host, body, reply.reply) : null;
-      if (wrong === null) return { kind: 'reply', reply };
-      this.#log.error({ msg: `The answer to a command says nothing: ${wrong}`, host });
-      return { kind: 'unknown', reason: wrong };
-    } catch (error) {
-      if (error instanceof UnroutableError && !(await this.#isKnown(host)))
-        return { kind: 'unsent', error: neverHeardOf(host) };
-      return this.#outcome(error, deadlineMs);
+    const tried = new Set<string>();
+    for (;;) {
+      const queue = await this.routes.next(host, tried, deadline);
+      if (queue === null) return { kind: 'unsent', error: await this.#unreachable(host) };
+      const action = String(body.action);
+      // The first one has all of the time: what came before it is not the node's.
+      const expirationMs = tried.size === 0 ? deadlineMs : Math.max(1, deadline - performance.now());
+      tried.add(queue);
+      try {
+        return await this.#ask({ host, queue, action, expirationMs, replyKey }, sealed);
+      } catch (error) {
+        if (!(error instanceof UnroutableError)) return this.#outcome(error, deadlineMs);
+      }
     }
+  }
+
+  /** @throws what the client says; UnroutableError only if the command was certainly not carried out */
+  async #ask(pattern: NodePattern, body: Record<string, unknown>): Promise<CommandOutcome> {
+    const { host, expirationMs } = pattern;
+    const sent = this.client.send<unknown>(pattern, this.#dated(host, body, expirationMs));
+    const answer = await firstValueFrom(sent.pipe(timeout(expirationMs)));
+    const reply = parseReply(answer);
+    if (reply === null) return { kind: 'unknown', reason: 'the node sent something that is no reply' };
+    const wrong = reply.kind === 'node' ? notTheOneAsked(host, body, reply.reply) : null;
+    if (wrong === null) return { kind: 'reply', reply };
+    this.#log.error({ msg: `The answer to a command says nothing: ${wrong}`, host });
+    return { kind: 'unknown', reason: wrong };
+  }
+
+  /** The command with what its sender waits, and when it is sent by the node's own clock. */
+  #dated(host: string, body: Record<string, unknown>, leftMs: number): Record<string, unknown> {
+    const envelope = body.dms as EnvelopeDto | undefined;
+    if (envelope === undefined) return body;
+    const clock = this.views.nodeClockMs(host);
+    const deadline_ms = Math.max(1, Math.min(envelope.deadline_ms, Math.floor(leftMs)));
+    const dms = { ...envelope, deadline_ms, ...(clock === null ? {} : { sent_clock_ms: clock }) };
+    return { ...body, dms };
+  }
+
+  async #unreachable(host: string): Promise<DmsError> {
+    return (await this.#isKnown(host)) ? new UnroutableError(host) : neverHeardOf(host);
   }
 
   /** It only decides about words: where it cannot be told the node is taken to be known. */
@@ -80,7 +108,6 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   #outcome(error: unknown, deadlineMs: number): CommandOutcome {
-    if (error instanceof UnroutableError) return { kind: 'unsent', error };
     if (error instanceof DmsError && error.code === 'BROKER_UNAVAILABLE') return { kind: 'unsent', error };
     if (error instanceof TimeoutError)
       return { kind: 'unknown', reason: `no answer within ${deadlineMs / 1000} s` };

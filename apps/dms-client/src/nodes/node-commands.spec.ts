@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { of, throwError } from 'rxjs';
+import { type CommandRoutes } from './command-routes';
 import { type NodeClientProxy, UnroutableError } from './node-client.proxy';
 import { type CommandOutcome, NodeCommandsService } from './node-commands.service';
 import { type NodeViewsService } from './node-views.service';
@@ -32,8 +33,10 @@ function outcomeOf(
   const keyToExpect = (): Promise<'none'> =>
     refusal === undefined ? Promise.resolve('none') : Promise.reject(refusal);
   const replies = { keyToExpect } as unknown as ReplyTrustService;
-  const views = { isKnown } as unknown as NodeViewsService;
-  return new NodeCommandsService(client, sealer, replies, views).send('node-1', body, 1_000);
+  const views = { isKnown, nodeClockMs: () => null } as unknown as NodeViewsService;
+  const queues = ['dms.node-1'];
+  const routes = { next: () => Promise.resolve(queues.pop() ?? null) } as unknown as CommandRoutes;
+  return new NodeCommandsService(client, sealer, replies, views, routes).send('node-1', body, 1_000);
 }
 
 describe('the answer to a command', () => {

@@ -29,6 +29,8 @@ export interface NodeFacts {
   readonly signs_replies: number | null;
   /** The ledger of which it has something mounted, as it said half a minute ago or later. */
   readonly served_ledger: string | null;
+  /** It did not consume `dms.<node>` by the hello that was written last; 1 or 0, null as 0. */
+  readonly legacy_queue_lost: number | null;
   /** This ledger. */
   readonly ledger: string | null;
   /** Written within the last minute, by the database's clock; 1 or 0. */
@@ -67,7 +69,7 @@ export class NodeFactsRepository {
     return queryLedger<NodeFacts>(
       this.dataSource,
       `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
-         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger,
+         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger, legacy_queue_lost,
          JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.signs_replies')) = 'true' AS signs_replies,
          (SELECT ledger_id FROM ledger_identity) AS ledger,
          last_seen > NOW(6) - INTERVAL ? SECOND AS fresh

@@ -27,6 +27,8 @@ const UNPUNCTUAL_MS = 1_000;
 interface Heard {
   readonly hello: Hello;
   readonly at: number;
+  /** When it came, before it was judged. */
+  readonly arrivedAt: number;
 }
 
 /** Gathers what hellos, replies and the ledger tell of the nodes. */
@@ -96,6 +98,32 @@ export class NodeViewsService {
     return heard.hello.ledger ?? null;
   }
 
+  /** The node's own queue by its newest hello, however old that is; null: it has named none, so `dms.<node>` is its queue. */
+  commandQueue(host: string): string | null {
+    return this.#heard.get(host)?.hello.command_queue ?? null;
+  }
+
+  /** Milliseconds since the newest hello; Infinity: none was heard, or the node has said that it stops. */
+  silentMs(host: string): number {
+    const heard = this.#heard.get(host);
+    return heard === undefined ? Infinity : performance.now() - heard.at;
+  }
+
+  /** What the node's own clock (`clock_ms`) shows now, or a little less; null: it has not told. */
+  nodeClockMs(host: string): number | null {
+    const heard = this.#heard.get(host);
+    const clock = heard?.hello.clock_ms;
+    if (heard === undefined || clock === undefined) return null;
+    return Math.max(0, Math.floor(clock + performance.now() - heard.arrivedAt));
+  }
+
+  /** Whether legacy callers do not reach the node, by a hello of the last six seconds; undefined: none was heard. */
+  isLegacyQueueLost(host: string): boolean | undefined {
+    const heard = this.#heard.get(host);
+    if (heard === undefined || performance.now() - heard.at >= HELLO_TIMEOUT_MS) return undefined;
+    return heard.hello.legacy_queue_lost === true;
+  }
+
   /** This process has listened for long enough to have heard every node that is up. */
   get hasListened(): boolean {
     return performance.now() - this.#since >= HELLO_TIMEOUT_MS;
@@ -129,13 +157,13 @@ export class NodeViewsService {
     if (this.#isOutdated(arrivedAt)) return;
     const heard = this.#heard.get(hello.node);
     const before = heard === undefined || this.#isOutdated(heard.at) ? null : heard.hello;
-    this.#heard.set(hello.node, { hello, at: performance.now() });
+    this.#heard.set(hello.node, { hello, at: performance.now(), arrivedAt });
     const same =
       before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
     if (!same) this.#changes.emit('change', hello.node);
     this.#learned.delete(hello.node);
     // What comes and goes with each mount is not written every time.
-    const text = JSON.stringify({ ...hello, mount_table_version: 0, ledger: null });
+    const text = JSON.stringify({ ...hello, mount_table_version: 0, ledger: null, clock_ms: 0 });
     const written = this.#written.get(hello.node);
     if (written?.text === text && performance.now() - written.at < WRITE_INTERVAL_MS) return;
     this.#written.set(hello.node, { text, at: performance.now() });

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
-import { brokerProvider, BROKER } from './broker.provider';
+import { BrokerAlarm } from '@app/platform';
+import { BROKER, brokerAlarmProvider, brokerProvider } from './broker.provider';
+import { CommandRoutes } from './command-routes';
 import { commandSignerProvider } from './command-signer';
 import { HelloListener } from './hello.listener';
 import { NodeClientProxy } from './node-client.proxy';
@@ -14,12 +16,14 @@ import { TokenSealer } from './token-sealer.service';
 /** The nodes: what is known of them, and the way to command them. */
 @Module({
   providers: [
+    brokerAlarmProvider,
     brokerProvider,
     commandSignerProvider,
     TokenSealer,
     NodePinsRepository,
     NodeTrustService,
     ReplyTrustService,
+    CommandRoutes,
     NodeClientProxy,
     { provide: NODE_COMMANDS, useClass: NodeCommandsService },
     NodesRepository,
@@ -28,6 +32,7 @@ import { TokenSealer } from './token-sealer.service';
   ],
   exports: [
     BROKER,
+    BrokerAlarm,
     NODE_COMMANDS,
     NodeClientProxy,
     NodePinsRepository,

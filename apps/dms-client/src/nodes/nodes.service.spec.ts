@@ -37,6 +37,7 @@ function serviceWith(
       heardLedger: () => heardLedger,
       hasListened,
       lastHeard: () => lastHeard,
+      isLegacyQueueLost: () => undefined,
     } as unknown as NodeViewsService,
     { inventory } as unknown as NodeLooksService,
   );
@@ -105,6 +106,13 @@ describe('NodesService', () => {
   ])('shows of another ledger %s', async (_, facts, heard, shown) => {
     const service = serviceWith(facts, [], undefined, false, heard);
     expect((await service.list()).nodes[0].other_ledger).toBe(shown);
+  });
+
+  it('tells that a node has lost the queue of legacy callers', async () => {
+    const shown = async (facts: Partial<NodeFacts>): Promise<boolean> =>
+      (await serviceWith(facts).list()).nodes[0].legacy_queue_lost;
+    expect(await shown({ legacy_queue_lost: 1 })).toBe(true);
+    expect(await shown({ legacy_queue_lost: null })).toBe(false);
   });
 
   it("asks a node which ledger it serves, and shows no difference for that one's mounts", async () => {

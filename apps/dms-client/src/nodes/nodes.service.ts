@@ -37,7 +37,7 @@ export class NodesService {
   async list(): Promise<NodeListDto> {
     const heard = this.#heard();
     const nodes = await this.facts.nodes();
-    return { nodes: nodes.map((facts) => nodeOf(facts, heard, this.#servedBy(facts))) };
+    return { nodes: nodes.map((facts) => this.#nodeOf(facts, heard, this.#servedBy(facts))) };
   }
 
   /**
@@ -51,7 +51,7 @@ export class NodesService {
     const before = await this.facts.mounts(host);
     try {
       const looked = await this.looks.inventory(host);
-      const node = nodeOf(facts, this.#heard(), looked.ledger ?? null);
+      const node = this.#nodeOf(facts, this.#heard(), looked.ledger ?? null);
       const differences = differencesOf(before, await this.facts.mounts(host), looked);
       return {
         ...node,
@@ -65,12 +65,17 @@ export class NodesService {
       if (error.code === 'INTERNAL' || error.code === 'LEDGER_UNAVAILABLE') throw thrown;
       const silent = { inventory: null, differences: null };
       return {
-        ...nodeOf(facts, this.#heard(), this.#servedBy(facts)),
+        ...this.#nodeOf(facts, this.#heard(), this.#servedBy(facts)),
         ...silent,
         error_code: error.code,
         error_msg: error.message,
       };
     }
+  }
+
+  #nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto {
+    const isLost = this.views.isLegacyQueueLost(facts.host) ?? Boolean(facts.legacy_queue_lost);
+    return { ...nodeOf(facts, heard, served), legacy_queue_lost: isLost };
   }
 
   #servedBy({ host, served_ledger }: NodeFacts): string | null {
@@ -85,7 +90,7 @@ export class NodesService {
 }
 
 /** @param served the ledger of which the node has something mounted */
-function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto {
+function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): Omit<NodeDto, 'legacy_queue_lost'> {
   return {
     host: facts.host,
     state: stateOf(facts, heard),

@@ -29,7 +29,8 @@ export type ReplyKey = PublicKey<'Ed25519'> | 'none' | 'unknown';
 /** A command as it was sent, with what its reply must show. */
 export interface SentCommand {
   readonly host: string;
-  readonly queue: string;
+  /** As it was signed. */
+  readonly address: string;
   readonly content: Buffer;
   readonly replyTo: string;
   readonly correlationId: string;
@@ -151,7 +152,7 @@ export class ReplyTrustService {
       return { kind: 'unknown_key', text: 'is of a node that has not said hello', mayPass: true };
     const { headers } = reply.properties as { headers?: Record<string, unknown> };
     const signature = headers?.[SIGNATURE_HEADER];
-    const { queue: address, replyTo, correlationId } = command;
+    const { address, replyTo, correlationId } = command;
     const { content } = reply;
     const signed = { kind: 'reply', address, content, replyTo, correlationId, answers: command } as const;
     try {

@@ -17,7 +17,7 @@ import { WaitingReplies } from './waiting-replies';
 
 const CONTENT = Buffer.from('{"status":"success"}');
 const COMMAND: SentCommand = {
-  ...{ host: 'n1', queue: 'dms.n1', content: Buffer.from('{"action":"mount"}') },
+  ...{ host: 'n1', address: 'dms.n1', content: Buffer.from('{"action":"mount"}') },
   ...{ replyTo: 'amq.rabbitmq.reply-to', correlationId: 'c-1', signature: 'a.b.c', replyKey: 'none' },
 };
 const SIGNED: SignedMessage = {

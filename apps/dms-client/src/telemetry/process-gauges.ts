@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BrokerAlarm } from '@app/platform';
 import { MetricsPage } from '@app/platform/metrics';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { Gauge } from 'prom-client';
@@ -14,6 +15,7 @@ export class ProcessGauges {
     { registry }: MetricsPage,
     @Inject(BROKER) broker: AmqpConnectionManager,
     commands: NodeClientProxy,
+    alarm: BrokerAlarm,
     dataSource: DataSource,
   ) {
     new Gauge({
@@ -30,6 +32,14 @@ export class ProcessGauges {
       registers: [registry],
       collect() {
         this.set(broker.isConnected() ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'dms_broker_blocked',
+      help: '1 while the message broker blocks this process as a publisher: its memory or disk is short.',
+      registers: [registry],
+      collect() {
+        this.set(alarm.reason === null ? 0 : 1);
       },
     });
     new Gauge({

@@ -14,6 +14,11 @@ export function isInExclusiveUse(error: unknown): boolean {
   return code === ACCESS_REFUSED && typeof message === 'string' && message.includes('exclusive use');
 }
 
+/** The account lacks a permission, or another consumer has the queue. */
+export function isAccessRefused(error: unknown): boolean {
+  return (error as ChannelError).code === ACCESS_REFUSED;
+}
+
 /** The broker will say the same until an operator has changed something. */
 export function isRefusal(error: unknown): boolean {
   const { code } = error as ChannelError;

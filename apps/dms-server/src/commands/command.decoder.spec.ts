@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { makeKeyPair, nodeQueue, Secret, sealToken, SIGNATURE_HEADER, signMessage } from '@app/contracts';
+import { nodeClockMs } from '../hello/node-clock';
 import { decoderOf, messageOf } from '../testing/test-decoder';
 import { type CommandDecoder, type DecodedMessage } from './command.decoder';
 import { refusal } from './command-result';
@@ -62,6 +63,37 @@ describe('a message', () => {
     if (decoded.kind !== 'refused') throw new Error('It was accepted');
     expect(decoded.error.message).toMatch(text);
     expect(decoded.extended).toBe(extended);
+  });
+});
+
+describe('a command with the time at which it was sent', () => {
+  const decoded = async (sent_clock_ms: number, redelivered = false): Promise<unknown> => {
+    const operation_id = '7d1f5e0a-3c1b-4f0e-8a52-000000000001';
+    const dms = {
+      protocol: 1,
+      incarnation: INCARNATION,
+      epoch: 1,
+      operation_id,
+      deadline_ms: 1_000,
+      sent_clock_ms,
+    };
+    const message = messageOf(JSON.stringify({ action: 'probe', backup_target: { id: 't1' }, dms }));
+    return decoder.decode({ ...message, fields: { ...message.fields, redelivered } });
+  };
+  const late = { kind: 'refused', error: { code: 'TIMEOUT' } };
+
+  it('is refused if its sender has ceased to wait, by the clock of this node', async () => {
+    expect(await decoded(nodeClockMs() - 12_000)).toMatchObject(late);
+  });
+
+  it('is obeyed if it is younger, also if the hello by which the sender reckons came late', async () => {
+    expect(await decoded(nodeClockMs())).toMatchObject({ kind: 'command' });
+    expect(await decoded(nodeClockMs() - 7_000)).toMatchObject({ kind: 'command' });
+    expect(await decoded(nodeClockMs() + 60_000)).toMatchObject({ kind: 'command' });
+  });
+
+  it('is left to the fence if it was delivered before, because it may have been begun', async () => {
+    expect(await decoded(nodeClockMs() - 60_000, true)).toMatchObject({ kind: 'command' });
   });
 });
 

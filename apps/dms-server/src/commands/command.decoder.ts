@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   DmsError,
   type EnvelopeDto,
+  EVENT_EXPIRATION_MS,
   type NodeCommand,
   openToken,
   parseCommand,
@@ -9,11 +10,14 @@ import {
 } from '@app/contracts';
 import { type ConsumeMessage } from 'amqplib';
 import { FenceService } from '../fence/fence.service';
+import { nodeClockMs } from '../hello/node-clock';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { CommandSignatures } from './command-signatures';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** The sender reckons by a hello, which can be as old as this when it arrives; then the command seems older than it is. */
+const HELLO_DELAY_MS = EVENT_EXPIRATION_MS + 4_000;
 /** Stands for a token that was sealed for an earlier memory of this node: the fence refuses its command unread. */
 const UNOPENED = 'unopened';
 
@@ -52,6 +56,8 @@ export class CommandDecoder {
       const command = parseCommand(await this.#withToken(body), this.settings.nodeId);
       const unfenced = command.envelope === null ? this.signatures.refusalWithoutEpoch() : null;
       if (unfenced !== null) throw unfenced;
+      const late = message.fields.redelivered ? null : lateness(command.envelope);
+      if (late !== null) throw late;
       return { kind: 'command', command, extended };
     } catch (error) {
       return { kind: 'refused', error: DmsError.from(error), extended };
@@ -84,6 +90,20 @@ export class CommandDecoder {
       throw new DmsError('FORBIDDEN', `dms.sealed_token: ${error.message}`);
     }
   }
+}
+
+/**
+ * The refusal of a command whose sender has ceased to wait, by this node's own clock: it lay in the buffers of a broker that
+ * was frozen, or blocked its publishers, and whose expiration began only when it went on. One that was delivered before may
+ * have been begun, and is left to the fence.
+ */
+function lateness(envelope: EnvelopeDto | null): DmsError | null {
+  const sent = envelope?.sent_clock_ms ?? null;
+  if (envelope === null || sent === null) return null;
+  const age = nodeClockMs() - sent;
+  if (age <= envelope.deadline_ms + HELLO_DELAY_MS) return null;
+  const text = `The command was sent ${Math.round(age / 1000)} s ago, and its sender waits no more. Nothing was done`;
+  return new DmsError('TIMEOUT', text);
 }
 
 function envelopeIn(body: unknown): Partial<EnvelopeDto> | null {

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { asHello, parseReply } from '@app/contracts';
-import { programVersion } from '@app/platform';
+import { BrokerAlarm, programVersion } from '@app/platform';
 import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { Announcements } from '../hello/announcements.service';
 import { HelloService } from '../hello/hello.service';
+import { WaysIn } from '../hello/ways-in';
 import { decoderOf, goldenKeys, messageOf } from '../testing/test-decoder';
 import { BOOT, TestNode } from '../testing/test-node';
 import { type CommandDecoder } from './command.decoder';
@@ -123,23 +125,34 @@ describe('golden messages', () => {
 
   it('say hello', async () => {
     const memory = new FileFenceMemory(node.runDir, BOOT);
-    const announcements = new Announcements(keys);
+    const alarm = new BrokerAlarm(new Logger('Broker'));
+    const announcements = new Announcements(keys, alarm);
+    const expected = JSON.parse(golden('hello')) as Record<string, unknown>;
+    const ways = new WaysIn();
+    ways.commandQueue = String(expected.command_queue);
     const service = new HelloService(
       node.settings,
       new FenceService(memory),
       node.kernel,
       announcements,
       keys,
+      ways,
+      alarm,
     );
     const hello = await service.hello();
-    const expected = JSON.parse(golden('hello')) as Record<string, unknown>;
-    expect(JSON.stringify(hello)).toBe(JSON.stringify({ ...expected, version: programVersion() }));
+    const { clock_ms } = expected;
+    expect(JSON.stringify({ ...hello, clock_ms })).toBe(
+      JSON.stringify({ ...expected, version: programVersion() }),
+    );
+    expect(hello.clock_ms).toEqual(expect.any(Number));
     expect(asHello(expected)).toEqual(expected);
     const { ledger } = (JSON.parse(golden('mount-command')) as { dms: { ledger: string } }).dms;
     expect(asHello({ ...expected, ledger })).toEqual({ ...expected, ledger });
     expect(asHello({ ...expected, ledger: 7 })).toEqual(expected);
     const { signs_replies: _, ...unsigned } = expected;
     expect(asHello({ ...expected, signs_replies: 'yes' })).toEqual(unsigned);
+    const { command_queue: _queue, ...queueless } = expected;
+    expect(asHello({ ...expected, command_queue: `dms.compute-02.${'a'.repeat(32)}` })).toEqual(queueless);
     const keyless = { public_key: null, signing_key: null };
     expect(asHello({ ...expected, ...keyless })).toEqual({ ...unsigned, ...keyless });
   });

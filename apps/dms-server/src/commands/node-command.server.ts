@@ -2,18 +2,27 @@ import { performance } from 'node:perf_hooks';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { DmsError, type NodeCommand } from '@app/contracts';
-import { type Attributes, type Carrier, contextOfMessage, forRequest, measured } from '@app/platform';
+import {
+  type Attributes,
+  BrokerAlarm,
+  type Carrier,
+  contextOfMessage,
+  forRequest,
+  measured,
+} from '@app/platform';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { FenceService } from '../fence/fence.service';
 import { HelloService } from '../hello/hello.service';
+import { WaysIn } from '../hello/ways-in';
 import { deadlineIn } from '../providers/deadlines';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { BROKER_FACTORY, type BrokerFactory } from './broker.provider';
-import { CommandConsumer, type Delivery } from './command-consumer';
+import { CommandConsumer } from './command-consumer';
 import { CommandContext } from './command.context';
 import { CommandDecoder, type DecodedMessage } from './command.decoder';
 import { type CommandResult, failure, refusal } from './command-result';
 import { callerWaits } from './legacy-caller.check';
+import { type Delivery } from './queue-consumer';
 import { encodeReply } from './reply.encoder';
 import { ReplySigner } from './reply.signer';
 import { within } from './within';
@@ -31,8 +40,8 @@ type ServerEvents = {
 };
 
 /**
- * NestJS transport on the node's queue, which Python programs use too: bare JSON both ways, the pattern is the body's
- * `action`, every message gets one reply, and is acknowledged after it. docs/WIRE.md is its specification.
+ * NestJS transport on the node's queues, one of which Python programs use too: bare JSON both ways, the pattern is the
+ * body's `action`, every message gets one reply, and is acknowledged after it. docs/WIRE.md is its specification.
  */
 @Injectable()
 export class NodeCommandServer extends Server<ServerEvents> implements CustomTransportStrategy {
@@ -49,11 +58,18 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     private readonly fences: FenceService,
     private readonly decoder: CommandDecoder,
     private readonly signer: ReplySigner,
+    announced: WaysIn,
+    alarm: BrokerAlarm,
   ) {
     super();
     this.#consumer = new CommandConsumer({
       node: settings.nodeId,
-      connect,
+      connect: () => {
+        const manager = connect();
+        alarm.watch(manager);
+        return manager;
+      },
+      announced,
       beforeConsuming: (connection) => hello.begin(connection),
       onDelivery: (delivery) => {
         this.#take(delivery);
@@ -66,6 +82,11 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
 
   get isConsuming(): boolean {
     return this.#consumer.isConsuming;
+  }
+
+  /** Whether legacy callers reach the node by `dms.<node>`. */
+  get isLegacyUp(): boolean {
+    return this.#consumer.isLegacyUp;
   }
 
   override on<E extends keyof ServerEvents>(_event: E, callback: ServerEvents[E]): void {

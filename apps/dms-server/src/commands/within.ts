@@ -1,3 +1,6 @@
+/** Something did not come in time. */
+export class LateError extends Error {}
+
 /**
  * What `work` comes to, if it does so in time. It is not stopped otherwise; its end is then of no interest.
  *
@@ -7,7 +10,7 @@ export async function within<T>(work: Promise<T>, milliseconds: number, what: st
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`Timed out after ${milliseconds} ms: ${what}`));
+      reject(new LateError(`Timed out after ${milliseconds} ms: ${what}`));
     }, milliseconds);
   });
   try {

@@ -22,6 +22,7 @@ export class HealthController {
   ready(): Promise<HealthCheckResult> {
     return this.checks.check([
       () => this.node.broker(),
+      () => this.node.legacyQueue(),
       () => this.node.fuse(),
       () => this.node.mountBases(),
       () => this.node.fenceMemory(),

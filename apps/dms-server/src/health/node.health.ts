@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
-import { INSECURE_TLS_WARNING } from '@app/platform';
+import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
+import { WaysIn } from '../hello/ways-in';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 
 const CHECK_MS = 3_000;
@@ -18,12 +19,23 @@ export class NodeHealth {
     @Inject(FENCE_MEMORY) private readonly memory: FenceMemory,
     private readonly indicators: HealthIndicatorService,
     private readonly commands: NodeCommandServer,
+    private readonly ways: WaysIn,
+    private readonly alarm: BrokerAlarm,
   ) {}
 
-  /** Commands are being consumed. */
+  /** Commands are being consumed, and can be answered. */
   broker(): HealthIndicatorResult {
     const indicator = this.indicators.check('broker');
+    const { reason } = this.alarm;
+    if (reason !== null) return indicator.down(alarmText(reason));
     return this.commands.isConsuming ? indicator.up() : indicator.down('no commands are consumed');
+  }
+
+  /** Without `dms.<node>` the node is ready all the same, and says who cannot reach it. */
+  legacyQueue(): HealthIndicatorResult {
+    const indicator = this.indicators.check('legacy_queue');
+    const { legacyQueueProblem: warning } = this.ways;
+    return warning === null ? indicator.up() : indicator.up({ warning });
   }
 
   /** S3 targets can be mounted. */

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { EVENT_EXPIRATION_MS, EVENTS_EXCHANGE, SIGNATURE_HEADER, signMessage } from '@app/contracts';
+import { alarmText, BrokerAlarm } from '@app/platform';
 import { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { within } from '../commands/within';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
@@ -13,7 +14,10 @@ export class Announcements {
   #connection: ChannelModel | null = null;
   #channel: Promise<ConfirmChannel> | null = null;
 
-  constructor(@Inject(NODE_KEYS) private readonly keys: Pick<NodeKeys, 'signing'>) {}
+  constructor(
+    @Inject(NODE_KEYS) private readonly keys: Pick<NodeKeys, 'signing'>,
+    @Inject(BrokerAlarm) private readonly alarm: Pick<BrokerAlarm, 'reason'>,
+  ) {}
 
   /** From now on announcements go over this connection. */
   begin(connection: ChannelModel): void {
@@ -29,9 +33,11 @@ export class Announcements {
   /**
    * Publishes a message that is worthless when it is late. When it resolves the broker has it.
    *
-   * @throws Error where there is no connection, or the broker does not confirm in time
+   * @throws Error where there is no connection, the broker blocks publishers, or does not confirm in time
    */
   async publish(routingKey: string, body: object): Promise<void> {
+    // The broker would deliver it when the alarm ends, as if it were new.
+    if (this.alarm.reason !== null) throw new Error(alarmText(this.alarm.reason));
     const content = Buffer.from(JSON.stringify(body));
     const headers = { [SIGNATURE_HEADER]: await this.#sign(routingKey, content) };
     const channel = await within(this.#open(), CONFIRM_MS, 'a channel for announcements');

@@ -1,13 +1,20 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
+import { BrokerAlarm } from '@app/platform';
 import { FenceModule } from '../fence/fence.module';
 import { KeysModule } from '../keys/keys.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { Announcements } from './announcements.service';
 import { HelloService } from './hello.service';
+import { WaysIn } from './ways-in';
 
 @Module({
   imports: [FenceModule, KeysModule, ProvidersModule],
-  providers: [Announcements, HelloService],
-  exports: [Announcements, HelloService],
+  providers: [
+    Announcements,
+    HelloService,
+    WaysIn,
+    { provide: BrokerAlarm, useFactory: () => new BrokerAlarm(new Logger('Broker')) },
+  ],
+  exports: [Announcements, HelloService, WaysIn, BrokerAlarm],
 })
 export class HelloModule {}

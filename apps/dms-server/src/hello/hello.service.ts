@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Hello, HELLO_INTERVAL_MS, helloRoutingKey, PROTOCOL_VERSION } from '@app/contracts';
-import { programVersion } from '@app/platform';
+import { BrokerAlarm, programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { within } from '../commands/within';
 import { FenceService } from '../fence/fence.service';
@@ -9,6 +9,8 @@ import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
+import { nodeClockMs } from './node-clock';
+import { WaysIn } from './ways-in';
 
 /** A server that stops does not wait for its broker for longer. */
 const LAST_MS = 1_000;
@@ -28,7 +30,13 @@ export class HelloService {
     @Inject(MOUNT_TABLE) private readonly mountTable: MountTable,
     private readonly announcements: Announcements,
     @Inject(NODE_KEYS) private readonly keys: NodeKeys,
-  ) {}
+    @Inject(WaysIn) private readonly ways: Readonly<WaysIn>,
+    @Inject(BrokerAlarm) alarm: Pick<BrokerAlarm, 'onChange'>,
+  ) {
+    alarm.onChange((reason) => {
+      if (reason === null && this.#timer !== null) void this.#sayAgain();
+    });
+  }
 
   /**
    * Says hello on a new connection and goes on doing so. When it resolves the broker has the first one, which is to
@@ -72,6 +80,9 @@ export class HelloService {
       signing_key: this.keys.signing.publicKey,
       signs_replies: true,
       ...(ledger === null ? {} : { ledger }),
+      ...(this.ways.commandQueue === null ? {} : { command_queue: this.ways.commandQueue }),
+      ...(this.ways.legacyQueueProblem === null ? {} : { legacy_queue_lost: true }),
+      clock_ms: nodeClockMs(),
     };
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { BrokerAlarm } from '@app/platform';
 import { MetricsPage } from '@app/platform/metrics';
 import { Gauge } from 'prom-client';
 import { NodeCommandServer } from '../commands/node-command.server';
@@ -20,6 +21,7 @@ export class NodeGauges {
     @Inject(SETTINGS) settings: ServerSettings,
     @Inject(FENCE_MEMORY) memory: FenceMemory,
     commands: NodeCommandServer,
+    alarm: BrokerAlarm,
     fences: FenceService,
     queues: TargetQueues,
     hung: HungMounts,
@@ -38,6 +40,16 @@ export class NodeGauges {
     };
     gauge('dms_node_broker_connected', '1 while commands are consumed from the message broker.', () =>
       commands.isConsuming ? 1 : 0,
+    );
+    gauge(
+      'dms_node_legacy_queue_up',
+      '1 while the queue dms.<node> is consumed, by which Python programs and older versions reach the node.',
+      () => (commands.isLegacyUp ? 1 : 0),
+    );
+    gauge(
+      'dms_node_broker_blocked',
+      '1 while the message broker blocks this node as a publisher: its memory or disk is short.',
+      () => (alarm.reason === null ? 0 : 1),
     );
     gauge('dms_node_memory_usable', '1 while epochs can be remembered; commands are refused else.', () =>
       memory.problem() === null ? 1 : 0,

@@ -3,6 +3,7 @@ import { programVersion, stopTracing } from '@app/platform';
 import { MetricsPage } from '@app/platform/metrics';
 import { CommandsModule } from '../commands/commands.module';
 import { FenceModule } from '../fence/fence.module';
+import { HelloModule } from '../hello/hello.module';
 import { MountsModule } from '../mounts/mounts.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { WatchModule } from '../watch/watch.module';
@@ -13,7 +14,7 @@ import { ProcessesCollector } from './processes.collector';
 
 /** What operators watch: `/metrics` on the health port, and the end of tracing. */
 @Module({
-  imports: [CommandsModule, FenceModule, MountsModule, ProvidersModule, WatchModule],
+  imports: [CommandsModule, FenceModule, HelloModule, MountsModule, ProvidersModule, WatchModule],
   controllers: [MetricsController],
   providers: [
     { provide: MetricsPage, useFactory: () => new MetricsPage('dms-server', programVersion()) },

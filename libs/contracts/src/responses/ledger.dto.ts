@@ -105,6 +105,8 @@ export class NodeDto {
   signs_replies: boolean;
   /** Id of another ledger of which the node has something mounted: until that is gone it refuses our commands. */
   other_ledger: string | null;
+  /** The node has lost the queue `dms.<host>`: legacy callers do not reach it, dms-client does. */
+  legacy_queue_lost: boolean;
 }
 
 export class NodeListDto {

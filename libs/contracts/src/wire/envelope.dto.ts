@@ -38,6 +38,16 @@ export class EnvelopeDto {
   @Min(1)
   deadline_ms: number;
 
+  /**
+   * The node's own clock (`clock_ms` of its hello) when the command was sent, as the sender reckons it. A command can
+   * lie in the buffers of a broker for long: the node does not begin one that is older than its deadline. Absent: the
+   * sender has heard no such hello.
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  sent_clock_ms?: number | null;
+
   /** Id of the sender's ledger; absent where it is an older program. A node serves one ledger at a time. */
   @IsOptional()
   @IsString()

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asNodeEvent } from './event';
-import { helloRoutingKey, nodeEventRoutingKey, nodeQueue, stateEventRoutingKey } from './names';
+import {
+  helloRoutingKey,
+  isCommandQueueOf,
+  newCommandQueue,
+  nodeEventRoutingKey,
+  nodeQueue,
+  stateEventRoutingKey,
+} from './names';
 import { asStateEvent } from './state-event.dto';
 
 function golden(name: string): Record<string, unknown> {
@@ -31,6 +38,34 @@ describe.each([
 it.each(['.hidden', 'a/b', ''])('no event tells of a target called %j', (backup_target_id) => {
   expect(asNodeEvent({ ...golden('event'), backup_target_id })).toBeNull();
   expect(asStateEvent({ ...golden('state-event'), backup_target_id })).toBeNull();
+});
+
+describe('the name of a command queue', () => {
+  it('is a new one for each connection, and shows whose queue it is', () => {
+    const [one, other] = [newCommandQueue('compute-01'), newCommandQueue('compute-01')];
+    expect(one).toMatch(/^dms\.compute-01\.[0-9a-f]{32}$/);
+    expect(other).not.toBe(one);
+    expect(isCommandQueueOf('compute-01', one)).toBe(true);
+  });
+
+  it('is never taken for a queue of another node, also if a name has dots', () => {
+    const digits = 'a'.repeat(32);
+    expect(isCommandQueueOf('a', `dms.a.b.${digits}`)).toBe(false);
+    expect(isCommandQueueOf('a.b', `dms.a.${digits}`)).toBe(false);
+    expect(isCommandQueueOf('a', 'dms.a.b')).toBe(false);
+    expect(isCommandQueueOf('a', 'dms.a')).toBe(false);
+    expect(isCommandQueueOf('a', `amq.a.${digits}`)).toBe(false);
+  });
+
+  it.each(['h'.repeat(251), 'h'.repeat(219), 'h'.repeat(218), 'é'.repeat(125)])(
+    'fits into AMQP with a host as long as %s',
+    (host) => {
+      const queue = newCommandQueue(host);
+      expect(Buffer.byteLength(queue)).toBeLessThanOrEqual(255);
+      expect(isCommandQueueOf(host, queue)).toBe(true);
+      expect(isCommandQueueOf(`${host.slice(0, -1)}x`, queue)).toBe(false);
+    },
+  );
 });
 
 describe('what is published about a node', () => {

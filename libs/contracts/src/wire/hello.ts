@@ -1,3 +1,4 @@
+import { isCommandQueueOf } from './names';
 import { asPublicKey, type PublicKey } from './public-key';
 
 /** What every node says every two seconds and before it takes its first command. */
@@ -23,6 +24,12 @@ export interface Hello {
   readonly leaving?: boolean;
   /** The ledger of which something is mounted: another one's commands are refused. Absent: whichever comes is served. */
   readonly ledger?: string;
+  /** The node's own queue on its present connection; absent: commands go to `dms.<node>` (older programs). */
+  readonly command_queue?: string;
+  /** True: the node does not consume `dms.<node>`, so legacy callers do not reach it. */
+  readonly legacy_queue_lost?: boolean;
+  /** The node's monotonic clock in milliseconds. It runs from the boot, and commands name it: see EnvelopeDto. */
+  readonly clock_ms?: number;
 }
 
 /** `value` as a hello, or null where it is none. */
@@ -30,7 +37,7 @@ export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
-  const { ledger, signs_replies, ...others } = hello;
+  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, ...others } = hello;
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
   // An older node publishes neither; one without the other is nothing.
@@ -46,7 +53,18 @@ export function asHello(value: unknown): Hello | null {
   const keys = { public_key: publicKey, signing_key: signingKey };
   // Without a key nothing is signed, whatever is said.
   const signing = signs_replies === true && !keyless ? { signs_replies } : {};
-  return { ...(others as Hello), ...keys, ...signing, ...(isLedger(ledger) ? { ledger } : {}) };
+  return {
+    ...(others as Hello),
+    ...keys,
+    ...signing,
+    ...(isLedger(ledger) ? { ledger } : {}),
+    // Nobody leads the commands for one node to the queue of another.
+    ...(typeof command_queue === 'string' && isCommandQueueOf(others.node as string, command_queue)
+      ? { command_queue }
+      : {}),
+    ...(legacy_queue_lost === true ? { legacy_queue_lost } : {}),
+    ...(Number.isSafeInteger(clock_ms) ? { clock_ms } : {}),
+  };
 }
 
 function isLedger(value: unknown): value is string {

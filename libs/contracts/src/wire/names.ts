@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 /** Version of what this project adds to the wire; see docs/WIRE.md. */
 export const PROTOCOL_VERSION = 1;
@@ -14,11 +14,35 @@ export const HELLO_PATTERN = 'hello.#';
 export const NODE_EVENT_PATTERN = 'event.#';
 /** What dms-clients have written to the ledger. */
 export const STATE_EVENT_PATTERN = 'state.#';
-const MAX_ROUTING_KEY_BYTES = 255;
+/** AMQP takes no longer name of a queue or routing key. */
+const MAX_NAME_BYTES = 255;
+const RANDOM_PART = /^[0-9a-f]{32}$/;
 
 /** A node's queue: classic, durable, no arguments, as Python programs declare it. */
 export function nodeQueue(host: string): string {
   return `dms.${host}`;
+}
+
+/**
+ * A new name for a node's command queue: exclusive, auto-delete, one for each connection.
+ *
+ * The random part has 32 hexadecimal digits and no dot, so that no queue of another node begins like it.
+ */
+export function newCommandQueue(host: string): string {
+  return commandQueuePrefix(host) + randomUUID().replaceAll('-', '');
+}
+
+/** Whether a queue is a command queue of this node, and no other node's queue. */
+export function isCommandQueueOf(host: string, queue: string): boolean {
+  const prefix = commandQueuePrefix(host);
+  return queue.startsWith(prefix) && RANDOM_PART.test(queue.slice(prefix.length));
+}
+
+/** The SHA-256 (hexadecimal) of a host stands for it if the name of the queue would be too long. */
+function commandQueuePrefix(host: string): string {
+  const prefix = `dms.${host}.`;
+  if (Buffer.byteLength(prefix) + 32 <= MAX_NAME_BYTES) return prefix;
+  return `dms.${createHash('sha256').update(host).digest('hex')}.`;
 }
 
 export function helloRoutingKey(host: string): string {
@@ -33,10 +57,10 @@ export function stateEventRoutingKey(kind: string, host: string): string {
   return routingKey(`state.${kind}`, host);
 }
 
-/** AMQP takes no longer one, and a host may be nearly as long: then its SHA-256 (hex) stands in its place. */
+/** A host may be nearly as long as a routing key: then its SHA-256 (hexadecimal) stands in its place. */
 function routingKey(subject: string, host: string): string {
   const key = `${subject}.${host}`;
-  if (Buffer.byteLength(key) <= MAX_ROUTING_KEY_BYTES) return key;
+  if (Buffer.byteLength(key) <= MAX_NAME_BYTES) return key;
   return `${subject}.${createHash('sha256').update(host).digest('hex')}`;
 }
 

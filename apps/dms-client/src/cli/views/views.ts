@@ -129,10 +129,17 @@ export function nodesView({ nodes }: NodeListDto): View {
     node.last_seen,
     node.version,
     node.bases.join(', '),
-    node.other_ledger === null ? '' : `serves another ledger (${node.other_ledger})`,
+    problemsOf(node).join('; '),
   ];
   const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
   return [{ columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+}
+
+function problemsOf({ host, other_ledger, legacy_queue_lost }: NodeDto): string[] {
+  return [
+    ...(other_ledger === null ? [] : [`serves another ledger (${other_ledger})`]),
+    ...(legacy_queue_lost ? [`has lost the queue dms.${host}: legacy callers do not reach it`] : []),
+  ];
 }
 
 export function nodeView(body: NodeDetailDto): View {
@@ -149,6 +156,10 @@ export function nodeView(body: NodeDetailDto): View {
         ['key refused', body.refused_key_id],
         ['signs its replies', body.signs_replies ? 'yes' : 'no'],
         ['serves another ledger', body.other_ledger],
+        [
+          'legacy queue',
+          body.legacy_queue_lost ? `lost: legacy callers do not reach dms.${body.host}` : null,
+        ],
         ['problem', body.error_msg],
       ],
     },

@@ -41,6 +41,10 @@ export class Node {
   @Column({ name: 'served_ledger', type: 'varchar', length: 64, nullable: true })
   servedLedger: string | null;
 
+  /** 1: by that hello it does not consume `dms.<node>`. */
+  @Column({ name: 'legacy_queue_lost', type: 'tinyint', nullable: true })
+  legacyQueueLost: number | null;
+
   @Column({ name: 'last_seen', type: 'datetime', precision: 6, nullable: true })
   lastSeen: Date | null;
 }
