@@ -32,6 +32,8 @@ export class MigrateService {
    */
   async migrate(): Promise<string[]> {
     return this.#connected(async (source, runner) => {
+      // An account that may not make the table of the lock does not need it then.
+      if ((await pendingOf(source, runner)).length === 0) return [];
       const lock = new MigrationLock(source, runner);
       const run = await lock.hold(() => source.runMigrations({ transaction: 'none' }));
       for (const { name } of run) this.#log.log({ msg: `Migration ${name} was run`, migration: name });
@@ -43,7 +45,7 @@ export class MigrateService {
   async plan(): Promise<MigrationPlan> {
     return this.#connected(async (source, runner) => {
       const run = await namesOfRun(source, runner);
-      const pending = source.migrations.map(({ name }) => String(name)).filter((name) => !run.has(name));
+      const pending = await pendingOf(source, runner);
       const shape = await ledgerShape(runner);
       if (run.size > 0 || shape === null) {
         return { pending, takeover: null, problems: run.size > 0 ? [] : await neighbourProblems(runner) };
@@ -80,6 +82,11 @@ export class MigrateService {
       if (source.isInitialized) await source.destroy();
     }
   }
+}
+
+async function pendingOf(source: DataSource, runner: QueryRunner): Promise<string[]> {
+  const run = await namesOfRun(source, runner);
+  return source.migrations.map(({ name }) => String(name)).filter((name) => !run.has(name));
 }
 
 async function namesOfRun(source: DataSource, runner: QueryRunner): Promise<Set<string>> {
