@@ -83,7 +83,7 @@ describe('the pool over several servers', () => {
     new Promise((resolve, reject) => {
       pool.getConnection((error, connection) => {
         if (error === null) resolve(connection as unknown as FakeConnection);
-        else reject(new Error(error.message, { cause: error }));
+        else reject(new Error('No connection', { cause: error }));
       });
     });
   const failed = (connection: FakeConnection, error: Error): void =>
