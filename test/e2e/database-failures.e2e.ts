@@ -21,6 +21,8 @@ interface Failure {
   readonly mend: () => Promise<unknown>;
   /** What readiness says of the database; null: the server itself is well, and readiness stays up. */
   readonly says: RegExp | null;
+  /** Only a request that writes shows it. */
+  readonly showsInUse?: boolean;
 }
 
 /** A database of this file's own, which is broken in many ways. dms-client uses an account without special rights. */
@@ -180,6 +182,7 @@ describeOnRig('a database that fails', (shared) => {
       cause: () => inject(number),
       mend: withdraw,
       says: /no space left|cannot work/,
+      showsInUse: true,
     })),
     ...[1317, 1969].map((number) => ({
       name: `breaks off each write with error ${number}, but is well`,
@@ -191,7 +194,7 @@ describeOnRig('a database that fails', (shared) => {
 
   it.each(FAILURES)(
     'While the database $name, callers get 503 with Retry-After, readiness says so, and both recover.',
-    async ({ cause, mend, says }) => {
+    async ({ cause, mend, says, showsInUse }) => {
       const held = await mounted();
       const fresh = await fleet.targets.s3('fresh');
       const request = await fleet.targets.request(fleet.node.host, 1, fresh);
@@ -202,6 +205,7 @@ describeOnRig('a database that fails', (shared) => {
         if (says !== null) {
           const down = await waitFor(
             async () => {
+              if (showsInUse) await Promise.all(use(held));
               const seen = await readiness();
               return seen.status === 503 ? seen : null;
             },
