@@ -5,6 +5,7 @@ import { IntakeService } from '../../apps/dms-client/src/mounts/intake.service';
 import { LeftoverOperations } from '../../apps/dms-client/src/mounts/leftover-operations';
 import { ABANDONED_AFTER_MS } from '../../apps/dms-client/src/ledger/executing-operations';
 import { ArrivalsRepository } from '../../apps/dms-client/src/ledger/arrivals.repository';
+import { type FailoverPool } from '../../apps/dms-client/src/ledger/failover-pool';
 import { unknownCommit } from '../../apps/dms-client/src/ledger/ledger-errors';
 import { ObservedChanges } from '../../apps/dms-client/src/ledger/observed-changes';
 import { untilCommitted } from '../../apps/dms-client/src/ledger/rolled-back';
@@ -63,6 +64,9 @@ const SETTINGS = {
   mountBase: '/srv/mounts',
 } as unknown as ClientSettings;
 
+/** The database of a history loses no commit that it has confirmed. */
+const NO_FAILOVER = { onFailover: () => undefined } as unknown as FailoverPool;
+
 /** A dms-client: its services, wired by hand over the fakes of a history. */
 export class ClientProcess {
   readonly views: NodeViewsService;
@@ -107,7 +111,7 @@ export class ClientProcess {
     const reconciler = new ReconcilerService(this.#nodeLeases(), facts, looks, coordinator, ledger);
     this.#timers = [
       new SettleTimer(this.#openTargets(), coordinator, SETTINGS),
-      new ReconcileTimer(reconciler, this.views, SETTINGS),
+      new ReconcileTimer(reconciler, this.views, SETTINGS, NO_FAILOVER),
     ];
     for (const timer of this.#timers) timer.onApplicationBootstrap();
   }

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 300_000;
 const HEALED_MS = 90_000;
 
 /** The jobs, by what the replica knows of them. */
-const JOBS = { before: 1, first: 2, released: 3, sharing: 4, again: 5, after: 6 } as const;
+const JOBS = { before: 1, first: 2, released: 3, sharing: 4, again: 5, after: 6, early: 7 } as const;
 
 // With a database of its own, whose primary is killed.
 describeOnRig('a failover to a replica that lacks the last commits', (rig) => {
@@ -73,8 +73,14 @@ describeOnRig('a failover to a replica that lacks the last commits', (rig) => {
   });
 
   it(
-    'The service is ready again after the failover, and tells the loss of a binding whose mount is gone.',
+    'No mount is granted on what the ledger has forgotten after the failover, and the loss of a binding is told.',
     async () => {
+      // At once, before ledger and node were compared.
+      await soon(
+        async () => (await jobs.mount(JOBS.early, released)).status === 200,
+        'the first mount after the failover to be granted',
+      );
+      expect(layersOf(released)).toBe(1);
       await soon(() => fleet.clients[0].ready(), 'dms-client to be ready');
       // Until then the ledger says what was true before the lost commits.
       await soon(
@@ -126,6 +132,7 @@ describeOnRig('a failover to a replica that lacks the last commits', (rig) => {
         await unmounted(JOBS.after, target);
         await unmounted(JOBS.before, target);
       }
+      await unmounted(JOBS.early, released);
       await soon(() => all().every((target) => layersOf(target) === 0), 'all mounts to go');
       const rows = await fleet.query<{ state: string }>('SELECT state FROM target_mounts');
       expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['ABSENT']));

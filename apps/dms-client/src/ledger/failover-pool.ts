@@ -37,6 +37,7 @@ export class FailoverPool {
   #isUp = false;
   #hasFailed = false;
   #isClosed = false;
+  readonly #listeners: (() => void)[] = [];
 
   /**
    * @param openers make the connections to each server, in the order in which they are tried
@@ -55,6 +56,14 @@ export class FailoverPool {
   /** Returns true if the last check or search found a server that accepts writes. */
   get isUp(): boolean {
     return this.#isUp && !this.#isTroubled(this.#current?.address);
+  }
+
+  /**
+   * Calls `listener` when a server is used after the one before it failed, also if it is the same one. It may be a replica
+   * that lacks the last commits.
+   */
+  onFailover(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** For TypeORM. */
@@ -184,6 +193,7 @@ export class FailoverPool {
       );
       if (this.#isClosed) server.close();
       if (this.#hasFailed || index !== 0) this.#log.log(`dms-client uses the database at ${server.address}`);
+      if (this.#hasFailed) for (const listener of this.#listeners) listener();
       this.#hasFailed = false;
       this.#nothing = null;
       this.#first = index;

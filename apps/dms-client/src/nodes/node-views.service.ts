@@ -5,7 +5,10 @@ import { NodesRepository } from './nodes.repository';
 
 /** What this process knows of a node. */
 export interface NodeView {
-  /** A hello of this incarnation was heard within six seconds, and the connection that brought it stands. */
+  /**
+   * A hello of this incarnation was heard within six seconds, the connection that brought it stands, and the ledger was
+   * compared with the node since it may have lost commits: what the ledger says of its mounts may be believed.
+   */
   readonly up: boolean;
   /** It is up, and its next hello is not overdue. */
   readonly punctual: boolean;
@@ -43,6 +46,10 @@ export class NodeViewsService {
   readonly #since = performance.now();
   /** When the connection to the broker was lost last. */
   #deafSince = -Infinity;
+  /** When the ledger may have lost commits. */
+  #ledgerDoubtedAt = -Infinity;
+  /** When the comparison of each node with the ledger began, of which all was settled. */
+  readonly #comparedAt = new Map<string, number>();
 
   constructor(private readonly nodes: NodesRepository) {}
 
@@ -58,7 +65,8 @@ export class NodeViewsService {
     if (heard !== undefined && silentMs < HELLO_TIMEOUT_MS && !this.#isOutdated(heard.at)) {
       const { incarnation, bases, ledger = null } = heard.hello;
       const punctual = silentMs < HELLO_INTERVAL_MS + UNPUNCTUAL_MS;
-      return { up: true, punctual, incarnation, legacy: false, bases, ledger };
+      const up = (this.#comparedAt.get(host) ?? -Infinity) >= this.#ledgerDoubtedAt;
+      return { up, punctual, incarnation, legacy: false, bases, ledger };
     }
     const learned = this.#learned.get(host);
     const stored = await this.nodes.find(host);
@@ -135,6 +143,19 @@ export class NodeViewsService {
    */
   lost(): void {
     this.#deafSince = performance.now();
+  }
+
+  /**
+   * The ledger may have lost its last commits: what it says of mounts is not believed by hello until the node was compared
+   * with it. Requests ask the node instead.
+   */
+  doubtLedger(): void {
+    this.#ledgerDoubtedAt = performance.now();
+  }
+
+  /** @param beganAt when a comparison began after which ledger and node agree, by performance.now() */
+  compared(host: string, beganAt: number): void {
+    this.#comparedAt.set(host, beganAt);
   }
 
   /**

@@ -26,6 +26,19 @@ describe('NodeViewsService', () => {
     written.length = 0;
   });
 
+  it('Hellos are not enough for what a ledger says that may have lost commits, until the node was compared with it', async () => {
+    const views = new NodeViewsService(repository);
+    await views.hear(HELLO);
+    const before = performance.now();
+    views.doubtLedger();
+    await views.hear(HELLO);
+    expect(await views.view('n1')).toMatchObject({ up: false, punctual: true, incarnation: 'i1' });
+    views.compared('n1', before - 1);
+    expect(await views.view('n1')).toMatchObject({ up: false });
+    views.compared('n1', performance.now());
+    expect(await views.view('n1')).toMatchObject({ up: true });
+  });
+
   it('takes a node that says it leaves for one that is not up, and for nothing else', async () => {
     const views = new NodeViewsService(repository);
     await views.hear(HELLO);

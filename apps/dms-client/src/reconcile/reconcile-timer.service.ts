@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { RareWarnings } from '@app/platform';
+import { FailoverPool } from '../ledger/failover-pool';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { ReconcilerService } from './reconciler.service';
@@ -14,7 +15,10 @@ import { ReconcilerService } from './reconciler.service';
 /** Several changes of one node within this time are looked at once. */
 const GATHER_MS = 500;
 
-/** Reconciles at start and on a timer, and a node when its hello says that something changed. */
+/**
+ * Reconciles at start, on a timer, and when the ledger may have lost commits; and a node when its hello says that something
+ * changed.
+ */
 @Injectable()
 export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #log = new Logger(ReconcileTimer.name);
@@ -26,10 +30,15 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
     private readonly reconciler: ReconcilerService,
     private readonly views: NodeViewsService,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
+    private readonly databases: FailoverPool,
   ) {}
 
   onApplicationBootstrap(): void {
     this.views.onChange((host) => this.#soon(host));
+    this.databases.onFailover(() => {
+      this.views.doubtLedger();
+      this.#run(null);
+    });
     if (this.settings.reconcileIntervalMs === 0) return;
     this.#timer = setInterval(() => this.#run(null), this.settings.reconcileIntervalMs);
     this.#run(null);
@@ -51,8 +60,12 @@ export class ReconcileTimer implements OnApplicationBootstrap, OnApplicationShut
 
   #run(host: string | null): void {
     // Where another process compares the node just now there is nothing to wait for.
+    const beganAt = performance.now();
     this.reconciler.reconcile(host, false, 'service').then(
-      ({ unreachable }) => {
+      ({ hosts, unreachable, differences }) => {
+        const skipped = differences.filter(({ outcome }) => outcome === 'skipped');
+        const open = new Set([...unreachable, ...skipped].map((of) => of.host));
+        for (const name of hosts) if (!open.has(name)) this.views.compared(name, beganAt);
         for (const node of unreachable) {
           // What an operator has to mend.
           const level = node.error_code === 'CONFLICT' ? 'warn' : 'debug';

@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { FailoverPool, poolOf } from '../ledger/failover-pool';
 import { MountsModule } from '../mounts/mounts.module';
 import { NodesModule } from '../nodes/nodes.module';
 import { NodesHttpModule } from '../nodes/nodes.http.module';
@@ -13,6 +15,13 @@ import { SettleTimer } from './settle-timer.service';
 @Module({
   imports: [MountsModule, NodesModule, NodesHttpModule],
   controllers: [ReconcileHttpController],
-  providers: [NodeLeaseRepository, OpenTargetsRepository, ReconcilerService, ReconcileTimer, SettleTimer],
+  providers: [
+    { provide: FailoverPool, useFactory: poolOf, inject: [DataSource] },
+    NodeLeaseRepository,
+    OpenTargetsRepository,
+    ReconcilerService,
+    ReconcileTimer,
+    SettleTimer,
+  ],
 })
 export class ReconcileModule {}
