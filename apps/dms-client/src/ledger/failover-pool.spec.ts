@@ -82,8 +82,8 @@ describe('the pool over several servers', () => {
   const take = (): Promise<FakeConnection> =>
     new Promise((resolve, reject) => {
       pool.getConnection((error, connection) => {
-        if (error === null) resolve(connection as unknown as FakeConnection);
-        else reject(new Error('No connection', { cause: error }));
+        if (error instanceof Error) reject(error);
+        else resolve(connection as unknown as FakeConnection);
       });
     });
   const failed = (connection: FakeConnection, error: Error): void =>
