@@ -30,6 +30,9 @@ const rig = {
 
 module.exports = {
   testTimeout: 180_000,
+  testSequencer: '<rootDir>/test/long-files-first.cjs',
+  // Both cores; tests on real services ask for one process.
+  maxWorkers: '100%',
   projects: [
     {
       ...shared,
