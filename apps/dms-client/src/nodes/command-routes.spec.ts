@@ -48,6 +48,15 @@ describe('CommandRoutes', () => {
     expect(await next(OLD, COMMON, NEW)).toBeNull();
   });
 
+  it('A new queue of the node takes the place of its former one, and none takes the place of dms.<host>.', () => {
+    const routes = new CommandRoutes(heard);
+    heard.queue = OLD;
+    expect(routes.successorOf('n1', OLD)).toBeNull();
+    heard.queue = NEW;
+    expect(routes.successorOf('n1', OLD)).toBe(NEW);
+    expect(routes.successorOf('n1', COMMON)).toBeNull();
+  });
+
   it('waits for a hello if the process has just begun to listen', async () => {
     heard.hasListened = false;
     const coming = next(COMMON);

@@ -48,6 +48,11 @@ export class CommandRoutes {
     return null;
   }
 
+  /** The queue of the node's own that has taken the place of `queue`; null: none has, or `queue` is `dms.<node>`, which stays. */
+  successorOf(host: string, queue: string): string | null {
+    return queue === nodeQueue(host) ? null : this.#untried(host, new Set([queue]));
+  }
+
   #untried(host: string, tried: ReadonlySet<string>): string | null {
     const queue = this.views.commandQueue(host);
     return queue === null || tried.has(queue) ? null : queue;

@@ -45,8 +45,8 @@ const REPLY_TO = 'amq.rabbitmq.reply-to';
 /**
  * NestJS' client for the queues of all nodes, over one connection: bare JSON, as the Python system speaks.
  *
- * A command is sent at most once. It goes out on the raw channel, for the connection manager would send what was not
- * confirmed again after a reconnect, and what is not known to have been delivered must not be repeated.
+ * What is sent goes out once. It goes out on the raw channel, for the connection manager would send what was not confirmed
+ * again after a reconnect, also when nobody waits for the answer any more.
  */
 @Injectable()
 export class NodeClientProxy extends ClientProxy implements OnApplicationShutdown {

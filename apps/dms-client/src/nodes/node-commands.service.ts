@@ -1,7 +1,20 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type EnvelopeDto, type NodeReply, parseReply, type ParsedReply } from '@app/contracts';
 import { measured } from '@app/platform';
-import { firstValueFrom, timeout, TimeoutError } from 'rxjs';
+import {
+  catchError,
+  filter,
+  firstValueFrom,
+  interval,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  type Observable,
+  take,
+  timeout,
+  TimeoutError,
+} from 'rxjs';
 import { CommandRoutes } from './command-routes';
 import { NodeClientProxy, type NodePattern, ReplyLostError, UnroutableError } from './node-client.proxy';
 import { NodeViewsService } from './node-views.service';
@@ -27,6 +40,9 @@ export interface NodeCommands {
    */
   send(host: string, body: Record<string, unknown>, deadlineMs: number): Promise<CommandOutcome>;
 }
+
+/** How often it is looked whether a node that has not answered has a new queue. */
+const NEW_QUEUE_MS = 200;
 
 export const NODE_COMMANDS = Symbol('NodeCommands');
 
@@ -78,14 +94,37 @@ export class NodeCommandsService implements NodeCommands {
   /** @throws what the client says; UnroutableError only if the command was certainly not carried out */
   async #ask(pattern: NodePattern, body: Record<string, unknown>): Promise<CommandOutcome> {
     const { host, expirationMs } = pattern;
-    const sent = this.client.send<unknown>(pattern, this.#dated(host, body, expirationMs));
-    const answer = await firstValueFrom(sent.pipe(timeout(expirationMs)));
+    const deadline = performance.now() + expirationMs;
+    const answer = await firstValueFrom(this.#sent(pattern, body, deadline).pipe(timeout(expirationMs)));
     const reply = parseReply(answer);
     if (reply === null) return { kind: 'unknown', reason: 'the node sent something that is no reply' };
     const wrong = reply.kind === 'node' ? notTheOneAsked(host, body, reply.reply) : null;
     if (wrong === null) return { kind: 'reply', reply };
     this.#log.error({ msg: `The answer to a command says nothing: ${wrong}`, host });
     return { kind: 'unknown', reason: wrong };
+  }
+
+  /**
+   * Sends the command; and once more by each new queue of the node's own that the node names before it has answered. With
+   * the former queue the broker has dropped what the node had not acknowledged. The node carries an epoch out once: to a
+   * command that it has received before, it answers with what became of it.
+   */
+  #sent(pattern: NodePattern, body: Record<string, unknown>, deadline: number): Observable<unknown> {
+    const { host, queue } = pattern;
+    const expirationMs = Math.max(1, deadline - performance.now());
+    const first = this.client.send<unknown>(
+      { ...pattern, expirationMs },
+      this.#dated(host, body, expirationMs),
+    );
+    const again = interval(NEW_QUEUE_MS).pipe(
+      map(() => this.routes.successorOf(host, queue)),
+      filter((successor) => successor !== null),
+      take(1),
+      mergeMap((successor) =>
+        this.#sent({ ...pattern, queue: successor }, body, deadline).pipe(catchError(() => NEVER)),
+      ),
+    );
+    return merge(first, again);
   }
 
   /** The command with what its sender waits, and when it is sent by the node's own clock. */

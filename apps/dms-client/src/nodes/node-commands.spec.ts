@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { of, throwError } from 'rxjs';
+import { NEVER, of, throwError } from 'rxjs';
 import { type CommandRoutes } from './command-routes';
-import { type NodeClientProxy, UnroutableError } from './node-client.proxy';
+import { type NodeClientProxy, type NodePattern, UnroutableError } from './node-client.proxy';
 import { type CommandOutcome, NodeCommandsService } from './node-commands.service';
 import { type NodeViewsService } from './node-views.service';
 import { type ReplyTrustService } from './reply-trust.service';
@@ -58,6 +58,29 @@ describe('the answer to a command', () => {
     const other = { ...REPLY, incarnation: 'memory-2' };
     expect(await outcomeOf('mount', { ...other, acted: false })).toMatchObject({ kind: 'reply' });
     expect(await outcomeOf('probe', other)).toMatchObject({ kind: 'reply' });
+  });
+
+  it('A command whose queue went with its node is sent again by the new queue, and the answer to that counts.', async () => {
+    const sentBy: string[] = [];
+    const client = {
+      send: ({ queue }: NodePattern) => {
+        sentBy.push(queue);
+        return queue === 'dms.node-1.second' ? of(REPLY) : NEVER;
+      },
+    } as unknown as NodeClientProxy;
+    const body = { action: 'mount', dms: { incarnation: 'memory-1', epoch: 4, deadline_ms: 2_000 } };
+    const service = new NodeCommandsService(
+      client,
+      { seal: () => Promise.resolve(body) } as unknown as TokenSealer,
+      { keyToExpect: () => Promise.resolve('none') } as unknown as ReplyTrustService,
+      { nodeClockMs: () => null } as unknown as NodeViewsService,
+      {
+        next: () => Promise.resolve('dms.node-1.first'),
+        successorOf: () => 'dms.node-1.second',
+      } as unknown as CommandRoutes,
+    );
+    expect(await service.send('node-1', body, 2_000)).toMatchObject({ kind: 'reply' });
+    expect(sentBy).toEqual(['dms.node-1.first', 'dms.node-1.second']);
   });
 
   it('is not asked for where it could not be verified', async () => {
