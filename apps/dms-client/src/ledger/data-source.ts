@@ -23,6 +23,7 @@ import { Operation } from './entities/operation.entity';
 import { TargetMount } from './entities/target-mount.entity';
 import { FailoverPool } from './failover-pool';
 import { ServerPool } from './server-pool';
+import { type ServerRuns } from './server-run';
 
 export const ENTITIES = [Binding, Node, Operation, TargetMount];
 
@@ -106,7 +107,7 @@ function createPool(options: mysql.PoolOptions & Extra): FailoverPool {
       authorities === null
         ? undefined
         : { ca: authorities, rejectUnauthorized: true, verifyIdentity: isIP(host) === 0 };
-    return () => new ServerPool({ host, port }, { ...shared, host, port, ssl });
+    return (runs: ServerRuns) => new ServerPool({ host, port }, { ...shared, host, port, ssl }, runs);
   });
   return new FailoverPool(openers, monitorMs);
 }

@@ -5,6 +5,7 @@ import { type PoolConnection } from 'mysql2';
 import { type DataSource } from 'typeorm';
 import { failureClass, failureText, isLoginRefused } from './ledger-errors';
 import { type ServerPool } from './server-pool';
+import { ServerRuns } from './server-run';
 
 /** A search begins with the next server when this one has not answered for so long. */
 const STAGGER_MS = 500;
@@ -17,7 +18,8 @@ const TROUBLE_MS = 5_000;
 /** At the end of the program a server that hangs is not waited for. */
 const END_MS = 2_000;
 
-type Opener = () => ServerPool;
+/** Opens the pool of one server, which tells `runs` of each session before it is used. */
+type Opener = (runs: ServerRuns) => ServerPool;
 type Callback = (error: unknown, connection?: PoolConnection) => void;
 
 /**
@@ -38,6 +40,11 @@ export class FailoverPool {
   #hasFailed = false;
   #isClosed = false;
   readonly #listeners: (() => void)[] = [];
+  /** Behind one address, a server may take over while each lost connection looks like a trouble of its own. */
+  readonly #runs = new ServerRuns(() => {
+    this.#log.log('Another server of the database, or the same one after a restart, answers');
+    this.#tellListeners();
+  });
 
   /**
    * @param openers make the connections to each server, in the order in which they are tried
@@ -59,8 +66,8 @@ export class FailoverPool {
   }
 
   /**
-   * Calls `listener` when a server is used after the one before it failed, also if it is the same one. It may be a replica
-   * that lacks the last commits.
+   * Calls `listener` when a server is used after the one before it failed, also if it is the same one, and when another
+   * server answers at the same address, before a statement is sent to it. It may lack the last commits.
    */
   onFailover(listener: () => void): void {
     this.#listeners.push(listener);
@@ -188,12 +195,12 @@ export class FailoverPool {
     const order = this.openers.map((_, index) => (this.#first + index) % this.openers.length);
     try {
       const { index, server } = await firstToServe(
-        order.map((index) => ({ index, open: this.openers[index] })),
+        order.map((index) => ({ index, open: () => this.openers[index](this.#runs) })),
         (server, error) => this.#warn(server, error),
       );
       if (this.#isClosed) server.close();
       if (this.#hasFailed || index !== 0) this.#log.log(`dms-client uses the database at ${server.address}`);
-      if (this.#hasFailed) for (const listener of this.#listeners) listener();
+      if (this.#hasFailed) this.#tellListeners();
       this.#hasFailed = false;
       this.#nothing = null;
       this.#first = index;
@@ -206,6 +213,10 @@ export class FailoverPool {
       this.#isUp = false;
       throw error;
     }
+  }
+
+  #tellListeners(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   /** Closes all connections to a server; the next search begins with the server after it. */
@@ -237,7 +248,7 @@ function isHanging(error: unknown): boolean {
 
 interface Candidate {
   readonly index: number;
-  readonly open: Opener;
+  readonly open: () => ServerPool;
 }
 
 /**

@@ -2,6 +2,7 @@ import * as mysql from 'mysql2';
 import { DmsError } from '@app/contracts';
 import { type DatabaseServer, printableServer } from '../settings/database-url';
 import { failureClass, isIncomplete } from './ledger-errors';
+import { serverRunOf, type ServerRuns } from './server-run';
 
 /** Every session: UTC, READ COMMITTED, bounded lock waits. */
 const SESSION = [
@@ -33,9 +34,11 @@ export class ServerPool {
   readonly #prepared = new WeakSet<mysql.PoolConnection>();
   #monitor: mysql.Connection | null = null;
 
+  /** @param runs is told of each session before it is used */
   constructor(
     server: DatabaseServer,
     private readonly options: mysql.PoolOptions,
+    private readonly runs: ServerRuns,
   ) {
     this.address = printableServer(server);
     this.#pool = mysql.createPool(options);
@@ -59,6 +62,7 @@ export class ServerPool {
 
   /** Returns a connection whose session is set up. @throws the driver's error; DmsError if too many wait for one */
   async acquire(): Promise<mysql.PoolConnection> {
+    const { newest } = this.runs;
     const connection = await new Promise<mysql.PoolConnection>((resolve, reject) => {
       this.#pool.getConnection((error: Error | null, made) => {
         if (error === null) resolve(made);
@@ -69,6 +73,7 @@ export class ServerPool {
     try {
       for (const statement of SESSION) await run(connection, statement);
       for (const statement of IF_KNOWN) await ignoringUnknown(run(connection, statement));
+      this.runs.opened(await serverRunOf((sql) => run(connection, sql)), newest);
     } catch (error) {
       this.drop(connection);
       throw error;
@@ -135,17 +140,17 @@ export class ServerPool {
   }
 }
 
-function run(connection: mysql.Connection, sql: string): Promise<void> {
+function run(connection: mysql.Connection, sql: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    connection.query({ sql, timeout: CHECK_TIMEOUT_MS }, (error) => {
-      if (error === null) resolve();
+    connection.query({ sql, timeout: CHECK_TIMEOUT_MS }, (error, rows) => {
+      if (error === null) resolve(rows);
       else reject(error);
     });
   });
 }
 
 /** An unknown variable means that the server is MySQL. */
-async function ignoringUnknown(setting: Promise<void>): Promise<void> {
+async function ignoringUnknown(setting: Promise<unknown>): Promise<void> {
   try {
     await setting;
   } catch (error) {

@@ -7,7 +7,8 @@ import { NodesRepository } from './nodes.repository';
 export interface NodeView {
   /**
    * A hello of this incarnation was heard within six seconds, the connection that brought it stands, and the ledger was
-   * compared with the node since it may have lost commits: what the ledger says of its mounts may be believed.
+   * compared with the node since it may have lost commits: what the ledger says of its mounts may be believed. It is found
+   * out when it is read: a transaction may have opened a connection to another server since the view was made.
    */
   readonly up: boolean;
   /** It is up, and its next hello is not overdue. */
@@ -65,8 +66,13 @@ export class NodeViewsService {
     if (heard !== undefined && silentMs < HELLO_TIMEOUT_MS && !this.#isOutdated(heard.at)) {
       const { incarnation, bases, ledger = null } = heard.hello;
       const punctual = silentMs < HELLO_INTERVAL_MS + UNPUNCTUAL_MS;
-      const up = (this.#comparedAt.get(host) ?? -Infinity) >= this.#ledgerDoubtedAt;
-      return { up, punctual, incarnation, legacy: false, bases, ledger };
+      const isUp = (): boolean => !this.#isOutdated(heard.at) && this.#isCompared(host);
+      return {
+        get up() {
+          return isUp();
+        },
+        ...{ punctual, incarnation, legacy: false, bases, ledger },
+      };
     }
     const learned = this.#learned.get(host);
     const stored = await this.nodes.find(host);
@@ -207,6 +213,10 @@ export class NodeViewsService {
     this.#heard.delete(host);
     this.#learned.set(host, { incarnation: null, legacy: true });
     await this.nodes.legacy(host);
+  }
+
+  #isCompared(host: string): boolean {
+    return (this.#comparedAt.get(host) ?? -Infinity) >= this.#ledgerDoubtedAt;
   }
 
   #isOutdated(at: number): boolean {
