@@ -2,6 +2,7 @@ import { type JsonWebKey, randomUUID } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  HELLO_INTERVAL_MS,
   isCommandQueueOf,
   type KeyPair,
   keyPairOf,
@@ -295,6 +296,20 @@ describeOnRig('a broker that is shared with care', (shared) => {
       await strict.start();
     }, 60_000);
 
+    /** Resolves just after the client has heard a hello of the node. */
+    const heardAnew = async (client: ClientProcess): Promise<void> => {
+      const lastHeard = async (): Promise<number> => {
+        const { body } = await client.api.get('/api/v1/nodes');
+        const { nodes } = body as unknown as { nodes: { host: string; last_seen: string | null }[] };
+        return Date.parse(nodes.find(({ host }) => host === HOST)?.last_seen ?? '') || 0;
+      };
+      const before = await lastHeard();
+      await waitFor(async () => (await lastHeard()) > before + HELLO_INTERVAL_MS / 2, {
+        timeoutMs: SOON_MS,
+        what: 'the next hello to be heard',
+      });
+    };
+
     /** Has a client ask for a mount of which the node gets the command when it goes on; `meanwhile` runs until then. */
     const askMeanwhile = async (
       client: ClientProcess,
@@ -303,16 +318,19 @@ describeOnRig('a broker that is shared with care', (shared) => {
     ): ReturnType<Api['post']> => {
       const before = tap.commands(HOST, 'mount').length;
       const request = await fleet.targets.request(HOST, jobid, target);
-      // A node whose next hello is overdue would be asked with a probe first.
-      await nextHellos(1);
+      // A node whose next hello is overdue for this client would be asked with a probe first.
+      await heardAnew(client);
       node.signal('SIGSTOP');
       try {
         const answer = client.api.post('/api/v1/mount', request);
-        const what = 'the command to be published';
-        const command = await waitFor(() => tap.commands(HOST, 'mount')[before], {
-          timeoutMs: SOON_MS,
-          what,
+        const tooEarly = answer.then(({ body }) => {
+          throw new Error(`It was answered before the node got the command: ${JSON.stringify(body)}`);
         });
+        const published = waitFor(() => tap.commands(HOST, 'mount')[before], {
+          timeoutMs: SOON_MS,
+          what: 'the command to be published',
+        });
+        const command = await Promise.race([published, tooEarly]);
         await meanwhile(command.message, answer);
         return answer;
       } finally {
