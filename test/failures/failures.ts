@@ -258,6 +258,15 @@ export const FAILURES: readonly Failure[] = [
     shownBy: [long('broker-cluster', 'A node serves on while the broker that hosts dms.<host> is down')],
   },
   {
+    failure: 'The log cannot be written: the disk is full, or nobody reads the pipe',
+    seen: 'Lines are lost, and nothing else. `/health/ready` says how many and why (`log`), `dms_log_lines_lost_total` counts them, and so does the log when it can be written again.',
+    takes: '1 MiB of lines waits for a reader; at the end of a program, 1 s',
+    shownBy: [
+      e2e('log-loss', 'because its disk is full costs lines alone'),
+      e2e('log-loss', 'because nobody reads its pipe holds up nothing'),
+    ],
+  },
+  {
     failure: 'Two dms-clients decide at once; the database or the broker is away',
     seen: 'Row locks decide. Without the database 503 `LEDGER_UNAVAILABLE` (504 where a commit was on its way), without the broker 503 `BROKER_UNAVAILABLE`; mounts stay, and all comes back by itself.',
     takes: 'back within seconds',

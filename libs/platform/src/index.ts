@@ -11,6 +11,7 @@ export * from './http/error.filter';
 export * from './http/listen-problem';
 export * from './keys/key-files';
 export * from './logging/log-levels';
+export { logLoss } from './logging/log-output';
 export * from './logging/pino-logger';
 export * from './logging/rare-warnings';
 export * from './program-version';

@@ -7,7 +7,7 @@ import {
   HealthIndicatorService,
   HealthCheckService,
 } from '@nestjs/terminus';
-import { INSECURE_TLS_WARNING } from '@app/platform';
+import { INSECURE_TLS_WARNING, logLoss } from '@app/platform';
 import { Access } from '../access/access.decorator';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { BrokerHealthIndicator } from './broker.health';
@@ -40,6 +40,7 @@ export class HealthController {
       () => this.database.check('database'),
       () => this.broker.check('broker'),
       () => this.tls(),
+      () => this.log(),
     ]);
   }
 
@@ -47,5 +48,12 @@ export class HealthController {
   private tls(): HealthIndicatorResult {
     const indicator = this.indicators.check('tls');
     return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
+  }
+
+  /** Without its log the client is ready all the same, and says what was lost. */
+  private log(): HealthIndicatorResult {
+    const { lines, problem } = logLoss();
+    const indicator = this.indicators.check('log');
+    return indicator.up({ lost_lines: lines, ...(problem === null ? {} : { warning: problem }) });
   }
 }

@@ -27,6 +27,7 @@ export class HealthController {
       () => this.node.mountBases(),
       () => this.node.fenceMemory(),
       () => this.node.tls(),
+      () => this.node.log(),
     ]);
   }
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
-import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING } from '@app/platform';
+import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING, logLoss } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { WaysIn } from '../hello/ways-in';
@@ -60,6 +60,13 @@ export class NodeHealth {
   tls(): HealthIndicatorResult {
     const indicator = this.indicators.check('tls');
     return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
+  }
+
+  /** Without its log the node is ready all the same, and says what was lost. */
+  log(): HealthIndicatorResult {
+    const { lines, problem } = logLoss();
+    const indicator = this.indicators.check('log');
+    return indicator.up({ lost_lines: lines, ...(problem === null ? {} : { warning: problem }) });
   }
 
   /** Epochs can be remembered: without that, commands are refused. */

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { activeTracer } from '../telemetry/observation';
 import { currentRequest } from '../telemetry/request-context';
 import { type LogLevel } from './log-levels';
+import { LogOutput } from './log-output';
 
 export interface LoggerOptions {
   readonly level: LogLevel;
@@ -28,7 +29,7 @@ export class PinoLogger implements LoggerService {
         formatters: { level: (label) => ({ level: label }) },
         mixin: whoseWork,
       },
-      pino.destination({ dest: descriptor, sync: true }),
+      new LogOutput(descriptor),
     );
   }
 

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { logLoss } from '../logging/log-output';
 
 export interface Sample {
   readonly gauge: Gauge;
@@ -54,6 +55,15 @@ export class MetricsPage {
       labelNames: ['program', 'version', 'node_version'],
       registers: [this.registry],
     }).set({ program, version, node_version: process.versions.node }, 1);
+    new Counter({
+      name: 'dms_log_lines_lost_total',
+      help: 'Lines of the log that could not be written, or that its reader did not take.',
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(logLoss().lines);
+      },
+    });
   }
 
   get contentType(): string {
