@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { DmsError, parseTargetRequest } from '@app/contracts';
 import { readSettings } from '@app/platform';
 import { type MountedAs } from '../../apps/dms-server/src/fence/target-record';
+import { MOUNT_PROBE, type MountProbe } from '../../apps/dms-server/src/kernel/mount-probe.interface';
 import {
   MOUNT_TABLE,
   type MountEntry,
@@ -24,10 +25,14 @@ import { S3Provider } from '../../apps/dms-server/src/providers/s3/s3.provider';
 import { type MountPlan } from '../../apps/dms-server/src/providers/target-provider.interface';
 import { SERVER_SETTINGS, type ServerSettings } from '../../apps/dms-server/src/settings/server.settings';
 import { SettingsModule } from '../../apps/dms-server/src/settings/settings.module';
+import { ObjectStoreFront } from '../fleet/object-store-front';
 import { Rig, waitFor } from '../rig';
 
 const BUCKET = 'provider';
 const MOUNT_MS = 30_000;
+const OBJECTS = 40;
+/** Longer than s3fs once was let wait for an answer. */
+const LATE_MS = 12_000;
 
 /** The S3 provider on a real Keystone, Barbican, S3 endpoint and s3fs. */
 describe('S3 provider', () => {
@@ -193,6 +198,49 @@ describe('S3 provider', () => {
     expect(await unmount(plan, layer)).toMatchObject({ kind: 'gone', flushVerified: true });
     expect((await rig.s3.getObject(BUCKET, 'slow')).toString()).toBe('late\n');
   });
+
+  it('asks for no more at the mount and at a look into it when the bucket holds many objects', async () => {
+    const front = await ObjectStoreFront.start(rig.s3.endpoint);
+    try {
+      const bucket = 'crowded';
+      await rig.s3.createBucket(bucket);
+      const requestsOfMount = async (): Promise<number> => {
+        const plan = await planFor({ bucket, endpoint_url: front.url });
+        const before = front.requests.length;
+        const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+        const look = await node.get<MountProbe>(MOUNT_PROBE).probe(plan.targetId, plan.mountPath, MOUNT_MS);
+        expect(look).toEqual({ kind: 'answers' });
+        await unmount(plan, layer);
+        return front.requests.length - before;
+      };
+      const empty = await requestsOfMount();
+      for (let n = 0; n < OBJECTS; n += 1) await rig.s3.putObject(bucket, `object ${n}`, 'x');
+      expect(await requestsOfMount()).toBe(empty);
+    } finally {
+      await front.stop();
+    }
+  }, 60_000);
+
+  it.each(['the end of an upload', 'a copy'])(
+    'takes an endpoint that answers %s late for slow, not for dead',
+    async (what) => {
+      const front = await ObjectStoreFront.start(rig.s3.endpoint);
+      try {
+        const plan = await planFor({ endpoint_url: front.url });
+        const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+        const isLate = what === 'a copy' ? / \S+renamed$/ : / \S+uploaded$/;
+        front.delayMs = (request) => (request.startsWith('PUT') && isLate.test(request) ? LATE_MS : 0);
+        const path = join(plan.mountPath, 'uploaded');
+        await writeFile(path, 'words', { flush: true });
+        await rename(path, join(plan.mountPath, 'renamed'));
+        expect(await unmount(plan, layer)).toEqual({ kind: 'gone', flushVerified: true, detail: null });
+        expect((await rig.s3.getObject(BUCKET, 'renamed')).toString()).toBe('words');
+      } finally {
+        await front.stop();
+      }
+    },
+    120_000,
+  );
 
   it('mounts read-only where it is asked to', async () => {
     const plan = await planFor({}, true);

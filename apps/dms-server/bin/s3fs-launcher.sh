@@ -12,9 +12,10 @@ mount_path=${vault_data_directory:-}
 case $bucket in '' | -*) fail 'vault_s3_bucket is not the name of a bucket' ;; esac
 case $mount_path in /*) ;; *) fail 'vault_data_directory is not an absolute path' ;; esac
 
-# A dead endpoint fails within seconds. Errors are logged: a write that did not reach the bucket must be seen.
-set -- -f -o fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev \
-  -o connect_timeout=3,readwrite_timeout=10,retries=2,dbglevel=err
+# How long an answer may take, and how often it is asked for, is s3fs's own matter: an endpoint may need long for a copy or
+# the end of an upload, and who starts this waits for the mount no longer than it wants. Errors are logged: a write that did
+# not reach the bucket must be seen.
+set -- -f -o fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev -o connect_timeout=10,dbglevel=err
 if [ -n "${vault_s3_endpoint_url:-}" ]; then
   set -- "$@" -o "url=$vault_s3_endpoint_url" -o use_path_request_style
 elif [ "${vault_s3_ssl:-true}" = false ]; then

@@ -20,6 +20,11 @@ describe('interpretProbe', () => {
     expect(interpretProbe(exited(0))).toEqual({ kind: 'answers' });
   });
 
+  it('takes the answer that there is no such name for an answer', () => {
+    const output = "stat: cannot statx '/base/a: b/.dms-probe-1': No such file or directory\n";
+    expect(interpretProbe(exited(1, output))).toEqual({ kind: 'answers' });
+  });
+
   it('takes no answer for silence, and a missing program for an error of the node', () => {
     expect(interpretProbe({ kind: 'deadline', gone: false, output: '' })).toEqual({ kind: 'silent' });
     expect(() => interpretProbe({ kind: 'not-started', reason: 'find: not installed' })).toThrow(

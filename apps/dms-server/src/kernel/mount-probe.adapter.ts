@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
@@ -6,13 +8,20 @@ import { type MountProbe, type ProbeResult } from './mount-probe.interface';
 /** The words with which a mount is looked into. */
 export type ProbeCommand = (mountPath: string) => readonly [string, ...string[]];
 
-const FIRST_ENTRY: ProbeCommand = (mountPath) =>
-  ['find', mountPath, '-mindepth', '1', '-maxdepth', '1', '-print', '-quit']; // prettier-ignore
+/**
+ * Asks for a name that nobody has: a FUSE program has to ask its server then, each time, and about one object alone. For the
+ * first entry of a listing s3fs asks for every object of the directory, each with a request of its own.
+ */
+const UNKNOWN_NAME: ProbeCommand = (mountPath) =>
+  ['stat', '--format=', '--', join(mountPath, `.dms-probe-${randomUUID()}`)]; // prettier-ignore
 
-/** The server said no to root (an NFS export that maps root away): it has answered. */
-const REFUSED = /Permission denied/;
+/**
+ * There is no such name, or the server said no to root (an NFS export that maps root away): it has answered. No such
+ * directory as the mountpoint is not asked for: whether a mount stands there, the mount table says.
+ */
+const ANSWERED = /(Permission denied|No such file or directory)$/;
 
-/** Lists the first entry of a mount with find(1). */
+/** Looks into a mount with stat(1), or with the words of its kind. */
 @Injectable()
 export class MountProbeAdapter implements MountProbe {
   /** The probe that runs for a target: a second one waits for it, so that at most one can hang. */
@@ -24,7 +33,7 @@ export class MountProbeAdapter implements MountProbe {
     targetId: string,
     mountPath: string,
     deadlineMs: number,
-    command = FIRST_ENTRY,
+    command = UNKNOWN_NAME,
   ): Promise<ProbeResult> {
     const end = Date.now() + deadlineMs;
     for (let other = this.#running.get(targetId); other; other = this.#running.get(targetId)) {
@@ -50,18 +59,18 @@ export class MountProbeAdapter implements MountProbe {
   }
 }
 
-/** What the end of the listing child says about the mount. */
+/** What the end of the child says about the mount. */
 export function interpretProbe(outcome: ChildOutcome): ProbeResult {
   if (outcome.kind === 'deadline') return { kind: 'silent' };
   if (outcome.kind === 'not-started') {
     throw new DmsError('INTERNAL', `The node cannot look into mounts: ${outcome.reason}`);
   }
-  if (outcome.code === 0 || REFUSED.test(outcome.output)) return { kind: 'answers' };
-  // "find: 'PATH': Transport endpoint is not connected": the errno's text is what follows the last colon.
+  if (outcome.code === 0 || ANSWERED.test(outcome.output.trim())) return { kind: 'answers' };
+  // "stat: cannot statx 'PATH': Transport endpoint is not connected": the errno's text is what follows the last colon.
   const line = outcome.output.trim().split('\n').at(-1) ?? '';
   const reason = line.slice(line.lastIndexOf(': ') + 2).trim();
   return {
     kind: 'dead',
-    reason: reason === '' ? `listing it ended with ${outcome.signal ?? outcome.code}` : reason,
+    reason: reason === '' ? `looking into it ended with ${outcome.signal ?? outcome.code}` : reason,
   };
 }

@@ -42,7 +42,7 @@ describe('a look into an NFS mount', () => {
     expect(kernel.log).toEqual([]);
     kernel.mountLayer('/f', 'bucket', { fstype: 'fuse.s3fs' });
     expect(await probe.probe('f', '/f', 5_000)).toEqual({ kind: 'answers' });
-    expect(kernel.log).toEqual(['run find']);
+    expect(kernel.log).toEqual(['run stat']);
   });
 
   it('blames no server for a look that had no time', async () => {
