@@ -118,7 +118,8 @@ if [ -f "$from" ]; then
   what='the tarball'
 else
   [ -f "$from/package.json" ] || fail "$from is neither a checkout nor a tarball"
-  for each in package.json package-lock.json .npmrc LICENSE README.md docs dist apps/dms-server/bin systemd; do
+  for each in package.json package-lock.json .npmrc LICENSE README.md docs dist apps/dms-server/bin systemd \
+    scripts/runtime-packages.sh; do
     [ -e "$from/$each" ] || continue
     mkdir -p "$(dirname "$work/$each")"
     cp -R "$from/$each" "$work/$each"
@@ -135,6 +136,7 @@ lock=install
 [ ! -f "$work/package-lock.json" ] || lock=ci
 (cd "$work" && npm $lock --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --silent) \
   || fail "npm $lock failed"
+sh "$work/scripts/runtime-packages.sh" "$work"
 chmod 755 "$work/dist/apps/dms-client/src/main.js" "$work/dist/apps/dms-client/src/cli/main.js" \
   "$work/dist/apps/dms-server/src/main.js"
 chown -R root:root "$work"
@@ -198,6 +200,21 @@ else
 END
 fi
 
+# A program that cannot start ends within seconds, and systemd may be about to start it once more.
+stays_up() {
+  seconds=0
+  while [ $seconds -lt 5 ]; do
+    sleep 1
+    seconds=$((seconds + 1))
+    [ "$(systemctl show --property=ActiveState --value "$unit")" = active ] || return 1
+    [ "$(systemctl show --property=NRestarts --value "$unit")" = 0 ] || return 1
+  done
+}
+not_started() {
+  journalctl --unit="$unit" --lines=5 --output=cat --no-pager >&2 || true
+  fail "$unit is installed and does not start: mend what the lines above say, and then: systemctl restart $unit"
+}
+
 mkdir -p "$units"
 sed "s#/opt/dms/#$prefix/#g" "$prefix/systemd/$unit" >"$units/$unit.new"
 mv "$units/$unit.new" "$units/$unit"
@@ -205,7 +222,11 @@ say "$unit is installed"
 if systemd_runs; then
   systemctl daemon-reload
   [ $enable = no ] || systemctl enable --quiet "$unit"
-  [ $start = no ] || systemctl restart "$unit"
+  if [ $start = yes ]; then
+    systemctl restart "$unit" || not_started
+    stays_up || not_started
+    say "$unit is started"
+  fi
 elif [ $enable = yes ] || [ $start = yes ]; then
   fail 'systemd does not run here: nothing was enabled or started'
 fi

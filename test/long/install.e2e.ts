@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeOnRig } from '../e2e/on-rig';
 import { Fleet } from '../fleet/fleet';
@@ -117,6 +117,30 @@ describeOnRig('scripts/install.sh on a clean Debian 12', (rig) => {
       'ExecStart=/usr/bin/node /opt/dms-client/dist',
     );
   }, 300_000);
+
+  it.each([
+    ['was started once more', 1, 'case $* in *NRestarts*) echo 1 ;; *) echo active ;; esac'],
+    ['stays up', 0, 'case $* in *NRestarts*) echo 0 ;; *) echo active ;; esac'],
+  ])(
+    'tells of a start after which the unit %s, with exit status %d',
+    async (_how, status, says) => {
+      // No systemd runs in a root directory: what it would say of the unit is said for it.
+      const programs = { systemctl: says, journalctl: 'echo the last words of the program' };
+      mkdirSync(join(clean.root, 'run/systemd/system'), { recursive: true });
+      for (const [name, line] of Object.entries(programs))
+        writeFileSync(join(clean.root, 'usr/local/bin', name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+      try {
+        const words = [INSTALL, 'dms-client', '--prefix', '/opt/dms-client', '--start'];
+        const { stdout, stderr } = await clean.run(words, [status]);
+        if (status === 0) expect(stdout).toContain('dms-client.service is started');
+        else expect(stderr).toMatch(/the last words of the program\n.*does not start/);
+      } finally {
+        for (const name of Object.keys(programs)) rmSync(join(clean.root, 'usr/local/bin', name));
+        rmSync(join(clean.root, 'run/systemd'), { recursive: true });
+      }
+    },
+    120_000,
+  );
 
   it('removes a program, leaves what is not its own, and says what it leaves', async () => {
     // As dms-server leaves the directory of a target in which nothing is mounted.

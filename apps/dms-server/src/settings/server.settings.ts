@@ -154,7 +154,7 @@ export const SERVER_SETTINGS = {
   probeTimeoutMs: {
     env: 'DMS_PROBE_TIMEOUT',
     file: 'probe_timeout',
-    help: 'Seconds in which a healthy mount answers a readdir.',
+    help: 'Seconds in which a healthy mount answers a look into it.',
     default: '10',
     parse: asSeconds(0.1, 600),
   },
