@@ -67,7 +67,8 @@ function isMountedAs(value: unknown): value is MountedAs {
     typeof value.readOnly === 'boolean' &&
     (value.mntId === null || Number.isInteger(value.mntId)) &&
     isTextOrNull(value.device) &&
-    isTextOrNull(value.fstype)
+    isTextOrNull(value.fstype) &&
+    (value.shownSource === undefined || isTextOrNull(value.shownSource))
   );
 }
 

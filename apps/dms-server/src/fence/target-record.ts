@@ -1,3 +1,4 @@
+import { type MountEntry } from '../kernel/mount-table.interface';
 import { type ErrorCode, type TargetType } from '@app/contracts';
 
 /** How a command ended, for the answer to a repeat of it. */
@@ -19,6 +20,13 @@ export interface MountedAs {
   readonly mntId: number | null;
   readonly device: string | null;
   readonly fstype: string | null;
+  /** The source as the mount table shows it. Records of earlier versions lack it. */
+  readonly shownSource?: string | null;
+}
+
+/** What is known of a mount once its layer was seen. */
+export function seenAs(mountedAs: MountedAs, { mntId, device, fstype, source }: MountEntry): MountedAs {
+  return { ...mountedAs, mntId, device, fstype, shownSource: source };
 }
 
 /** A mount that was carried out for a Python program, which has not sent the unmount. */

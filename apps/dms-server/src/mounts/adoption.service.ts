@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
-import { type TargetRecord } from '../fence/target-record';
+import { seenAs, type TargetRecord } from '../fence/target-record';
 import { prepareBase } from '../kernel/guarded-path';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
@@ -65,8 +65,7 @@ export class AdoptionService {
     }
     const top = survey.layers.at(-1);
     if (top === undefined || !(survey.ours || isOursByAnotherId(survey))) return false;
-    const { mntId, device, fstype } = top;
-    this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
+    this.fences.note(targetId, { mountedAs: seenAs(mountedAs, top) });
     return true;
   }
 

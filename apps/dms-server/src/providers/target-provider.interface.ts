@@ -23,17 +23,25 @@ export interface UnmountPlan {
   readonly mountedAs: MountedAs;
   /** Its daemon was found to hang, and its holders were told that the mount is broken: nobody counts on it any more. */
   readonly hung?: boolean;
+  /** Tells whether another mount namespace still has it, once it is unmounted here. */
+  readonly livesElsewhere: () => Promise<boolean>;
 }
 
 /**
  * How an unmount went.
  * - `gone`: no layer is left and, for FUSE, the daemon has exited; `flushVerified` says whether it is known to have
- *   flushed cleanly (null: not applicable), `detail` what it said otherwise;
+ *   flushed cleanly (null: not applicable), `detail` what it said otherwise; `everywhere`: the file system itself has
+ *   ended, so that no other mount namespace can have it;
  * - `busy`: somebody uses it, it stands as before; or it is unmounted here and lives on in another mount namespace;
  * - `failed`: it may stand or not: look.
  */
 export type UnmountResult =
-  | { readonly kind: 'gone'; readonly flushVerified: boolean | null; readonly detail: string | null }
+  | {
+      readonly kind: 'gone';
+      readonly flushVerified: boolean | null;
+      readonly detail: string | null;
+      readonly everywhere: boolean;
+    }
   | { readonly kind: 'busy' }
   | { readonly kind: 'failed'; readonly reason: string };
 

@@ -111,7 +111,8 @@ export class NfsProvider implements TargetProvider {
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     const result = await this.#takeOut(targetId, mountedAs.source, mountedAs.mountPath, deadline);
     if (result.kind !== 'out') return result;
-    return { kind: 'gone', flushVerified: flush.kind === 'done', detail: flush.detail };
+    const flushVerified = flush.kind === 'done';
+    return { kind: 'gone', flushVerified, detail: flush.detail, everywhere: false };
   }
 
   async #flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
