@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fleet } from '../fleet/fleet';
 import { Jobs } from '../fleet/jobs';
@@ -104,6 +105,58 @@ describeOnRig('mounts of a dms-server that goes', (rig) => {
       const { body } = await jobs.unmount(1, targets[index]);
       expect(body).toMatchObject({ unmounted: true, physically_mounted: false, error_code: null });
       await expectKept(fleet, targets[index], rounds);
+    }
+  }, 180_000);
+
+  it('stay when it is started again in other mount namespaces, and no job notices', async () => {
+    const node = fleet.addNode();
+    const { host } = node;
+    // As with a container: what is mounted below the base in one namespace shows in all.
+    mkdirSync(node.base, { recursive: true });
+    execFileSync('mount', ['--bind', node.base, node.base]);
+    execFileSync('mount', ['--make-shared', node.base]);
+    const differences = async (): Promise<unknown> => {
+      const report = await fleet.api.post<{ differences: unknown }>('/api/v1/admin/reconcile', { host });
+      return report.body.differences;
+    };
+    try {
+      await node.start();
+      const target = await fleet.targets.s3('namespaces');
+      const mounted = await jobs.mount(1, target, { host });
+      expect(mounted.body).toMatchObject({ status: 'success' });
+      const path = String(mounted.body.mount_path);
+      const [daemon] = s3fsProcesses(target.bucket);
+      const work = begin(path);
+      node.words = ['unshare', '--mount', '--propagation', 'unchanged'];
+      for (const end of ['SIGTERM', 'SIGKILL'] as const) {
+        node.signal(end);
+        await node.ended(30_000);
+        // Keeps the ids of mounts from being the same by chance.
+        const taken = mkdtempSync(join(fleet.directory, 'taken-'));
+        execFileSync('mount', ['-t', 'tmpfs', 'taken', taken]);
+        try {
+          await node.start();
+        } finally {
+          execFileSync('umount', [taken]);
+        }
+        // The first comparison with the ledger comes with the first hello; here is one more.
+        expect(await differences()).toEqual([]);
+        expect(await jobs.binding(1, target.id)).toBe('held');
+        expect(await jobs.target(target.id)).toMatchObject({ state: 'MOUNTED' });
+        expect((await jobs.mount(2, target, { host })).body).toMatchObject({ reused_existing: true });
+        await jobs.unmount(2, target, { host });
+        await work.goesOn();
+        expect(s3fsProcesses(target.bucket)).toEqual([daemon]);
+      }
+      const { rounds, failed, errors } = await work.finish();
+      expect({ failed, errors }).toEqual({ failed: 0, errors: '' });
+      const { body } = await jobs.unmount(1, target, { host });
+      expect(body).toMatchObject({ unmounted: true, physically_mounted: false, error_code: null });
+      expect(mountsBelow(path)).toEqual([]);
+      await expectKept(fleet, target, rounds);
+    } finally {
+      await node.stop();
+      execFileSync('umount', ['--recursive', '--lazy', node.base]);
     }
   }, 180_000);
 

@@ -74,6 +74,7 @@ export class FakeProvider implements TargetProvider {
   }
 
   owns(layer: MountEntry, mountedAs: MountedAs): boolean {
+    if (this.type === 's3') return mountedAs.mntId === null || layer.mntId === mountedAs.mntId;
     return layer.source === mountedAs.source;
   }
 }
