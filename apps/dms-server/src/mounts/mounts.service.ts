@@ -130,22 +130,18 @@ export class MountsService {
       const after = await this.observations.observe(plan.targetId);
       return await this.#notMounted(plan, after, DmsError.from(error));
     }
-    return await this.#mounted(command, plan, layer, await this.observations.observeAnswered(plan.targetId));
+    // It is held from now, not from when it was begun. What is seen is told by this: the layer may show another source
+    // than was asked for.
+    const mountedAs = seenAs(mountedAsOf(plan), layer);
+    this.fences.note(plan.targetId, { mountedAs, ...this.#holders(command, []) });
+    return await this.#mounted(plan, await this.observations.observeAnswered(plan.targetId));
   }
 
-  async #mounted(
-    command: TargetCommand,
-    plan: MountPlan,
-    layer: MountEntry,
-    after: MountObservation,
-  ): Promise<CommandResult> {
+  async #mounted(plan: MountPlan, after: MountObservation): Promise<CommandResult> {
     if (after.state !== 'mounted') {
       const text = `The mount at ${plan.mountPath} was made and is ${after.state} now`;
       return await this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
     }
-    // It is held from now, not from when it was begun.
-    const holders = this.#holders(command, []);
-    this.fences.note(plan.targetId, { mountedAs: seenAs(mountedAsOf(plan), layer), ...holders });
     const type = TYPE_NAMES[plan.request.backup_target.type];
     return success(`${type} target mounted successfully at ${plan.mountPath}`, after);
   }

@@ -79,8 +79,9 @@ export class ObservationService {
     const provider = expected === null ? null : this.providerOf(expected.type);
     const daemonPid = provider === null ? null : await provider.daemonPid(targetId);
     const layers = await this.table.layersAt(mountPath);
+    const isClaim = record.mountedAs !== null && record.mountedAs.mntId === null;
     const fits = (layer: MountEntry): boolean =>
-      expected !== null && provider !== null && provider.owns(layer, expected);
+      expected !== null && provider !== null && provider.owns(layer, expected, isClaim);
     // File systems of one FUSE program look alike: without a memory only a daemon of this target is a proof.
     const proven = record.mountedAs !== null || layers.every((layer) => !isFuse(layer) || daemonPid !== null);
     return {

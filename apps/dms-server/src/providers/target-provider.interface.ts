@@ -72,8 +72,13 @@ export interface TargetProvider {
   /** Pid of the process that serves the mount, null where there is none (NFS) or it is gone. */
   daemonPid(targetId: string): Promise<number | null>;
 
-  /** True if `layer` can be a mount of this provider: its file system type and source fit. */
-  owns(layer: MountEntry, mountedAs: MountedAs): boolean;
+  /**
+   * True if `layer` is the mount that was seen, or shows the file system type and source that are expected.
+   *
+   * @param isClaim the mount was begun where nothing was mounted, and its end was not seen: then a layer may be its own
+   *   that shows another source than was asked for
+   */
+  owns(layer: MountEntry, mountedAs: MountedAs, isClaim?: boolean): boolean;
 }
 
 export const TARGET_PROVIDERS = Symbol('TargetProviders');
