@@ -6,6 +6,7 @@ import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { viewOf } from '../fence/legacy-holders';
 import { type LegacyHolder, type MountedAs } from '../fence/target-record';
+import { waitUntil } from '../processes/delay';
 import { type Deadline, type UnmountPlan, type UnmountResult } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
@@ -14,6 +15,9 @@ import { CopiedMounts } from './copied-mounts';
 import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
+
+/** A copy of a mount in another namespace that is gone within this time keeps nobody from a clean unmount. */
+const COPIES_MS = 1_000;
 
 /** Unmounts targets, by what the node remembers of them. Each call stands at the head of its target's queue. */
 @Injectable()
@@ -132,7 +136,7 @@ export class UnmountsService {
   ): Promise<CommandResult> {
     await this.absence.note(targetId);
     const isOver = result.kind === 'gone' && result.everywhere;
-    const users = isOver ? [] : await this.#usersElsewhere(targetId, mountedAs);
+    const users = isOver ? [] : await this.#usersThatStay(targetId, mountedAs);
     this.copies.forget(targetId);
     const flushVerified = result.kind !== 'gone' || users.length > 0 ? false : result.flushVerified;
     const seen = { ...mount, flush_verified: flushVerified, users };
@@ -157,6 +161,17 @@ export class UnmountsService {
     const by = users.length === 0 ? nobody : ` by ${namesOf(users)}`;
     const text = `${after.mountPath} is in use${by}${after.hung ? hangOf(after.daemonPid) : ''}`;
     return problem('BUSY', text, { ...mount, users });
+  }
+
+  /**
+   * A namespace that is made copies all mounts, and many end at once, as those in which directories are changed (see
+   * bin/bare-directory.sh).
+   */
+  async #usersThatStay(targetId: string, mountedAs: MountedAs): Promise<readonly MountUser[]> {
+    const isOver = async (): Promise<true | null> => !(await this.copies.isLeft(targetId, mountedAs)) || null;
+    return (await waitUntil(COPIES_MS, isOver)) === true
+      ? []
+      : await this.#usersElsewhere(targetId, mountedAs);
   }
 
   /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
