@@ -57,16 +57,21 @@ if [ "$verb" = make ]; then
     [ -d "${path%/*}" ] && exit 1
     exit 4
   }
-  cover "$new"
+  (cover "$new") || {
+    rmdir -- "$new"
+    exit 1
+  }
   # shellcheck disable=SC2016
-  if behind_cover 'mv -n -T -- "$1" "$2"; [ ! -e "$1" ] || exit 3; chattr +i -- "$2" 2>/dev/null; :' "$new" "$path"; then
+  behind_cover 'mv -n -T -- "$1" "$2"; [ ! -e "$1" ] || exit 3; chattr +i -- "$2" 2>/dev/null; :' "$new" "$path"
+  status=$?
+  if [ $status -eq 0 ]; then
     if is_immutable "$path"; then uncover "$path"; fi
     exit
   fi
   uncover "$new"
   rmdir -- "$new"
-  echo "$path cannot be made: somebody else has made it meanwhile"
-  exit 3
+  [ $status -ne 3 ] || echo "somebody else has made it meanwhile"
+  exit $status
 fi
 
 # shellcheck disable=SC2016
@@ -81,6 +86,8 @@ case $verb in
 esac
 [ "$covered" = covered ] || cover "$path"
 shift 3
+# Whoever looked the path up before the cover was there may be about to make a file: the lock still refuses that now.
+sleep 0.1
 behind_cover "chattr -i -- \"\$1\" 2>/dev/null
 status=0
 { $work; } || status=1
