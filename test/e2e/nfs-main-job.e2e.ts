@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from '../rig';
 import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
@@ -103,6 +103,36 @@ describeOnNfsRig('the main job over NFS', (rig) => {
     expect(status).not.toBe(0);
     expect(output).toMatch(/^a backup.*Read-only file system/s);
     expect((await fleet.unmount(4, target)).body).toMatchObject({ unmounted: true });
+  });
+
+  it('mounts and unmounts an export however its path is spelled, and one that is a symbolic link on the server', async () => {
+    await mkdir(join(target.directory, 'real/below'), { recursive: true });
+    await symlink('real/below', join(target.directory, 'link'));
+    const server = fleet.node.serverAddress;
+    for (const [index, path] of [
+      `${target.path}/link`,
+      `${target.path}//real/below`,
+      `${target.path}/real/./below/.`,
+      `/${target.path}/real/below/`,
+    ].entries()) {
+      const spelled = { ...target, id: `${target.id}-${index}` };
+      const options = { changes: { filesystem_export: `${server}:${path}` } };
+      for (const jobid of [6, 7]) {
+        expect((await fleet.mount(jobid, spelled, options)).body).toMatchObject({
+          status: 'success',
+          reused_existing: jobid === 7,
+        });
+      }
+      await fleet.node.sh(`printf 'by ${index}' >${fleet.mountPath(spelled)}/file-${index}`);
+      expect(await readFile(join(target.directory, `real/below/file-${index}`), 'utf8')).toBe(`by ${index}`);
+      await fleet.unmount(6, spelled, options);
+      expect((await fleet.unmount(7, spelled, options)).body).toMatchObject({
+        unmounted: true,
+        physically_mounted: false,
+        error_code: null,
+      });
+      expect(await fleet.mounts()).toEqual([]);
+    }
   });
 
   it('fails in the words of mount.nfs where there is no such export, and leaves nothing', async () => {

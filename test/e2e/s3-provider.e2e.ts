@@ -126,7 +126,11 @@ describe('S3 provider', () => {
 
   async function unmount(plan: MountPlan, layer: MountEntry): ReturnType<S3Provider['unmount']> {
     return provider.unmount(
-      { targetId: plan.targetId, mountedAs: mountedAs(plan, layer) },
+      {
+        targetId: plan.targetId,
+        mountedAs: mountedAs(plan, layer),
+        livesElsewhere: () => Promise.resolve(false),
+      },
       deadlineIn(MOUNT_MS),
     );
   }

@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fleet } from '../fleet/fleet';
 import { Jobs } from '../fleet/jobs';
 import { mountsBelow } from '../fleet/mount-table';
 import { s3fsProcesses } from '../fleet/node-look';
+import { type NodeProcess } from '../fleet/node-process';
 import { PROGRAMS } from '../fleet/programs';
 import { serverEnvironment } from '../fleet/server-environment';
 import { SteadyWork } from '../fleet/steady-work';
@@ -27,6 +29,9 @@ async function expectKept(fleet: Fleet, target: S3Target, rounds: number): Promi
   const open = (await fleet.targets.store.getObject(target.bucket, 'open')).toString();
   expect(open.trimEnd().split('\n')).toHaveLength(rounds);
 }
+
+/** For words before dms-server: that of a new container, of which nothing is hidden from the others. */
+const NEW_NAMESPACE = ['unshare', '--mount', '--propagation', 'unchanged'];
 
 describeOnRig('mounts of a dms-server that goes', (rig) => {
   let fleet: Fleet;
@@ -104,6 +109,98 @@ describeOnRig('mounts of a dms-server that goes', (rig) => {
       const { body } = await jobs.unmount(1, targets[index]);
       expect(body).toMatchObject({ unmounted: true, physically_mounted: false, error_code: null });
       await expectKept(fleet, targets[index], rounds);
+    }
+  }, 180_000);
+
+  /** As with containers: what is mounted below its base in one namespace shows in all. */
+  const sharedNode = (): NodeProcess => {
+    const node = fleet.addNode();
+    mkdirSync(node.base, { recursive: true });
+    execFileSync('mount', ['--bind', node.base, node.base]);
+    execFileSync('mount', ['--make-shared', node.base]);
+    return node;
+  };
+
+  it('stay when it is started again in other mount namespaces, and no job notices', async () => {
+    const node = sharedNode();
+    const { host } = node;
+    const differences = async (): Promise<unknown> => {
+      const report = await fleet.api.post<{ differences: unknown }>('/api/v1/admin/reconcile', { host });
+      return report.body.differences;
+    };
+    try {
+      await node.start();
+      const target = await fleet.targets.s3('namespaces');
+      const mounted = await jobs.mount(1, target, { host });
+      expect(mounted.body).toMatchObject({ status: 'success' });
+      const path = String(mounted.body.mount_path);
+      const [daemon] = s3fsProcesses(target.bucket);
+      const work = begin(path);
+      node.words = NEW_NAMESPACE;
+      for (const end of ['SIGTERM', 'SIGKILL'] as const) {
+        node.signal(end);
+        await node.ended(30_000);
+        // Keeps the ids of mounts from being the same by chance.
+        const taken = mkdtempSync(join(fleet.directory, 'taken-'));
+        execFileSync('mount', ['-t', 'tmpfs', 'taken', taken]);
+        try {
+          await node.start();
+        } finally {
+          execFileSync('umount', [taken]);
+        }
+        // The first comparison with the ledger comes with the first hello; here is one more.
+        expect(await differences()).toEqual([]);
+        expect(await jobs.binding(1, target.id)).toBe('held');
+        expect(await jobs.target(target.id)).toMatchObject({ state: 'MOUNTED' });
+        expect((await jobs.mount(2, target, { host })).body).toMatchObject({ reused_existing: true });
+        await jobs.unmount(2, target, { host });
+        await work.goesOn();
+        expect(s3fsProcesses(target.bucket)).toEqual([daemon]);
+      }
+      const { rounds, failed, errors } = await work.finish();
+      expect({ failed, errors }).toEqual({ failed: 0, errors: '' });
+      const { body } = await jobs.unmount(1, target, { host });
+      expect(body).toMatchObject({ unmounted: true, physically_mounted: false, error_code: null });
+      expect(mountsBelow(path)).toEqual([]);
+      await expectKept(fleet, target, rounds);
+    } finally {
+      await node.stop();
+      execFileSync('umount', ['--recursive', '--lazy', node.base]);
+    }
+  }, 180_000);
+
+  it('are taken away when it is started again after the container that their daemons ended with, and can be made anew', async () => {
+    const node = sharedNode();
+    const { host } = node;
+    try {
+      await node.start();
+      const target = await fleet.targets.s3('dead-layers');
+      const mounted = await jobs.mount(1, target, { host });
+      expect(mounted.body).toMatchObject({ status: 'success' });
+      const path = String(mounted.body.mount_path);
+      node.signal('SIGKILL');
+      for (const pid of s3fsProcesses(target.bucket)) process.kill(pid, 'SIGKILL');
+      await node.ended(10_000);
+      expect(mountsBelow(path)).toHaveLength(1);
+      node.words = NEW_NAMESPACE;
+      await node.start();
+      await waitFor(async () => (await jobs.binding(1, target.id)) === 'lost', {
+        timeoutMs: 60_000,
+        what: 'the job to be told that its mount is lost',
+      });
+      await waitFor(async () => (await jobs.mount(2, target, { host })).body.status === 'success', {
+        timeoutMs: 60_000,
+        what: 'the target to be mounted anew',
+      });
+      expect(mountsBelow(path)).toHaveLength(1);
+      expect((await jobs.unmount(2, target, { host })).body).toMatchObject({
+        unmounted: true,
+        error_code: null,
+      });
+      expect(mountsBelow(path)).toEqual([]);
+    } finally {
+      await node.stop();
+      execFileSync('umount', ['--recursive', '--lazy', node.base]);
     }
   }, 180_000);
 

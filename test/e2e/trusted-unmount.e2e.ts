@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Answer } from '../fleet/api';
 import { Fleet } from '../fleet/fleet';
@@ -87,6 +87,52 @@ describeOnRig('an unmount that can be trusted', (rig) => {
     expect(processState(daemon)).toBeUndefined();
     expect((await jobs.mount(3, target)).body).toMatchObject({ status: 'success' });
     expect(gone(await jobs.unmount(3, target)).error_code).toBeNull();
+  });
+
+  describe('while other programs mount on the device numbers that get free', () => {
+    let foreign: ChildProcess[] = [];
+    let beside: string;
+
+    beforeAll(async () => {
+      beside = await mkdtemp(join(rig.directory, 'foreign-'));
+      const elsewhere = await mkdtemp(join(rig.directory, 'foreign-'));
+      // Each mount takes the lowest number that is free.
+      const script = `echo there; while :; do
+        for one in 1 2 3 4 5 6 7 8 9; do mount -t tmpfs foreign "$1"; done
+        sleep 0.05
+        while umount "$1" 2> /dev/null; do :; done
+      done`;
+      foreign = [
+        await hold('unshare', '--mount', 'sh', '-c', script, 'sh', elsewhere),
+        await hold('sh', '-c', script, 'sh', beside),
+      ];
+    });
+    afterAll(async () => {
+      for (const child of foreign) await letGo(child);
+      while (mountsBelow(beside).length > 0) execFileSync('umount', [beside]);
+    });
+
+    it('an unmount after which all is stored is told to be clean', async () => {
+      for (let round = 1; round <= 10; round += 1) {
+        const { target, path } = await mounted(`foreign-${round}`);
+        await writeFile(join(path, 'file'), 'what a job wrote');
+        expect(gone(await jobs.unmount(1, target)).error_code).toBeNull();
+        const stored = await fleet.targets.store.getObject(target.bucket, 'file');
+        expect(stored.toString()).toBe('what a job wrote');
+      }
+    });
+
+    it('an unmount whose daemon still flushes is not told to live on in another namespace', async () => {
+      const target = await fleet.targets.s3('foreign-flush');
+      await fuse.hold('end', target.bucket);
+      await jobs.mount(1, target);
+      const { body } = await jobs.unmount(1, target);
+      expect(body).toMatchObject({ unmounted: false });
+      expect(body.error_code).not.toBe('BUSY');
+      expect(JSON.stringify(body)).not.toContain('namespace');
+      await fuse.letGo('end', target.bucket);
+      await becomes(target, 'absent');
+    });
   });
 
   it('waits for a daemon that still flushes, and does not end it', async () => {

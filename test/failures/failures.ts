@@ -237,6 +237,18 @@ export const FAILURES: readonly Failure[] = [
     ],
   },
   {
+    failure: 'Other programs mount and unmount on the same machine all the time',
+    seen: 'Nothing: a mount that got the device number of one of ours is not taken for it.',
+    takes: 'nothing',
+    shownBy: [
+      e2e('trusted-unmount', 'an unmount after which all is stored is told to be clean'),
+      e2e(
+        'trusted-unmount',
+        'an unmount whose daemon still flushes is not told to live on in another namespace',
+      ),
+    ],
+  },
+  {
     failure: 'A dms-client is started with another database',
     seen: 'Nothing for the jobs: nodes that have mounts of the right one refuse it. Its own requests are answered `CONFLICT`, which names `DMS_DB_URL`; `dms nodes` and `dms reconcile` tell it, too.',
     takes: 'nothing',

@@ -21,6 +21,8 @@ const READY_TIMEOUT_MS = 30_000;
 export class NodeProcess {
   /** What the next start runs: an upgrade is another program. */
   program = PROGRAMS.server;
+  /** Words before the program of the next start, e.g. of a command that makes a namespace for it. */
+  words: readonly string[] = [];
   #child: Child | null = null;
   #healthPort = 0;
 
@@ -80,10 +82,11 @@ export class NodeProcess {
     await mkdir(this.base, { recursive: true });
     this.#healthPort = await freePort();
     const { options } = this;
+    const [command, ...args] = [...this.words, process.execPath, this.program];
     this.#child = await Child.start({
       name: `dms-server ${this.host}`,
-      command: process.execPath,
-      args: [this.program],
+      command,
+      args,
       directory: options.directory,
       logFile: this.logFile,
       environment: this.environment,

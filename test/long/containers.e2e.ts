@@ -252,6 +252,13 @@ describeOnRig('the images', (rig) => {
     await server.waitForExit(10_000);
     await read();
     server = await start();
+    // Only a comparison with the ledger shows whether the node took up the same mount: until it comes, all looks well.
+    const { body } = await api.post<{ differences: unknown }>('/api/v1/admin/reconcile', { host: HOST });
+    expect(body.differences).toEqual([]);
+    const [binding] = await fleet.query<{ state: string }>(
+      "SELECT state FROM backup_target_mount_ledger WHERE backup_target_id LIKE '%daemonset%'",
+    );
+    expect(binding.state).toBe('held');
     await read();
     expect(s3fsProcesses(bucket)).toEqual(daemons);
     expect((await api.post('/api/v1/unmount', request)).body).toMatchObject({

@@ -5,7 +5,11 @@ import { ErrorFilter, INSECURE_TLS_WARNING, listenProblem, programVersion } from
 import { AppModule } from './app.module';
 import { NodeCommandServer } from './commands/node-command.server';
 import { AdoptionService } from './mounts/adoption.service';
+import { daemonsEndBecause } from './processes/container';
 import { type ServerSettings } from './settings/server.settings';
+
+const MOUNTS_END_WARNING =
+  'S3 mounts end with it, because their FUSE daemons do. Drain this node before you stop it, or run dms-server on the host as a service.';
 
 /** A server that is told to stop ends within this time, come what may. */
 const STOP_MS = 20_000;
@@ -39,6 +43,8 @@ export async function startServer(settings: ServerSettings, logger: LoggerServic
   try {
     log.log({ msg: 'dms-server starts', version: programVersion(), node: settings.nodeId, pid: process.pid });
     if (settings.insecureTls) log.warn(INSECURE_TLS_WARNING);
+    const place = daemonsEndBecause();
+    if (place !== null) log.warn(`dms-server runs ${place}: ${MOUNTS_END_WARNING}`);
     app.useGlobalFilters(new ErrorFilter());
     await app.get(AdoptionService).adopt();
     app.connectMicroservice<MicroserviceOptions>({ strategy });

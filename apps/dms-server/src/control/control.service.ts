@@ -4,6 +4,7 @@ import { FenceService } from '../fence/fence.service';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { AbsenceService } from '../mounts/absence.service';
+import { CopiedMounts } from '../mounts/copied-mounts';
 import { HungMounts } from '../mounts/hung-mounts';
 import { ObservationService } from '../mounts/observation.service';
 import { TargetQueues } from '../mounts/target-queue';
@@ -29,6 +30,7 @@ export class ControlService {
     private readonly fences: FenceService,
     private readonly hung: HungMounts,
     private readonly absence: AbsenceService,
+    private readonly copies: CopiedMounts,
   ) {}
 
   /**
@@ -91,9 +93,12 @@ export class ControlService {
     }
     const hung = this.hung.has(targetId, pid);
     const deadline = deadlineIn(this.settings.unmountTimeoutMs);
+    const layer = (await this.table.layersAt(mountedAs.mountPath)).at(-1);
+    if (layer !== undefined) await this.copies.before(targetId, layer);
+    const livesElsewhere = (): Promise<boolean> => this.copies.isLeft(targetId, mountedAs);
     const result = await this.observations
       .providerOf(mountedAs.type)
-      .unmount({ targetId, mountedAs, hung }, deadline);
+      .unmount({ targetId, mountedAs, hung, livesElsewhere }, deadline);
     if (result.kind === 'busy') {
       const users = (await this.users.usersOf(targetId, mount_path)).filter((user) => user.pid !== pid);
       const names = users.map((user) => `${user.command} (${user.pid}, ${user.path ?? ''})`).join(', ');
@@ -103,6 +108,7 @@ export class ControlService {
       );
     }
     if (result.kind === 'failed') throw new DmsError('UNMOUNT_FAILED', result.reason);
+    this.copies.forget(targetId);
     await this.absence.note(targetId);
     const flush =
       result.flushVerified === true ? 'it has flushed' : (result.detail ?? 'its flush is not known');

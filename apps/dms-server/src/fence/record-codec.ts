@@ -65,14 +65,20 @@ function isMountedAs(value: unknown): value is MountedAs {
     typeof value.source === 'string' &&
     typeof value.mountPath === 'string' &&
     typeof value.readOnly === 'boolean' &&
-    (value.mntId === null || Number.isInteger(value.mntId)) &&
+    isIdOrNull(value.mntId) &&
     isTextOrNull(value.device) &&
-    isTextOrNull(value.fstype)
+    isTextOrNull(value.fstype) &&
+    (value.shownSource === undefined || isTextOrNull(value.shownSource)) &&
+    (value.firstMntId === undefined || isIdOrNull(value.firstMntId))
   );
 }
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isIdOrNull(value: unknown): value is number | null {
+  return value === null || Number.isInteger(value);
 }
 
 function isTextOrNull(value: unknown): value is string | null {

@@ -1,4 +1,5 @@
 import { type ErrorCode, type TargetType } from '@app/contracts';
+import { type MountEntry } from '../kernel/mount-table.interface';
 
 /** How a command ended, for the answer to a repeat of it. */
 export interface RecordedOutcome {
@@ -19,6 +20,39 @@ export interface MountedAs {
   readonly mntId: number | null;
   readonly device: string | null;
   readonly fstype: string | null;
+  /** The source as the mount table shows it. Records of earlier versions lack it. */
+  readonly shownSource?: string | null;
+  /** The id that it was given when it was mounted, where it was taken up in another mount namespace since. */
+  readonly firstMntId?: number | null;
+}
+
+/** Returns what is known of a mount once its layer was seen. */
+export function seenAs(mountedAs: MountedAs, { mntId, device, fstype, source }: MountEntry): MountedAs {
+  const firstMntId = mntId === mountedAs.mntId ? mountedAs.firstMntId : null;
+  return { ...mountedAs, mntId, device, fstype, shownSource: source, firstMntId };
+}
+
+/**
+ * As {@link seenAs}, for the same mount in another mount namespace, where it has another id. The ledger goes on knowing
+ * it by its first one.
+ */
+export function seenAgainAs(mountedAs: MountedAs, layer: MountEntry): MountedAs {
+  return { ...seenAs(mountedAs, layer), firstMntId: knownMntId(mountedAs) };
+}
+
+/**
+ * Tells whether a layer is of the very file system of a mount that was seen before. An id of a mount is valid in one
+ * mount namespace only; the device, the type and the source are the same in all of them.
+ */
+export function isSameFileSystem({ device, fstype, shownSource }: MountedAs, layer: MountEntry): boolean {
+  if (device === null || fstype === null) return false;
+  const isSameSource = typeof shownSource !== 'string' || shownSource === layer.source;
+  return layer.device === device && layer.fstype === fstype && isSameSource;
+}
+
+/** Returns the id by which the ledger knows a mount; null until it was seen. */
+export function knownMntId({ mntId, firstMntId }: Pick<MountedAs, 'mntId' | 'firstMntId'>): number | null {
+  return firstMntId ?? mntId;
 }
 
 /** A mount that was carried out for a Python program, which has not sent the unmount. */

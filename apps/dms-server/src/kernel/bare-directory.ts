@@ -1,8 +1,9 @@
-import { readdir, unlink, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
+import { scriptPath } from '../processes/scripts';
 import { MOUNT_TABLE, type MountTable } from './mount-table.interface';
 
 /** Stands in the directory of a target that was unmounted: whoever sees it does not see the target. */
@@ -11,14 +12,19 @@ const MARKER_TEXT = `Nothing is mounted here: this directory belongs to the moun
 What is written here reaches no backup target. Ask for a mount first.
 The directory is immutable. To remove it by hand where no dms-server runs any more: chattr -i on it, then rm -r.
 `;
-const CHILD_MS = 5_000;
+const CHILD_MS = 10_000;
 /** A mount of the directory on itself, read-only: for file systems without an immutable flag. Root obeys it, too. */
 const COVER = String.raw`
 mount --bind -- "$1" "$1" && mount -o remount,bind,ro,nosuid,nodev -- "$1" || { umount -c "$1"; exit 1; }`;
 
+/** Exit status of bare-directory.sh. */
+const SOMEBODY_ELSES = 3;
+const NO_WAY = 4;
+
 /**
- * Locks a directory in which nothing is mounted, so that not even root fills it by mistake: by the immutable flag, or
- * where the file system has none by a read-only placeholder. To be called for one path at a time.
+ * Keeps a directory in which nothing is mounted locked, so that not even root fills it by mistake: by the immutable flag,
+ * or where the file system has none by a read-only placeholder. What is done to a locked directory is done by
+ * bin/bare-directory.sh, under whose hands it is never open to others. To be called for one path at a time.
  */
 @Injectable()
 export class BareDirectory {
@@ -29,45 +35,97 @@ export class BareDirectory {
     @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
   ) {}
 
-  /** @throws DmsError MOUNT_FAILED where it cannot be locked in any way */
+  /**
+   * Makes it, empty and locked from the first moment.
+   *
+   * @returns false where the directory above it is gone
+   * @throws DmsError MOUNT_FAILED where it cannot be made, or somebody else has made it meanwhile
+   */
+  async make(path: string): Promise<boolean> {
+    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), ['make', path]);
+    if (outcome === null) return true;
+    if (outcome.status === NO_WAY) return false;
+    throw new DmsError('MOUNT_FAILED', `${path} cannot be made: ${outcome.words}`);
+  }
+
+  /**
+   * Locks one that was there before.
+   *
+   * @throws DmsError MOUNT_FAILED where it cannot be locked in any way
+   */
   async lock(path: string): Promise<void> {
     if (await this.table.hasPlaceholder(path)) return;
     const flag = await this.#run(path, 'chattr', ['+i', path]);
     if (flag === null) return;
-    this.#log.debug(`chattr +i ${path}: ${flag}`);
+    this.#log.debug(`chattr +i ${path}: ${flag.words}`);
     const cover = await this.#run(path, '/bin/sh', ['-c', COVER, 'sh', path]);
     if (cover === null) return;
     throw new DmsError(
       'MOUNT_FAILED',
-      `${path} cannot be made unwritable while nothing is mounted: ${cover}`,
+      `${path} cannot be made unwritable while nothing is mounted: ${cover.words}`,
     );
   }
 
+  /** Gives one back that turned out to be in use by somebody else. */
   async unlock(path: string): Promise<void> {
     if (await this.table.hasPlaceholder(path)) await this.#run(path, 'umount', ['-c', path]);
     const flag = await this.#run(path, 'chattr', ['-i', path]);
-    if (flag !== null) this.#log.debug(`chattr -i ${path}: ${flag}`);
+    if (flag !== null) this.#log.debug(`chattr -i ${path}: ${flag.words}`);
   }
 
-  /** Puts the marker into an empty directory, and locks it. */
-  async mark(path: string): Promise<void> {
-    await this.unlock(path);
-    await writeFile(join(path, MARKER), MARKER_TEXT, { mode: 0o444, flag: 'wx' });
-    await this.lock(path);
-  }
-
-  /** Takes the marker away, if it is there and alone; leaves the directory unlocked then. */
-  async unmark(path: string): Promise<void> {
+  /** Tells whether it holds the marker and nothing else. */
+  async isMarked(path: string): Promise<boolean> {
     const entries = await readdir(path);
-    if (entries.length !== 1 || entries[0] !== MARKER) return;
-    await this.unlock(path);
-    await unlink(join(path, MARKER));
+    return entries.length === 1 && entries[0] === MARKER;
+  }
+
+  /**
+   * Puts the marker into an empty directory.
+   *
+   * @throws DmsError MOUNT_FAILED where that fails
+   */
+  async mark(path: string): Promise<void> {
+    await this.#change('mark', path, MARKER_TEXT);
+  }
+
+  /**
+   * Takes the marker away.
+   *
+   * @throws DmsError MOUNT_FAILED where that fails
+   */
+  async unmark(path: string): Promise<void> {
+    await this.#change('unmark', path);
+  }
+
+  /**
+   * Removes it, with the marker.
+   *
+   * @returns false if something else lies in it, or somebody mounted there
+   * @throws DmsError MOUNT_FAILED where it fails for another reason
+   */
+  async remove(path: string): Promise<boolean> {
+    return await this.#change('remove', path);
+  }
+
+  async #change(verb: string, path: string, ...text: string[]): Promise<boolean> {
+    const covered = (await this.table.hasPlaceholder(path)) ? 'covered' : 'open';
+    const args = [verb, path, covered, join(path, MARKER), ...text];
+    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), args);
+    if (outcome === null) return true;
+    if (outcome.status === SOMEBODY_ELSES) return false;
+    throw new DmsError('MOUNT_FAILED', `${path} cannot be changed (${verb}): ${outcome.words}`);
   }
 
   /** @returns why it failed, null where it did not */
-  async #run(path: string, program: string, args: readonly string[]): Promise<string | null> {
+  async #run(
+    path: string,
+    program: string,
+    args: readonly string[],
+  ): Promise<{ status: number | null; words: string } | null> {
     const outcome = await this.children.run({ targetId: path, program, args, deadlineMs: CHILD_MS });
     if (outcome.kind === 'exited' && outcome.code === 0) return null;
-    return outcome.kind === 'not-started' ? outcome.reason : outcome.output.trim() || outcome.kind;
+    if (outcome.kind === 'not-started') return { status: null, words: outcome.reason };
+    const status = outcome.kind === 'exited' ? outcome.code : null;
+    return { status, words: outcome.output.trim() || outcome.kind };
   }
 }

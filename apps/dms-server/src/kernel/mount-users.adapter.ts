@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type MountUser } from '@app/contracts';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { type MountUsers } from './mount-users.interface';
-import { unescapeField } from './mountinfo';
+import { processName } from './process-name';
 
 const SEARCH_MS = 3_000;
 /**
@@ -13,27 +12,12 @@ const SEARCH_MS = 3_000;
 const SEARCH = String.raw`exec find /proc -mindepth 2 -maxdepth 3 \
   -type d ! -name fd ! -name map_files -prune -o \
   -type l '(' -lname "$1" -o -lname "$1/*" ')' -printf '%p %l\n' 2>/dev/null`;
-const NAMESPACES_MS = 2_000;
-/** Reads the mount table of one process of each other mount namespace, and stops at its first line of the device. */
-const NAMESPACES = String.raw`
-find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%p %l\n' 2>/dev/null | awk -v own="$(readlink /proc/self/ns/mnt)" -v device="$1" '
-  $2 != own && !($2 in seen) {
-    split($1, part, "/")
-    table = "/proc/" part[3] "/mountinfo"
-    while ((getline line < table) > 0) {
-      seen[$2]
-      split(line, field, " ")
-      if (field[3] == device) { print "/proc/" part[3] "/mountinfo " field[5]; break }
-    }
-    close(table)
-  }'`;
 const MAX_USERS = 20;
 const FOUND_LINE = /^\/proc\/(\d+)\/\S+ (.*)$/;
 
 /**
  * Users are found by find(1), which reads the links below /proc/<pid> and follows none of them. It runs as a child with
- * a deadline, for even such a link can hang on a process that is itself stuck in the kernel; so does the look into the
- * mount tables of other processes.
+ * a deadline, because even such a link can hang on a process that is itself stuck in the kernel.
  */
 @Injectable()
 export class ProcMountUsers implements MountUsers {
@@ -50,17 +34,6 @@ export class ProcMountUsers implements MountUsers {
     return outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
   }
 
-  async otherNamespaces(targetId: string, device: string): Promise<MountUser[]> {
-    const outcome = await this.children.run({
-      targetId: `namespaces/${targetId}`,
-      program: '/bin/sh',
-      args: ['-c', NAMESPACES, 'sh', device],
-      deadlineMs: NAMESPACES_MS,
-    });
-    const users = outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
-    return users.map((user) => ({ ...user, path: unescapeField(user.path ?? '') }));
-  }
-
   /** The first find of each process. */
   async #named(output: string): Promise<MountUser[]> {
     const paths = new Map<number, string>();
@@ -70,16 +43,7 @@ export class ProcMountUsers implements MountUsers {
         paths.set(Number(pid), path);
     }
     return await Promise.all(
-      [...paths].map(async ([pid, path]) => ({ pid, command: await commandOf(pid), path })),
+      [...paths].map(async ([pid, path]) => ({ pid, command: await processName(pid), path })),
     );
-  }
-}
-
-/** The name of the program alone: the whole command line may hold secrets, and reading it can hang. */
-async function commandOf(pid: number): Promise<string> {
-  try {
-    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
-  } catch {
-    return '(ended)';
   }
 }

@@ -4,13 +4,6 @@ import { type MountUser } from '@app/contracts';
 export interface MountUsers {
   /** Processes with a working directory, root, program or open file at or below `mountPath`. */
   usersOf(targetId: string, mountPath: string): Promise<MountUser[]>;
-  /**
-   * Processes in other mount namespaces in which a device is still mounted: there an unmount here does not end it.
-   * One process is named for each namespace.
-   *
-   * @param device `major:minor`
-   */
-  otherNamespaces(targetId: string, device: string): Promise<MountUser[]>;
 }
 
 export const MOUNT_USERS = Symbol('MountUsers');

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -219,5 +220,35 @@ const isRoot = process.getuid?.() === 0;
       await guard.remove(path);
       expect(await readdir(base)).toEqual([]);
     });
+
+    it('lets nobody write at any time while it is made, marked, prepared again and removed', async () => {
+      guard = newGuard(base, '30');
+      // As jobs that go on opening files by their path after the unmount, as often as they can.
+      const script = 'while :; do : >"$1/file-$RANDOM-$$" && echo written; done 2>/dev/null';
+      const writers = [1, 2].map(() =>
+        spawn('bash', ['-c', script, 'bash', path], { stdio: ['ignore', 'pipe', 'ignore'] }),
+      );
+      const said: string[] = [];
+      for (const { stdout } of writers) stdout.on('data', (chunk) => said.push(String(chunk)));
+      try {
+        for (let round = 0; round < 3; round += 1) {
+          await guard.prepare(path);
+          guard.removeLater(path);
+          const isMarked = async (): Promise<true | null> => (await readdir(path)).includes(MARKER) || null;
+          expect(await waitUntil(10_000, isMarked)).toBe(true);
+          await guard.prepare(path);
+          expect(await readdir(path)).toEqual([]);
+          await guard.remove(path);
+          expect(await readdir(base)).toEqual([]);
+        }
+      } finally {
+        for (const writer of writers) {
+          const ended = once(writer, 'close');
+          writer.kill('SIGKILL');
+          await ended;
+        }
+      }
+      expect(said).toEqual([]);
+    }, 120_000);
   });
 });

@@ -1,4 +1,4 @@
-import { chmod, lchown, lstat, mkdir, rmdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
@@ -69,11 +69,12 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     if (mounts.some((mount) => mount.mountPath === path)) {
       throw new DmsError('MOUNT_FAILED', `Something is mounted on ${path} already.`);
     }
-    if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
+    if ((await isEmptyDirectory(path)) === false && (await this.bare.isMarked(path)))
+      await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
     if (isEmpty === false) throw notEmpty(path);
-    if (isEmpty === null) await this.#make(path, base, mounts);
-    else await this.#close(path);
+    if (isEmpty === null) return await this.#make(path, base, mounts);
+    await this.#close(path);
     await this.bare.lock(path);
     // Whoever it belonged to may have been quicker.
     if ((await isEmptyDirectory(path)) === true) return;
@@ -81,13 +82,17 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     throw notEmpty(path);
   }
 
-  /** The way may have been removed with another mountpoint since it was made. */
-  #make(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
-    return this.#exclusively(async () => {
-      this.directories.add(await prepareWay(path, base, mounts));
-      await mkdir(path, { mode: 0 });
-      this.directories.add([path]);
-    });
+  async #make(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
+    let isMade = await this.bare.make(path);
+    // The way may have been removed with another mountpoint since it was made.
+    if (!isMade) {
+      await this.#exclusively(async () => {
+        this.directories.add(await prepareWay(path, base, mounts));
+        isMade = await this.bare.make(path);
+      });
+    }
+    if (!isMade) throw new DmsError('MOUNT_FAILED', `${dirname(path)} was removed while ${path} was made.`);
+    this.directories.add([path]);
   }
 
   /** Takes owner and permissions of a directory that was there before; an immutable one was closed by us. */
@@ -113,18 +118,16 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     if ((await this.table.layersAt(path)).length > 0) return;
     // What is gone with its way is still to be forgotten.
     await checkWay(path);
-    if ((await isEmptyDirectory(path)) === false) await this.bare.unmark(path);
     const isEmpty = await isEmptyDirectory(path);
-    if (isEmpty === false) {
+    if (isEmpty === false && !(await this.bare.isMarked(path))) {
       this.#log.warn(`${path} is not mounted and not empty: it is left as it is.`);
       return;
     }
-    if (isEmpty === true) await this.bare.unlock(path);
+    if (isEmpty !== null && !(await this.bare.remove(path))) {
+      this.#log.warn(`${path} is in use again: it is left as it is.`);
+      return;
+    }
     await this.#exclusively(async () => {
-      if (isEmpty === true && !(await this.#rmdir(path))) {
-        this.#log.warn(`${path} is in use again: it is left as it is.`);
-        return;
-      }
       this.directories.delete(path);
       await this.#removeWay(dirname(path), base);
     });

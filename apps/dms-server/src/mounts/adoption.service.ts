@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
-import { type TargetRecord } from '../fence/target-record';
+import { isSameFileSystem, seenAgainAs, seenAs, type TargetRecord } from '../fence/target-record';
 import { prepareBase } from '../kernel/guarded-path';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
-import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { MOUNT_PROBE, type MountProbe } from '../kernel/mount-probe.interface';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
@@ -23,6 +24,7 @@ export class AdoptionService {
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    @Inject(MOUNT_PROBE) private readonly probe: MountProbe,
     @Inject(MOUNTPOINT_GUARD) private readonly guard: MountpointGuard,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
@@ -55,7 +57,7 @@ export class AdoptionService {
     return usable;
   }
 
-  /** Does not look into mounts: a hung one must not hold up the start. */
+  /** Does not look into mounts that are served: a hung one must not hold up the start. */
   async #adopt({ targetId, mountedAs }: TargetRecord): Promise<boolean> {
     if (mountedAs === null) return false;
     const survey = await this.observations.survey(targetId);
@@ -64,10 +66,31 @@ export class AdoptionService {
       return false;
     }
     const top = survey.layers.at(-1);
-    if (top === undefined || !(survey.ours || isOursByAnotherId(survey))) return false;
-    const { mntId, device, fstype } = top;
-    this.fences.note(targetId, { mountedAs: { ...mountedAs, mntId, device, fstype } });
+    if (top === undefined || !(survey.ours || (await this.#isOursElsewhere(survey, top)))) return false;
+    const isSame = isSameFileSystem(mountedAs, top);
+    this.fences.note(targetId, { mountedAs: isSame ? seenAgainAs(mountedAs, top) : seenAs(mountedAs, top) });
     return true;
+  }
+
+  /**
+   * The same mount has another id in another mount namespace, that of a new container. While the daemon lives that
+   * serves it, nothing else can have its device. A layer without its daemon is what a container left that ended with
+   * it; somebody else's would answer.
+   */
+  async #isOursElsewhere(
+    { record, layers, expected, daemonPid }: Survey,
+    layer: MountEntry,
+  ): Promise<boolean> {
+    if (layers.length > 1 || expected === null || !isSameFileSystem(expected, layer)) return false;
+    if (daemonPid !== null) return true;
+    const { targetId } = record;
+    try {
+      const answer = await this.probe.probe(targetId, layer.mountPath, this.settings.probeTimeoutMs);
+      return answer.kind === 'dead';
+    } catch (error) {
+      this.#logger.warn({ msg: 'A mount without its daemon could not be looked into', targetId, err: error });
+      return false;
+    }
   }
 
   /** Mountpoints deeper below a base, and what was made above them. */
@@ -100,14 +123,4 @@ export class AdoptionService {
         this.guard.removeLater(path);
     }
   }
-}
-
-/**
- * The same mount has another id in another mount namespace, that of a new container. While the daemon lives that serves
- * it, nothing else can have its device.
- */
-function isOursByAnotherId({ layers, expected, daemonPid }: Survey): boolean {
-  const [layer, ...others] = layers;
-  if (daemonPid === null || others.length > 0 || expected === null || expected.device === null) return false;
-  return layer.device === expected.device && layer.fstype === expected.fstype;
 }

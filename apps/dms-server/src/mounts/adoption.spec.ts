@@ -1,6 +1,9 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type MountedAs } from '../fence/target-record';
+import { type ProbeResult } from '../kernel/mount-probe.interface';
+import { type MountEntry } from '../kernel/mount-table.interface';
 import { nfsCommand, TestNode } from '../testing/test-node';
 import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
@@ -13,7 +16,16 @@ describe('AdoptionService', () => {
   const adopt = async (): Promise<void> => {
     const { settings, kernel, observations, fences } = node;
     const absence = new AbsenceService(kernel, observations, fences);
-    await new AdoptionService(settings, kernel, kernel, kernel, observations, fences, absence).adopt();
+    await new AdoptionService(
+      settings,
+      kernel,
+      kernel,
+      kernel,
+      kernel,
+      observations,
+      fences,
+      absence,
+    ).adopt();
   };
 
   afterAll(() => {
@@ -38,26 +50,87 @@ describe('AdoptionService', () => {
     expect(node.kernel.left.size).toBe(0);
   });
 
-  it.each([
-    ['takes up', 'a mount whose id is another in a new mount namespace', '0:41', true, 41],
-    ['leaves', 'a mount of another device', '0:42', true, 40],
-    ['leaves', 'a mount whose daemon is gone', '0:41', false, 40],
-  ])('%s %s', async (_does, what, device, alive, expected) => {
-    const mountPath = join(base, what);
-    await node.send(nfsCommand('mount', { id: what, path: mountPath, dms: node.envelope(1) }));
-    node.kernel.unmountAt(mountPath);
-    const fields = { fstype: 'fuse.s3fs', device, mntId: 41 };
-    node.kernel.mountLayer(mountPath, 'TrilioVault', fields);
-    const remembered = { type: 's3', source: 'secret', mountPath, readOnly: false } as const;
-    const mountedAs = { ...remembered, mntId: 40, device: '0:41', fstype: 'fuse.s3fs' };
-    node.fences.remember(what, { mountedAs });
-    if (alive) node.s3.daemons.set(what, 4711);
-    node.restart();
-    await adopt();
-    expect(node.fences.recordOf(what).mountedAs?.mntId).toBe(expected);
-    node.kernel.unmountAt(mountPath);
-    node.s3.daemons.delete(what);
-    await adopt();
+  describe('in a new mount namespace, where mounts have other ids', () => {
+    const OLD = { mntId: 40, device: '0:41', fstype: 'fuse.s3fs', shownSource: 's3fs' };
+    const remember = async (id: string, seen: Partial<MountedAs> = {}): Promise<string> => {
+      const mountPath = join(base, id);
+      await node.send(nfsCommand('mount', { id, path: mountPath, dms: node.envelope(1) }));
+      node.kernel.unmountAt(mountPath);
+      const remembered = { type: 's3', source: 'secret', mountPath, readOnly: false } as const;
+      node.fences.remember(id, { mountedAs: { ...remembered, ...OLD, ...seen } });
+      return mountPath;
+    };
+    const begin = async (): Promise<void> => {
+      node.restart();
+      await adopt();
+    };
+    afterEach(async () => {
+      node.kernel.layers = [];
+      node.kernel.probes.clear();
+      node.s3.daemons.clear();
+      await adopt();
+    });
+
+    it.each([
+      ['whose daemon lives', {}, true, 'answers'],
+      ['whose daemon went with its container', {}, false, 'dead'],
+      ['that an earlier version remembered', { shownSource: undefined }, true, 'answers'],
+    ] as const)(
+      'takes up a mount %s, and the ledger knows it by its first id',
+      async (_, seen, lives, kind) => {
+        const mountPath = await remember('taken', seen);
+        for (const mntId of [41, 42]) {
+          node.kernel.unmountAt(mountPath);
+          node.kernel.mountLayer(mountPath, 's3fs', { fstype: 'fuse.s3fs', device: '0:41', mntId });
+          node.kernel.probes.set(mountPath, { kind, reason: 'not connected' });
+          if (lives) node.s3.daemons.set('taken', 4711);
+          await begin();
+          expect(node.fences.recordOf('taken').mountedAs).toMatchObject({ mntId, firstMntId: 40 });
+          expect(await node.observations.observe('taken')).toMatchObject({
+            state: lives ? 'mounted' : 'broken',
+            mnt_id: 40,
+          });
+        }
+      },
+    );
+
+    it('takes up an NFS mount, and the ledger knows it by its first id', async () => {
+      const id = 'export';
+      await node.send(nfsCommand('mount', { id, path: join(base, id), dms: node.envelope(1) }));
+      const [layer] = node.kernel.layers;
+      node.kernel.layers = [{ ...layer, mntId: layer.mntId + 7 }];
+      await begin();
+      expect(await node.observations.observe(id)).toMatchObject({ state: 'mounted', mnt_id: layer.mntId });
+    });
+
+    it('knows by its own id an export that somebody mounted anew meanwhile', async () => {
+      const id = 'anew';
+      await node.send(nfsCommand('mount', { id, path: join(base, id), dms: node.envelope(1) }));
+      const [layer] = node.kernel.layers;
+      node.kernel.layers = [{ ...layer, mntId: layer.mntId + 7, device: '0:999' }];
+      await begin();
+      expect(await node.observations.observe(id)).toMatchObject({ mnt_id: layer.mntId + 7 });
+    });
+
+    it.each([
+      ['of another device', { device: '0:42' }, true, 'answers'],
+      ['of another source', { source: 'theirs' }, true, 'answers'],
+      ['that somebody else serves', {}, false, 'answers'],
+      ['that is silent and has no daemon', {}, false, 'silent'],
+    ] as const)('leaves a mount %s', async (_, fields, lives, kind) => {
+      const mountPath = await remember('left alone');
+      const { source = 's3fs', ...others } = fields as Partial<MountEntry>;
+      node.kernel.mountLayer(mountPath, source, {
+        fstype: 'fuse.s3fs',
+        device: '0:41',
+        mntId: 41,
+        ...others,
+      });
+      node.kernel.probes.set(mountPath, { kind, reason: '' } as ProbeResult);
+      if (lives) node.s3.daemons.set('left alone', 4711);
+      await begin();
+      expect(node.fences.recordOf('left alone').mountedAs?.mntId).toBe(40);
+    });
   });
 
   asRoot('clears guarded directories away that were left behind, and nothing else', async () => {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type LookCommand, type MountObservation } from '@app/contracts';
 import { type CommandResult } from '../commands/command-result';
 import { FenceService } from '../fence/fence.service';
+import { seenAs } from '../fence/target-record';
 import { type Deadline } from '../providers/target-provider.interface';
 import { AbsenceService } from './absence.service';
 import { success, uncertain } from './answers';
@@ -61,10 +62,10 @@ export class LooksService {
     return any;
   }
 
-  #adopt({ record, expected, ours }: Survey, mount: MountObservation): void {
-    if (expected === null || !ours) return;
-    const { mnt_id, device, fstype, read_only } = mount;
-    const mountedAs = { ...expected, mntId: mnt_id, device, fstype };
+  #adopt({ record, expected, ours, layers }: Survey, { read_only }: MountObservation): void {
+    const layer = layers.at(-1);
+    if (expected === null || layer === undefined || !ours) return;
+    const mountedAs = seenAs(expected, layer);
     const readOnly = record.mountedAs?.readOnly ?? read_only ?? false;
     // The ledger takes what a fence finds: from now on it is not a Python program's alone, which would let it go.
     this.fences.note(record.targetId, { mountedAs: { ...mountedAs, readOnly }, epochHolder: true });

@@ -4,6 +4,7 @@ import { ProvidersModule } from '../providers/providers.module';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
+import { CopiedMounts } from './copied-mounts';
 import { HungMounts } from './hung-mounts';
 import { LooksService } from './looks.service';
 import { MountsController } from './mounts.controller';
@@ -24,6 +25,7 @@ import { UnmountsService } from './unmounts.service';
     },
     AbsenceService,
     AdoptionService,
+    CopiedMounts,
     HungMounts,
     LooksService,
     MountsService,
@@ -31,6 +33,14 @@ import { UnmountsService } from './unmounts.service';
     TargetCommandsService,
     UnmountsService,
   ],
-  exports: [AbsenceService, AdoptionService, HungMounts, LooksService, ObservationService, TargetQueues],
+  exports: [
+    AbsenceService,
+    AdoptionService,
+    CopiedMounts,
+    HungMounts,
+    LooksService,
+    ObservationService,
+    TargetQueues,
+  ],
 })
 export class MountsModule {}

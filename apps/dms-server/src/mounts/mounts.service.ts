@@ -5,15 +5,15 @@ import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { withHolder } from '../fence/legacy-holders';
-import { type MountedAs, type TargetRecord } from '../fence/target-record';
+import { seenAs, type TargetRecord } from '../fence/target-record';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
-import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { type Deadline, type MountPlan } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
 import { conflictAt, differenceOf, mountedAsOf, planOf } from './mount-plan';
-import { NO_HINT, ObservationService } from './observation.service';
+import { NO_HINT, ObservationService, type Survey } from './observation.service';
 import { TargetQueues } from './target-queue';
 
 const TYPE_NAMES = { s3: 'S3', nfs: 'NFS' } as const;
@@ -37,11 +37,12 @@ export class MountsService {
   async mount(command: TargetCommand, deadline: Deadline): Promise<CommandResult> {
     const { id, filesystem_export_mount_path } = command.request.backup_target;
     const hint = { ...NO_HINT, mountPath: filesystem_export_mount_path ?? null };
-    const before = await this.observations.observe(id, hint, deadline.remainingMs());
+    const survey = await this.observations.survey(id, hint);
+    const before = await this.observations.observed(survey, deadline.remainingMs());
     let plan: MountPlan;
     try {
       plan = planOf(command.request, this.settings.mountBases);
-      const standing = this.#answerByStanding(command, plan, before);
+      const standing = this.#answerByStanding(command, plan, before, survey);
       if (standing !== null) return standing;
       await this.#forgetAbsentOthers(plan);
       this.#claim(command, plan, await this.table.read());
@@ -53,7 +54,12 @@ export class MountsService {
   }
 
   /** The answer where this target is mounted already, or cannot be told to be absent; null where it is absent. */
-  #answerByStanding(command: TargetCommand, plan: MountPlan, before: MountObservation): CommandResult | null {
+  #answerByStanding(
+    command: TargetCommand,
+    plan: MountPlan,
+    before: MountObservation,
+    { layers: [layer] }: Survey,
+  ): CommandResult | null {
     if (before.state === 'unknown') return uncertain('The target was not mounted', before);
     const { mountedAs } = this.fences.recordOf(plan.targetId);
     // What stands at the default path of a target that was never mounted is judged with the path that is asked for.
@@ -74,7 +80,7 @@ export class MountsService {
     if (difference !== null) throw new DmsError('CONFLICT', `The target is mounted already, ${difference}`);
     const { legacyHolders } = this.fences.recordOf(plan.targetId);
     const holders = this.#holders(command, legacyHolders);
-    this.fences.remember(plan.targetId, { mountedAs: seen(mountedAs, before), ...holders });
+    this.fences.remember(plan.targetId, { mountedAs: seenAs(mountedAs, layer), ...holders });
     return success(`Already mounted at ${plan.mountPath}`, before);
   }
 
@@ -113,8 +119,9 @@ export class MountsService {
     const provider = this.observations.providerOf(plan.request.backup_target.type);
     const mountpoint = this.guard.prepare(plan.mountPath);
     mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
+    let layer: MountEntry;
     try {
-      await measured('mount', { target_type: provider.type }, () =>
+      layer = await measured('mount', { target_type: provider.type }, () =>
         provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
       );
     } catch (error) {
@@ -123,17 +130,18 @@ export class MountsService {
       const after = await this.observations.observe(plan.targetId);
       return await this.#notMounted(plan, after, DmsError.from(error));
     }
-    return await this.#mounted(command, plan, await this.observations.observeAnswered(plan.targetId));
+    // It is held from now, not from when it was begun. What is seen is told by this: the layer may show another source
+    // than was asked for.
+    const mountedAs = seenAs(mountedAsOf(plan), layer);
+    this.fences.note(plan.targetId, { mountedAs, ...this.#holders(command, []) });
+    return await this.#mounted(plan, await this.observations.observeAnswered(plan.targetId));
   }
 
-  async #mounted(command: TargetCommand, plan: MountPlan, after: MountObservation): Promise<CommandResult> {
+  async #mounted(plan: MountPlan, after: MountObservation): Promise<CommandResult> {
     if (after.state !== 'mounted') {
       const text = `The mount at ${plan.mountPath} was made and is ${after.state} now`;
       return await this.#notMounted(plan, after, new DmsError('MOUNT_FAILED', text));
     }
-    // It is held from now, not from when it was begun.
-    const holders = this.#holders(command, []);
-    this.fences.note(plan.targetId, { mountedAs: seen(mountedAsOf(plan), after), ...holders });
     const type = TYPE_NAMES[plan.request.backup_target.type];
     return success(`${type} target mounted successfully at ${plan.mountPath}`, after);
   }
@@ -147,8 +155,4 @@ export class MountsService {
     const code = error.code === 'TIMEOUT' ? 'MOUNT_FAILED' : error.code;
     return problem(code, error.message, after);
   }
-}
-
-function seen(mountedAs: MountedAs, mount: MountObservation): MountedAs {
-  return { ...mountedAs, mntId: mount.mnt_id, device: mount.device, fstype: mount.fstype };
 }

@@ -6,7 +6,7 @@ import {
   type TargetType,
 } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
-import { type MountedAs, type TargetRecord } from '../fence/target-record';
+import { knownMntId, type MountedAs, type TargetRecord } from '../fence/target-record';
 import { MOUNT_PROBE, type MountProbe, type ProbeResult } from '../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
@@ -79,8 +79,9 @@ export class ObservationService {
     const provider = expected === null ? null : this.providerOf(expected.type);
     const daemonPid = provider === null ? null : await provider.daemonPid(targetId);
     const layers = await this.table.layersAt(mountPath);
+    const isClaim = record.mountedAs !== null && record.mountedAs.mntId === null;
     const fits = (layer: MountEntry): boolean =>
-      expected !== null && provider !== null && provider.owns(layer, expected);
+      expected !== null && provider !== null && provider.owns(layer, expected, isClaim);
     // File systems of one FUSE program look alike: without a memory only a daemon of this target is a proof.
     const proven = record.mountedAs !== null || layers.every((layer) => !isFuse(layer) || daemonPid !== null);
     return {
@@ -155,7 +156,7 @@ function toObservation(survey: Survey, state: MountObservationState): MountObser
     source: survey.expected?.source ?? null,
     type: survey.expected?.type ?? null,
     fstype: top?.fstype ?? null,
-    mnt_id: top?.mntId ?? null,
+    mnt_id: top === null ? null : mntIdOf(top, survey.record.mountedAs),
     device: top?.device ?? null,
     read_only: top === null ? null : isReadOnly(top),
     layers: survey.layers.length,
@@ -165,6 +166,11 @@ function toObservation(survey: Survey, state: MountObservationState): MountObser
     epoch: survey.record.epoch,
     operation_id: survey.record.operationId,
   };
+}
+
+/** The ledger knows a mount of ours by its first id. */
+function mntIdOf(layer: MountEntry, mountedAs: MountedAs | null): number {
+  return (mountedAs?.mntId === layer.mntId ? knownMntId(mountedAs) : null) ?? layer.mntId;
 }
 
 function expectedBy(hint: LookHint, mountPath: string): MountedAs | null {

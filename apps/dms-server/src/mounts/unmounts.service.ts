@@ -6,13 +6,18 @@ import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { viewOf } from '../fence/legacy-holders';
 import { type LegacyHolder, type MountedAs } from '../fence/target-record';
+import { waitUntil } from '../processes/delay';
 import { type Deadline, type UnmountPlan, type UnmountResult } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
+import { CopiedMounts } from './copied-mounts';
 import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
+
+/** A copy of a mount in another namespace that is gone within this time keeps nobody from a clean unmount. */
+const COPIES_MS = 1_000;
 
 /** Unmounts targets, by what the node remembers of them. Each call stands at the head of its target's queue. */
 @Injectable()
@@ -26,6 +31,7 @@ export class UnmountsService {
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly absence: AbsenceService,
+    private readonly copies: CopiedMounts,
   ) {}
 
   /** Takes a target's mount away, or finds that there is none. The answer says what was seen at the end. */
@@ -53,7 +59,9 @@ export class UnmountsService {
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
-    const result = await this.#take({ targetId: id, mountedAs, hung: survey.hung }, limited);
+    const livesElsewhere = (): Promise<boolean> => this.copies.isLeft(id, mountedAs);
+    const plan = { targetId: id, mountedAs, hung: survey.hung, livesElsewhere };
+    const result = await this.#take(plan, survey, limited);
     return await this.#answer(command, survey, mountedAs, result);
   }
 
@@ -81,9 +89,12 @@ export class UnmountsService {
     return success(`Target unmounted successfully from ${survey.mountPath}`, mount, { acted: false });
   }
 
-  async #take(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+  async #take(plan: UnmountPlan, { layers }: Survey, deadline: Deadline): Promise<UnmountResult> {
+    const layer = layers.at(-1);
+    // While the layer stands nothing else has its device number.
+    const copied = layer === undefined ? Promise.resolve() : this.copies.before(plan.targetId, layer);
     // The watch asks no more as long as this command lasts, but what it asked before would keep the mount busy.
-    await this.heartbeat.withdraw(plan.targetId);
+    await Promise.all([copied, this.heartbeat.withdraw(plan.targetId)]);
     try {
       const provider = this.observations.providerOf(plan.mountedAs.type);
       return await measured(
@@ -108,7 +119,7 @@ export class UnmountsService {
     const mount = await this.#look(after);
     if (mount.state === 'unknown') return uncertain(reasonOf(result), mount);
     if (mount.state === 'absent') {
-      return await this.#gone(command, before, mountedAs, mount, result);
+      return await this.#gone(command, before.record.targetId, mountedAs, mount, result);
     }
     // The Python program asked once and will not ask again: what it held stays known as held by none.
     if (result.kind === 'busy') return await this.#busy(after, mountedAs, mount);
@@ -118,15 +129,15 @@ export class UnmountsService {
 
   async #gone(
     command: TargetCommand,
-    before: Survey,
+    targetId: string,
     mountedAs: MountedAs,
     mount: MountObservation,
     result: UnmountResult,
   ): Promise<CommandResult> {
-    const { targetId } = before.record;
     await this.absence.note(targetId);
-    const device = before.layers.at(-1)?.device ?? mountedAs.device;
-    const users = await this.#usersElsewhere(targetId, device);
+    const isOver = result.kind === 'gone' && result.everywhere;
+    const users = isOver ? [] : await this.#usersThatStay(targetId, mountedAs);
+    this.copies.forget(targetId);
     const flushVerified = result.kind !== 'gone' || users.length > 0 ? false : result.flushVerified;
     const seen = { ...mount, flush_verified: flushVerified, users };
     const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
@@ -140,7 +151,7 @@ export class UnmountsService {
   async #busy(after: Survey, mountedAs: MountedAs, mount: MountObservation): Promise<CommandResult> {
     const { targetId } = after.record;
     if (after.layers.length === 0) {
-      const users = await this.#usersElsewhere(targetId, mountedAs.device);
+      const users = await this.#usersElsewhere(targetId, mountedAs);
       const text = `${after.mountPath} is unmounted here, but lives on in other mount namespaces`;
       return problem('BUSY', `${text}: ${namesOf(users)}`, { ...mount, users });
     }
@@ -152,10 +163,20 @@ export class UnmountsService {
     return problem('BUSY', text, { ...mount, users });
   }
 
+  /**
+   * A namespace that is made copies all mounts, and many end at once, as those in which directories are changed (see
+   * bin/bare-directory.sh).
+   */
+  async #usersThatStay(targetId: string, mountedAs: MountedAs): Promise<readonly MountUser[]> {
+    const isOver = async (): Promise<true | null> => !(await this.copies.isLeft(targetId, mountedAs)) || null;
+    return (await waitUntil(COPIES_MS, isOver)) === true
+      ? []
+      : await this.#usersElsewhere(targetId, mountedAs);
+  }
+
   /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
-  async #usersElsewhere(targetId: string, device: string | null): Promise<readonly MountUser[]> {
-    if (device === null) return [];
-    const users = await this.#found(() => this.users.otherNamespaces(targetId, device));
+  async #usersElsewhere(targetId: string, mountedAs: MountedAs): Promise<readonly MountUser[]> {
+    const users = await this.copies.left(targetId, mountedAs);
     if (users.length > 0) {
       this.#logger.warn({ msg: 'Unmounted here, but mounted on in other namespaces', targetId, users });
     }

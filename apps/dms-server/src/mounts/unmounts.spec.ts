@@ -114,7 +114,12 @@ describe('unmount', () => {
 
   it('is a success with a code where it is gone but was not flushed', async () => {
     await mount(1);
-    node.nfs.unmountResult = { kind: 'gone', flushVerified: false, detail: 'exit status 1' };
+    node.nfs.unmountResult = {
+      kind: 'gone',
+      flushVerified: false,
+      detail: 'exit status 1',
+      everywhere: false,
+    };
     await expect(unmount(2)).resolves.toMatchObject({
       status: 'success',
       error_code: 'UNMOUNTED_DIRTY',
@@ -134,7 +139,7 @@ describe('unmount', () => {
       mount: { state: 'broken', mounted: false, children_left: 1 },
     });
     node.nfs.takeAway = true;
-    node.nfs.unmountResult = { kind: 'gone', flushVerified: true, detail: null };
+    node.nfs.unmountResult = { kind: 'gone', flushVerified: true, detail: null, everywhere: true };
     await expect(unmount(3)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
   });
 

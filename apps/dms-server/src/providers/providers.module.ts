@@ -5,6 +5,8 @@ import { FUSE_CONNECTIONS } from '../kernel/fuse-connections.interface';
 import { StatfsHeartbeat } from '../kernel/heartbeat.adapter';
 import { HEARTBEAT } from '../kernel/heartbeat.interface';
 import { MadeDirectories } from '../kernel/made-directories.repository';
+import { ProcMountCopies } from '../kernel/mount-copies.adapter';
+import { MOUNT_COPIES } from '../kernel/mount-copies.interface';
 import { MountProbeAdapter } from '../kernel/mount-probe.adapter';
 import { MOUNT_PROBE } from '../kernel/mount-probe.interface';
 import { FindmntChanges } from '../kernel/mount-table-changes.adapter';
@@ -49,6 +51,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     { provide: MOUNT_PROBE, useClass: NfsAwareProbe },
     { provide: HEARTBEAT, useClass: StatfsHeartbeat },
     { provide: FUSE_CONNECTIONS, useClass: FusectlConnections },
+    { provide: MOUNT_COPIES, useClass: ProcMountCopies },
     { provide: MOUNT_USERS, useClass: ProcMountUsers },
     { provide: MOUNTPOINT_GUARD, useClass: MountpointGuardAdapter },
     { provide: CHILD_RUNNER, useClass: ChildRunnerAdapter },
@@ -81,6 +84,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     MOUNT_PROBE,
     HEARTBEAT,
     FUSE_CONNECTIONS,
+    MOUNT_COPIES,
     MOUNT_USERS,
     MOUNTPOINT_GUARD,
     CHILD_RUNNER,

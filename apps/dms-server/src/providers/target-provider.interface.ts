@@ -23,17 +23,25 @@ export interface UnmountPlan {
   readonly mountedAs: MountedAs;
   /** Its daemon was found to hang, and its holders were told that the mount is broken: nobody counts on it any more. */
   readonly hung?: boolean;
+  /** Tells whether another mount namespace still has it, once it is unmounted here. */
+  readonly livesElsewhere: () => Promise<boolean>;
 }
 
 /**
  * How an unmount went.
  * - `gone`: no layer is left and, for FUSE, the daemon has exited; `flushVerified` says whether it is known to have
- *   flushed cleanly (null: not applicable), `detail` what it said otherwise;
+ *   flushed cleanly (null: not applicable), `detail` what it said otherwise; `everywhere`: the file system itself has
+ *   ended, so that no other mount namespace can have it;
  * - `busy`: somebody uses it, it stands as before; or it is unmounted here and lives on in another mount namespace;
  * - `failed`: it may stand or not: look.
  */
 export type UnmountResult =
-  | { readonly kind: 'gone'; readonly flushVerified: boolean | null; readonly detail: string | null }
+  | {
+      readonly kind: 'gone';
+      readonly flushVerified: boolean | null;
+      readonly detail: string | null;
+      readonly everywhere: boolean;
+    }
   | { readonly kind: 'busy' }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -64,8 +72,13 @@ export interface TargetProvider {
   /** Pid of the process that serves the mount, null where there is none (NFS) or it is gone. */
   daemonPid(targetId: string): Promise<number | null>;
 
-  /** True if `layer` can be a mount of this provider: its file system type and source fit. */
-  owns(layer: MountEntry, mountedAs: MountedAs): boolean;
+  /**
+   * True if `layer` is the mount that was seen, or shows the file system type and source that are expected.
+   *
+   * @param isClaim the mount was begun where nothing was mounted, and its end was not seen: then a layer may be its own
+   *   that shows another source than was asked for
+   */
+  owns(layer: MountEntry, mountedAs: MountedAs, isClaim?: boolean): boolean;
 }
 
 export const TARGET_PROVIDERS = Symbol('TargetProviders');

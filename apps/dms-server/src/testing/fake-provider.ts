@@ -17,7 +17,7 @@ export class FakeProvider implements TargetProvider {
   mountError: Error | null = null;
   /** With `mountError`: the layer was made before. */
   leaveLayer = false;
-  unmountResult: UnmountResult = { kind: 'gone', flushVerified: null, detail: null };
+  unmountResult: UnmountResult = { kind: 'gone', flushVerified: null, detail: null, everywhere: false };
   /** What an unmount takes away. */
   takeAway = true;
   readonly daemons = new Map<string, number>();
@@ -74,6 +74,7 @@ export class FakeProvider implements TargetProvider {
   }
 
   owns(layer: MountEntry, mountedAs: MountedAs): boolean {
+    if (this.type === 's3') return mountedAs.mntId === null || layer.mntId === mountedAs.mntId;
     return layer.source === mountedAs.source;
   }
 }

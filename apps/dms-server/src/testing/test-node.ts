@@ -10,6 +10,8 @@ import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { InventoryService } from '../inventory/inventory.service';
 import { AbsenceService } from '../mounts/absence.service';
+import { type MountCopies } from '../kernel/mount-copies.interface';
+import { CopiedMounts } from '../mounts/copied-mounts';
 import { HungMounts } from '../mounts/hung-mounts';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
@@ -37,6 +39,11 @@ export class TestNode {
   readonly nfs = new FakeProvider('nfs', this.kernel);
   readonly s3 = new FakeProvider('s3', this.kernel);
   readonly hung = new HungMounts();
+  /** No other namespace has anything, unless a test says so. */
+  copies: MountCopies = {
+    find: (_targetId, layer) => Promise.resolve({ layer, copies: [] }),
+    left: (_targetId, before) => Promise.resolve(before),
+  };
   fences!: FenceService;
   queues!: TargetQueues;
   looks!: LooksService;
@@ -78,7 +85,6 @@ export class TestNode {
     );
     const users = {
       usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
-      otherNamespaces: () => Promise.resolve([]),
     };
     const heartbeat = {
       ask: () => Promise.resolve('answers' as const),
@@ -92,7 +98,8 @@ export class TestNode {
     this.looks = new LooksService(observations, fences, queues, absence);
     this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
     const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues, absence);
-    const unmounts = new UnmountsService(settings, users, heartbeat, observations, fences, absence);
+    const copies = new CopiedMounts(this.copies);
+    const unmounts = new UnmountsService(settings, users, heartbeat, observations, fences, absence, copies);
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
   }
 

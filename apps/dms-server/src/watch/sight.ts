@@ -1,9 +1,10 @@
-import { type MountedAs } from '../fence/target-record';
+import { knownMntId, type MountedAs } from '../fence/target-record';
 import { type MountEntry } from '../kernel/mount-table.interface';
 
 /** What shows of a mount that is remembered, without a look into it. */
 export interface Sight {
   readonly kind: 'mounted' | 'broken' | 'vanished';
+  /** As the ledger knows it. */
   readonly mntId: number;
   readonly mountPath: string;
 }
@@ -19,14 +20,15 @@ export function sightOf(
   daemonWell: boolean | null,
 ): Sight | null {
   const { mntId, mountPath, device } = mountedAs;
-  if (mntId === null) return null;
+  const known = knownMntId(mountedAs);
+  if (mntId === null || known === null) return null;
   // The kernel gives an id again once it is free, so the device is compared, too.
   const stands = layers.some(
     (layer) => layer.mntId === mntId && (device === null || layer.device === device),
   );
-  if (!stands) return { kind: 'vanished', mntId, mountPath };
+  if (!stands) return { kind: 'vanished', mntId: known, mountPath };
   const dead = layers.length > 1 || daemonWell === false;
-  return { kind: dead ? 'broken' : 'mounted', mntId, mountPath };
+  return { kind: dead ? 'broken' : 'mounted', mntId: known, mountPath };
 }
 
 export function hasDaemon({ fstype }: MountedAs): boolean {

@@ -114,15 +114,16 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
   /** Null where it is not known which process serves the mount: then there is nothing to be said. */
   async #daemonWell({ targetId, epoch }: TargetRecord, { mntId }: MountedAs): Promise<boolean | null> {
     if (mntId === null) return null;
-    let known = this.#daemons.get(targetId);
-    // The id of a mount is given away again as soon as it is gone: a command may have made another one of it.
-    if (known?.mntId !== mntId || known.epoch !== epoch) {
-      const identity = await this.daemons.identityOf(targetId);
-      if (identity === null) return null;
-      known = { mntId, epoch, identity };
-      this.#daemons.set(targetId, known);
-    }
-    return !this.hung.has(targetId, known.identity.pid) && (await this.daemons.lives(known.identity));
+    const known = this.#daemons.get(targetId);
+    const isKnown = known?.mntId === mntId && known.epoch === epoch;
+    if (isKnown && (await this.daemons.lives(known.identity)))
+      return !this.hung.has(targetId, known.identity.pid);
+    // The id of a mount is given away again at once, and Python programs send no epochs: whether it is still the same
+    // mount only the record of its daemon says.
+    const identity = await this.daemons.identityOf(targetId);
+    if (identity === null) return isKnown ? false : null;
+    this.#daemons.set(targetId, { mntId, epoch, identity });
+    return !this.hung.has(targetId, identity.pid) && (await this.daemons.lives(identity));
   }
 
   /** False where a mount without a daemon gave no good answer when it was asked; null where nothing is known. */

@@ -13,10 +13,12 @@ const GOLDEN = join(__dirname, '../../../../libs/contracts/golden/event.json');
 /** FUSE daemons that tests kill. */
 class FakeDaemons {
   readonly dead = new Set<number>();
+  /** Those that are not the first of their target. */
+  readonly pids = new Map<string, number>();
   looks = 0;
 
   identityOf(targetId: string): Promise<ProcessIdentity> {
-    return Promise.resolve({ pid: pidOf(targetId), startTime: 1, bootId: BOOT });
+    return Promise.resolve({ pid: this.pids.get(targetId) ?? pidOf(targetId), startTime: 1, bootId: BOOT });
   }
 
   lives({ pid }: ProcessIdentity): Promise<boolean> {
@@ -150,6 +152,32 @@ describe('the watch', () => {
     await watch.look();
     await watch.look();
     expect(said.slice(1)).toMatchObject([{ event: 'broken', backup_target_id: 't1' }]);
+  });
+
+  it('does not take a mount for broken that was made anew with the same ids and another daemon', async () => {
+    for (const id of ['t1', 't2']) mounted(id);
+    await watch.look();
+    // As a Python program does within a second: no epoch changes, and the kernel gives the same id again.
+    daemons.dead.add(pidOf('t1'));
+    daemons.dead.add(pidOf('t2'));
+    daemons.pids.set('t1', 2_001);
+    await watch.look();
+    expect(said).toMatchObject([{ event: 'broken', backup_target_id: 't2' }]);
+    daemons.dead.add(2_001);
+    await watch.look();
+    expect(said.slice(1)).toMatchObject([{ event: 'broken', backup_target_id: 't1' }]);
+  });
+
+  it('names a mount by the id by which the ledger knows it', async () => {
+    const { mntId } = mounted('t1');
+    const { mountedAs } = node.fences.recordOf('t1');
+    if (mountedAs === null) throw new Error('t1 is not remembered');
+    node.fences.remember('t1', { mountedAs: { ...mountedAs, firstMntId: 7 } });
+    await watch.look();
+    expect(said).toEqual([]);
+    node.kernel.layers = node.kernel.layers.filter((layer) => layer.mntId !== mntId);
+    await watch.look();
+    expect(said).toMatchObject([{ event: 'vanished', mnt_id: 7 }]);
   });
 
   it('says that a daemon hangs, and when it does no longer', async () => {

@@ -1,7 +1,7 @@
 import { hostProblem, identifierProblem } from './identifiers';
 import { defaultMountPath, mountPathProblem } from './mount-path';
 import { nfsOptionsFor, nfsOptionsProblem } from './nfs-options';
-import { exportProblem, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
+import { exportProblem, normalizeExport, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
 
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
@@ -107,6 +107,21 @@ describe('hostile values', () => {
       expect(secretRefProblem(`http://barbican:9311/v1/secrets/${id}`)).toBeNull();
     },
   );
+
+  it.each([
+    ['server:/a//b', 'server:/a/b'],
+    ['server://a', 'server:/a'],
+    ['server:/a/./b/.', 'server:/a/b'],
+    ['server:/.', 'server:/'],
+    ['server:/', 'server:/'],
+    ['Server:/A/b///', 'server:/A/b'],
+    ['[FE80::1]:/./a', '[fe80::1]:/a'],
+    ['server:/.a/b.', 'server:/.a/b.'],
+  ])('the export %s is the same as %s', (value, normal) => {
+    expect(exportProblem(value)).toBeNull();
+    expect(normalizeExport(value)).toBe(normal);
+    expect(normalizeExport(normal)).toBe(normal);
+  });
 
   it('only UUIDs are the same in upper and lower case', () => {
     const idOf = (id: string): string => secretIdOf(`http://barbican:9311/v1/secrets/${id}`);

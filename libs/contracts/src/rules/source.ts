@@ -35,10 +35,15 @@ export function secretRefProblem(value: unknown): string | null {
   return SECRET_PATH.test(trimSlashes(url.pathname)) ? null : 'must end in /v1/secrets/<id>';
 }
 
-/** The one spelling of an export, so that two requests for one source compare equal. */
+/**
+ * Returns the one spelling of an export, so that two requests for one source compare equal: the host in lower case, the
+ * path without empty components, `.` and a slash at the end, as NFS 4 shows it in the mount table.
+ */
 export function normalizeExport(value: string): string {
   const at = value.indexOf(':/');
-  return `${value.slice(0, at).toLowerCase()}:${trimSlashes(value.slice(at + 1)) || '/'}`;
+  const components = value.slice(at + 1).split('/');
+  const path = components.filter((component) => component !== '' && component !== '.').join('/');
+  return `${value.slice(0, at).toLowerCase()}:/${path}`;
 }
 
 /** The one spelling of a secret's URL: lower-case host and UUID, no default port, no trailing slash. */

@@ -19,7 +19,7 @@ export interface NodeEvent {
   readonly incarnation: string;
   /** The last one that the target was fenced or commanded with. */
   readonly epoch: number;
-  /** Id of the mount that it happened to, in the node's mount table. */
+  /** Id of the mount that it happened to: the one in the node's mount table when it was made. */
   readonly mnt_id: number;
   readonly backup_target_id: string;
   readonly mount_path: string;

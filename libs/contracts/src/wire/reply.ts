@@ -41,6 +41,7 @@ export interface MountObservation {
   readonly type: TargetType | null;
   /** Type of the file system in the mount table, e.g. `fuse.s3fs` or `nfs4`. */
   readonly fstype: string | null;
+  /** A mount of ours keeps the first id that the mount table showed, also where the node has moved to another namespace. */
   readonly mnt_id: number | null;
   /** `major:minor` of the mounted device. */
   readonly device: string | null;

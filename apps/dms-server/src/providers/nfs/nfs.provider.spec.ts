@@ -2,13 +2,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { parseTargetRequest } from '@app/contracts';
+import { DmsError, parseTargetRequest } from '@app/contracts';
 import { type MountedAs } from '../../fence/target-record';
 import { MountProbeAdapter } from '../../kernel/mount-probe.adapter';
 import { MountTableAdapter } from '../../kernel/mount-table.adapter';
 import { type MountEntry } from '../../kernel/mount-table.interface';
 import { ChildRunnerAdapter } from '../../processes/child-runner.adapter';
+import { type ChildOutcome, type ChildRunner } from '../../processes/child-runner.interface';
 import { loadServerSettings } from '../../settings/server.settings';
+import { FakeKernel } from '../../testing/fake-kernel';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter } from '../layer-unmounter';
 import { type MountPlan } from '../target-provider.interface';
@@ -19,6 +21,7 @@ import { ServerBreaker } from './server-breaker';
 // What the services log is of no interest here.
 Logger.overrideLogger(false);
 
+const DONE: ChildOutcome = { kind: 'exited', code: 0, signal: null, output: '' };
 const SOURCE = 'server.example:/export';
 
 function planFor(mountPath: string, options: string | null = null, readOnly = false): MountPlan {
@@ -127,6 +130,71 @@ describe('NfsProvider', () => {
     });
   });
 
+  describe('with a mount(8) that makes a layer', () => {
+    const kernel = new FakeKernel();
+    let shown = SOURCE;
+    let made: MountEntry | undefined;
+    let outcome: ChildOutcome = DONE;
+    const children: ChildRunner = {
+      childrenLeft: () => Promise.resolve(0),
+      endLeftOver: () => Promise.resolve(),
+      run: ({ program, args }) => {
+        const path = args.at(-1) ?? '';
+        if (program === 'mount') made = kernel.mountLayer(path, shown);
+        if (program === 'umount') kernel.layers.pop();
+        return Promise.resolve(program === 'mount' ? outcome : DONE);
+      },
+    };
+    const mounted = (mountPath: string): Promise<MountEntry> => {
+      const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
+      const unmounter = new LayerUnmounter(settings, kernel, children);
+      const breaker = new ServerBreaker(settings, children);
+      const answers = { ping: () => ping };
+      const provider = new NfsProvider(settings, children, kernel, kernel, unmounter, breaker, answers);
+      return provider.mount(planFor(mountPath), Promise.resolve(), deadlineIn(5_000));
+    };
+    beforeEach(() => {
+      kernel.layers = [];
+      kernel.probes.clear();
+      outcome = DONE;
+    });
+
+    // As the kernel shows an export whose path has empty components, or is a symbolic link on the server.
+    it.each([SOURCE, 'server.example:/a/b', 'server.example:/where/the/link/leads'])(
+      'takes the layer that shows %s for the mount that was asked for',
+      async (source) => {
+        shown = source;
+        expect(await mounted(join(directory, 'mnt'))).toBe(made);
+      },
+    );
+
+    it.each([SOURCE, 'server.example:/where/the/link/leads'])(
+      'takes the layer that shows %s away again if it does not answer',
+      async (source) => {
+        shown = source;
+        kernel.probes.set(join(directory, 'mnt'), { kind: 'dead', reason: 'stale' });
+        await expect(mounted(join(directory, 'mnt'))).rejects.toMatchObject({ code: 'MOUNT_FAILED' });
+        expect(kernel.layers).toEqual([]);
+      },
+    );
+
+    it('takes away what a mount(8) has made that failed or was killed, and no layer of another server', async () => {
+      const path = join(directory, 'mnt');
+      shown = 'server.example:/where/the/link/leads';
+      for (const failure of [
+        { kind: 'exited', code: 32, signal: null, output: 'no' },
+        { kind: 'deadline', gone: true, output: '' },
+      ] as const) {
+        outcome = failure;
+        await expect(mounted(path)).rejects.toBeInstanceOf(DmsError);
+        expect(kernel.layers).toEqual([]);
+      }
+      shown = 'other.example:/export';
+      await expect(mounted(path)).rejects.toBeDefined();
+      expect(kernel.layers).toEqual([made]);
+    });
+  });
+
   it('owns what is of its type and of the same export', () => {
     const mountedAs: MountedAs = {
       type: 'nfs',
@@ -155,5 +223,14 @@ describe('NfsProvider', () => {
     expect(provider.owns({ ...layer, fstype: 'tmpfs' }, mountedAs)).toBe(false);
     expect(provider.owns({ ...layer, source: 'server.example:/other' }, mountedAs)).toBe(false);
     expect(provider.owns({ ...layer, mountPath: '/base/u' }, mountedAs)).toBe(false);
+    const linked = { ...layer, source: 'server.example:/where/the/link/leads' };
+    expect(provider.owns(linked, mountedAs)).toBe(false);
+    expect(provider.owns(linked, { ...mountedAs, mntId: 1, device: '0:9' })).toBe(true);
+    expect(provider.owns(linked, { ...mountedAs, mntId: 1, device: '0:8' })).toBe(false);
+    // In another mount namespace, where it has another id.
+    expect(provider.owns(linked, { ...mountedAs, mntId: 7, shownSource: linked.source })).toBe(true);
+    // A dms-server that was killed before it saw the layer of its own mount(8).
+    expect(provider.owns(linked, mountedAs, true)).toBe(true);
+    expect(provider.owns({ ...linked, source: 'other.example:/export' }, mountedAs, true)).toBe(false);
   });
 });

@@ -50,16 +50,18 @@ export class NfsProvider implements TargetProvider {
   async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
     await mountpoint;
     const outcome = await this.#callMount(plan, deadline);
+    let layer: MountEntry | undefined;
     try {
       checkMounted(plan, outcome);
-      const layer = (await this.table.layersAt(plan.mountPath)).at(-1);
-      if (layer === undefined || !isExport(layer, plan.source)) {
+      // Whatever source it shows: a path that is a symbolic link on the server is shown as what it leads to.
+      layer = (await this.table.layersAt(plan.mountPath)).findLast(isNfs);
+      if (layer === undefined) {
         throw new DmsError('MOUNT_FAILED', `mount(8) reported success, but ${plan.source} is not mounted.`);
       }
       await this.#checkAnswers(plan, deadline);
       return layer;
     } catch (error) {
-      await this.#takeOut(plan.targetId, plan.source, plan.mountPath, deadlineIn(TAKE_BACK_MS));
+      await this.#takeOut(plan, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
       throw error;
     }
   }
@@ -107,11 +109,14 @@ export class NfsProvider implements TargetProvider {
    * still on its way, and may never arrive. Where the server does not answer, the mount is left as it is.
    */
   async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
-    const flush = await this.#flush(targetId, mountedAs.mountPath, deadline.remainingMs() / 2);
+    const { mountPath } = mountedAs;
+    const flush = await this.#flush(targetId, mountPath, deadline.remainingMs() / 2);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
-    const result = await this.#takeOut(targetId, mountedAs.source, mountedAs.mountPath, deadline);
+    const isOurs = (layer: MountEntry): boolean => this.owns(layer, mountedAs);
+    const result = await this.#takeOut({ targetId, mountPath }, isOurs, deadline);
     if (result.kind !== 'out') return result;
-    return { kind: 'gone', flushVerified: flush.kind === 'done', detail: flush.detail };
+    const flushVerified = flush.kind === 'done';
+    return { kind: 'gone', flushVerified, detail: flush.detail, everywhere: false };
   }
 
   async #flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
@@ -139,20 +144,21 @@ export class NfsProvider implements TargetProvider {
     return Promise.resolve(null);
   }
 
-  owns(layer: MountEntry, mountedAs: MountedAs): boolean {
-    return layer.mountPath === mountedAs.mountPath && isExport(layer, mountedAs.source);
+  owns(layer: MountEntry, mountedAs: MountedAs, isClaim = false): boolean {
+    if (layer.mountPath !== mountedAs.mountPath || !isNfs(layer)) return false;
+    if (layer.mntId === mountedAs.mntId && layer.device === mountedAs.device) return true;
+    if (layer.source === mountedAs.shownSource || normalizeExport(layer.source) === mountedAs.source)
+      return true;
+    return isClaim && isOfServer(layer, mountedAs.source);
   }
 
-  #takeOut(targetId: string, source: string, mountPath: string, deadline: Deadline): Promise<TakeOutResult> {
-    return this.unmounter.takeOut(
-      {
-        targetId,
-        mountPath,
-        isOurs: (layer) => isExport(layer, source),
-        commandPrefix: this.#commandPrefix,
-      },
-      deadline,
-    );
+  #takeOut(
+    { targetId, mountPath }: Pick<MountPlan, 'targetId' | 'mountPath'>,
+    isOurs: (layer: MountEntry) => boolean,
+    deadline: Deadline,
+  ): Promise<TakeOutResult> {
+    const layer = { targetId, mountPath, isOurs, commandPrefix: this.#commandPrefix };
+    return this.unmounter.takeOut(layer, deadline);
   }
 
   async #checkAnswers(plan: MountPlan, deadline: Deadline): Promise<void> {
@@ -191,6 +197,12 @@ function isAnswer(outcome: ChildOutcome | PingAnswer): boolean {
   return outcome.code === 0 || !GAVE_UP.test(outcome.output);
 }
 
-function isExport(layer: MountEntry, source: string): boolean {
-  return isNfs(layer) && normalizeExport(layer.source) === source;
+/** Tells which layer a failed mount has made: the one that it saw, else any of its server. */
+function madeBy(plan: MountPlan, made: MountEntry | undefined): (layer: MountEntry) => boolean {
+  if (made === undefined) return (layer) => isNfs(layer) && isOfServer(layer, plan.source);
+  return ({ mntId, device }) => mntId === made.mntId && device === made.device;
+}
+
+function isOfServer(layer: MountEntry, source: string): boolean {
+  return serverOf(layer.source, []).address === serverOf(source, []).address;
 }

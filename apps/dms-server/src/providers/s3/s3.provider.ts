@@ -4,7 +4,6 @@ import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
 import { type MountEntry } from '../../kernel/mount-table.interface';
-import { MOUNT_USERS, type MountUsers } from '../../kernel/mount-users.interface';
 import { printable } from '../../processes/daemon-log';
 import { type DaemonExit } from '../../processes/fuse-daemon';
 import { FuseProcessesService } from '../../processes/fuse-processes.service';
@@ -36,7 +35,6 @@ export class S3Provider implements TargetProvider {
     private readonly daemon: S3Daemon,
     private readonly processes: FuseProcessesService,
     private readonly unmounter: LayerUnmounter,
-    @Inject(MOUNT_USERS) private readonly users: MountUsers,
     @Inject(SETTINGS) private readonly settings: ServerSettings,
   ) {}
 
@@ -82,7 +80,8 @@ export class S3Provider implements TargetProvider {
         Math.min(patience.remainingMs(), ROUND_MS),
       );
       const isLong = exit === null && performance.now() >= busyEnd;
-      if (isLong && (await this.#livesElsewhere(plan))) return { kind: 'busy' };
+      // A daemon serves its file system as long as it is mounted anywhere.
+      if (isLong && (await plan.livesElsewhere())) return { kind: 'busy' };
     } while (exit === null && patience.remainingMs() > 0);
     if (exit === null) {
       const signals = this.#signalsAllowed(hung);
@@ -94,12 +93,9 @@ export class S3Provider implements TargetProvider {
     await this.processes.forget(targetId);
     this.#log.log(`✓ ${await this.#daemonName()} process killed for target ${targetId}`);
     this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
-    return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
-  }
-
-  /** A daemon serves its file system as long as it is mounted anywhere. */
-  async #livesElsewhere({ targetId, mountedAs: { device } }: UnmountPlan): Promise<boolean> {
-    return device !== null && (await this.users.otherNamespaces(targetId, device)).length > 0;
+    // A daemon that ends by itself, and well, has seen the last of its mounts go.
+    const isClean = exit?.cleanFlush === true;
+    return { kind: 'gone', flushVerified: isClean, detail: flushProblem(exit), everywhere: isClean };
   }
 
   /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless it hung before. */
