@@ -4,6 +4,7 @@ import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { type BindingRow } from '../ledger/binding-statements';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { MountReports } from '../nodes/mount-reports';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
@@ -36,6 +37,7 @@ export class IntakeService {
   constructor(
     private readonly ledger: TargetLedger,
     private readonly views: NodeViewsService,
+    private readonly reports: MountReports,
   ) {}
 
   /**
@@ -84,7 +86,9 @@ export class IntakeService {
         results.set(waiting, { kind: 'error', error });
       }
     }
-    if (row.state === 'MOUNTED' && view.up && view.incarnation === row.incarnation) {
+    const isSeen = view.up && view.punctual && view.incarnation === row.incarnation;
+    const isReported = this.reports.of(transaction.key, row.epoch, row.mntId) !== null;
+    if (row.state === 'MOUNTED' && isSeen && !isReported) {
       await bindings.hold(fitting.map(bindingOf));
       await answerAll(
         transaction,
