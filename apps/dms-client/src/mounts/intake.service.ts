@@ -10,7 +10,14 @@ import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
 import { answerStrangers } from './strangers';
 import { endsBinding, releasedBy } from './released';
-import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import {
+  endedBadly,
+  errorEnd,
+  mountResponse,
+  successEnd,
+  type UnmountResult,
+  unmountResponse,
+} from './responses';
 import { logFoundHolds } from './unmount-log';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
 
@@ -137,7 +144,9 @@ export class IntakeService {
       return;
     }
     const answers = unmounts.map((waiting) => {
-      const result: UnmountResult = { unmounted: false, remaining, problem: waiting.problem };
+      const isKnown = before.has(jobOf(waiting));
+      const problem = waiting.problem ?? (isKnown ? endedBadly(row) : null);
+      const result: UnmountResult = { unmounted: false, remaining, problem };
       return { waiting, response: unmountResponse(waiting, row, result) };
     });
     await answerAll(transaction, answers, results);

@@ -6,6 +6,7 @@ import { isRefusedForLedger } from '../nodes/other-ledger';
 import { type Drive } from './drive';
 import {
   errorOf,
+  flushProblemOf,
   isFinal,
   isSameMount,
   NO_PROBLEM,
@@ -14,7 +15,6 @@ import {
   seen,
   stateAfterFailedUnmount,
 } from './node-replies';
-import { NOT_FLUSHED } from './responses';
 import { type Command } from './step';
 
 const MAX_STALE_REPLIES = 5;
@@ -169,15 +169,13 @@ export class SettlementService {
   async #unmountReply(transaction: TargetTransaction, drive: Drive, reply: NodeReply): Promise<void> {
     const { mount } = reply;
     if (reply.status === 'success' && mount?.state !== 'mounted' && mount?.state !== 'unknown') {
-      if (reply.error_code === 'UNMOUNTED_DIRTY' || mount?.flush_verified === false) {
-        drive.problem = NOT_FLUSHED;
-      }
+      drive.problem = flushProblemOf(reply);
       drive.unmounted = true;
       return transaction.change({
         state: 'ABSENT',
         ...nothing(reply),
         errorCode: drive.problem?.code ?? null,
-        errorMessage: null,
+        errorMessage: drive.problem?.message ?? null,
       });
     }
     const error = errorOf(reply, 'UNMOUNT_FAILED');
@@ -229,7 +227,9 @@ export class SettlementService {
       return transaction.change({ state, ...seen(reply, mount), ...NO_PROBLEM });
     }
     // How the last unmount went stays: the job that asked for it may not have been told yet.
-    const problem = row.errorCode === 'UNMOUNTED_DIRTY' ? {} : NO_PROBLEM;
+    const flush = flushProblemOf(reply);
+    const before = row.errorCode === 'UNMOUNTED_DIRTY' ? {} : NO_PROBLEM;
+    const problem = flush === null ? before : { errorCode: flush.code, errorMessage: flush.message };
     return transaction.change({ state: 'ABSENT', ...nothing(reply), ...problem });
   }
 

@@ -4,6 +4,7 @@ import { ProvidersModule } from '../providers/providers.module';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
+import { FlushFailures } from './flush-failures';
 import { HungMounts } from './hung-mounts';
 import { LooksService } from './looks.service';
 import { MountsController } from './mounts.controller';
@@ -24,6 +25,7 @@ import { UnmountsService } from './unmounts.service';
     },
     AbsenceService,
     AdoptionService,
+    FlushFailures,
     HungMounts,
     LooksService,
     MountsService,

@@ -94,8 +94,9 @@ export class MountsService {
     const conflict = conflictAt(plan, this.settings.mountBases, table, this.fences.records());
     if (conflict !== null) throw conflict;
     const former = this.fences.recordOf(plan.targetId).mountedAs;
-    // Whoever held a former mount has nothing of this one.
-    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...this.#holders(command, []) });
+    // Whoever held a former mount has nothing of this one. How that one ended the client has asked for by now.
+    const holders = this.#holders(command, []);
+    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...holders, flushProblem: null });
     if (former !== null && former.mountPath !== plan.mountPath) this.guard.removeLater(former.mountPath);
   }
 

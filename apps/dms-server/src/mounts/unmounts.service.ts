@@ -12,6 +12,7 @@ import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
 import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
+import { FlushFailures } from './flush-failures';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
 
 /** Unmounts targets, by what the node remembers of them. Each call stands at the head of its target's queue. */
@@ -26,6 +27,7 @@ export class UnmountsService {
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly absence: AbsenceService,
+    private readonly flushFailures: FlushFailures,
   ) {}
 
   /** Takes a target's mount away, or finds that there is none. The answer says what was seen at the end. */
@@ -40,7 +42,7 @@ export class UnmountsService {
     const nothingLeft = layers.length === 0 && survey.daemonPid === null;
     if (nothingLeft) {
       await this.absence.note(id);
-      return success(`Target not mounted at ${mountPath}`, await this.#look(survey));
+      return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(survey), command);
     }
     // Only a mount that is remembered is known to be ours; whatever else stands there is somebody's.
     if (mountedAs === null || (layers.length > 0 && !survey.ours)) {
@@ -53,7 +55,13 @@ export class UnmountsService {
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
-    const result = await this.#take({ targetId: id, mountedAs, hung: survey.hung }, limited);
+    const result = await this.#take(
+      {
+        ...{ targetId: id, mountedAs, hung: survey.hung },
+        flushFailed: (reason) => this.flushFailures.note(id, reason),
+      },
+      limited,
+    );
     return await this.#answer(command, survey, mountedAs, result);
   }
 
@@ -113,7 +121,8 @@ export class UnmountsService {
     // The Python program asked once and will not ask again: what it held stays known as held by none.
     if (result.kind === 'busy') return await this.#busy(after, mountedAs, mount);
     const what = mount.mounted ? 'is still mounted' : 'is unmounted, but its daemon runs on';
-    return problem('UNMOUNT_FAILED', `${mountedAs.mountPath} ${what}: ${reasonOf(result)}`, mount);
+    const text = `${mountedAs.mountPath} ${what}: ${reasonOf(result)}${lossOf(mount)}`;
+    return problem('UNMOUNT_FAILED', text, mount);
   }
 
   async #gone(
@@ -127,14 +136,23 @@ export class UnmountsService {
     await this.absence.note(targetId);
     const device = before.layers.at(-1)?.device ?? mountedAs.device;
     const users = await this.#usersElsewhere(targetId, device);
-    const flushVerified = result.kind !== 'gone' || users.length > 0 ? false : result.flushVerified;
-    const seen = { ...mount, flush_verified: flushVerified, users };
     const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
-    // Null: a mount that was gone before anything could be said of what was written to it.
-    if (flushVerified !== false || command.envelope === null) return success(text, seen);
-    const why =
-      users.length > 0 ? `it lives on in other mount namespaces: ${namesOf(users)}` : reasonOf(result);
-    return success(`${text}, but not cleanly: ${why}`, seen, { error_code: 'UNMOUNTED_DIRTY' });
+    const lives = users.length === 0 ? null : `it lives on in other mount namespaces: ${namesOf(users)}`;
+    const unverified = result.kind === 'gone' && result.flushVerified !== false ? null : reasonOf(result);
+    const flushProblem = lives ?? this.fences.recordOf(targetId).flushProblem ?? unverified;
+    // Null also of a mount that was gone before anything could be said of what was written to it.
+    const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
+    if (flushProblem === null) return success(text, { ...mount, flush_verified: flushVerified, users });
+    this.fences.note(targetId, { flushProblem });
+    const seen = { ...mount, flush_verified: false, flush_problem: flushProblem, users };
+    return this.#withFlush(text, seen, command);
+  }
+
+  /** A success, with what was not flushed. A program that sends no epochs is told the success alone. */
+  #withFlush(text: string, mount: MountObservation, { envelope }: TargetCommand): CommandResult {
+    const { flush_problem: why } = mount;
+    if (why === undefined || envelope === null) return success(text, mount);
+    return success(`${text}, but not cleanly: ${why}`, mount, { error_code: 'UNMOUNTED_DIRTY' });
   }
 
   async #busy(after: Survey, mountedAs: MountedAs, mount: MountObservation): Promise<CommandResult> {
@@ -149,7 +167,7 @@ export class UnmountsService {
     const nobody = after.hung ? '' : ' by a process that could not be found';
     const by = users.length === 0 ? nobody : ` by ${namesOf(users)}`;
     const text = `${after.mountPath} is in use${by}${after.hung ? hangOf(after.daemonPid) : ''}`;
-    return problem('BUSY', text, { ...mount, users });
+    return problem('BUSY', `${text}${lossOf(mount)}`, { ...mount, users });
   }
 
   /** Other mount namespaces in which the file system lives on: there it is not unmounted by us. */
@@ -189,6 +207,11 @@ function hangOf(daemonPid: number | null): string {
     `; its FUSE daemon, process ${daemonPid}, hangs: the mount goes when that goes on, or, with all that it has not stored, ` +
     `by: dms-server processes --kill ${daemonPid} --force`
   );
+}
+
+/** That a flush has failed is said also while the mount stays. */
+function lossOf({ flush_problem: why }: MountObservation): string {
+  return why === undefined ? '' : `; data may be lost, because a flush failed: ${why}`;
 }
 
 function namesOf(users: readonly MountUser[]): string {

@@ -10,6 +10,7 @@ import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { InventoryService } from '../inventory/inventory.service';
 import { AbsenceService } from '../mounts/absence.service';
+import { FlushFailures } from '../mounts/flush-failures';
 import { HungMounts } from '../mounts/hung-mounts';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
@@ -91,8 +92,17 @@ export class TestNode {
     const absence = new AbsenceService(kernel, observations, fences);
     this.looks = new LooksService(observations, fences, queues, absence);
     this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
+    const flushFailures = new FlushFailures(kernel, fences);
     const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues, absence);
-    const unmounts = new UnmountsService(settings, users, heartbeat, observations, fences, absence);
+    const unmounts = new UnmountsService(
+      settings,
+      users,
+      heartbeat,
+      observations,
+      fences,
+      absence,
+      flushFailures,
+    );
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
   }
 

@@ -23,11 +23,17 @@ const TAKE_BACK_MS = 10_000;
 const ANSWERS: PingAnswer = { kind: 'answers' };
 /** mount.nfs gave up by itself. */
 const GAVE_UP = /timed out/i;
+/** sync(1) could not open the mount. */
+const NOT_BEGUN = /error opening/;
 
-/** `hangs`: data may wait for the server; `unknown`: there was an answer, and not that all is written. */
+/**
+ * - `failed`: the server refused data, which the kernel tells once only;
+ * - `hangs`: data may wait for the server;
+ * - `unknown`: the flush was not begun, so that the next one still tells how it is.
+ */
 type Flush =
   | { readonly kind: 'done'; readonly detail: null }
-  | { readonly kind: 'unknown' | 'hangs'; readonly detail: string };
+  | { readonly kind: 'failed' | 'unknown' | 'hangs'; readonly detail: string };
 
 /** Mounts NFS exports with mount(8), of servers that answer. */
 @Injectable()
@@ -106,9 +112,13 @@ export class NfsProvider implements TargetProvider {
    * Has everything written to the server first: umount(8) returns while data of files that nobody has open any more is
    * still on its way, and may never arrive. Where the server does not answer, the mount is left as it is.
    */
-  async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+  async unmount(
+    { targetId, mountedAs, flushFailed }: UnmountPlan,
+    deadline: Deadline,
+  ): Promise<UnmountResult> {
     const flush = await this.#flush(targetId, mountedAs.mountPath, deadline.remainingMs() / 2);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
+    if (flush.kind === 'failed') await flushFailed?.(flush.detail);
     const result = await this.#takeOut(targetId, mountedAs.source, mountedAs.mountPath, deadline);
     if (result.kind !== 'out') return result;
     return { kind: 'gone', flushVerified: flush.kind === 'done', detail: flush.detail };
@@ -121,7 +131,7 @@ export class NfsProvider implements TargetProvider {
       case 'exited':
         if (outcome.code === 0) return { kind: 'done', detail: null };
         return {
-          kind: 'unknown',
+          kind: NOT_BEGUN.test(outcome.output) ? 'unknown' : 'failed',
           detail: outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`,
         };
       case 'not-started':

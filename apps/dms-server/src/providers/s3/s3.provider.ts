@@ -65,7 +65,7 @@ export class S3Provider implements TargetProvider {
   }
 
   async unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
-    const { targetId, mountedAs, hung = false } = plan;
+    const { targetId, mountedAs, hung = false, flushFailed } = plan;
     await this.#logDaemon(targetId);
     const { mountPath } = mountedAs;
     const busyEnd = performance.now() + this.settings.busyTimeoutMs;
@@ -91,10 +91,12 @@ export class S3Provider implements TargetProvider {
         return { kind: 'failed', reason: `the FUSE process does not end by ${signals.join(' and ')}` };
       }
     }
+    const problem = flushProblem(exit);
+    if (problem !== null) await flushFailed?.(problem);
     await this.processes.forget(targetId);
     this.#log.log(`✓ ${await this.#daemonName()} process killed for target ${targetId}`);
     this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
-    return { kind: 'gone', flushVerified: exit?.cleanFlush === true, detail: flushProblem(exit) };
+    return { kind: 'gone', flushVerified: problem === null, detail: problem };
   }
 
   /** A daemon serves its file system as long as it is mounted anywhere. */
