@@ -270,4 +270,12 @@ export const FAILURES: readonly Failure[] = [
       { file: 'test/e2e/chaos.e2e.ts', test: 'chaos' },
     ],
   },
+  {
+    failure: 'A node runs out of disk space, inodes, open files or processes, or may not write',
+    seen: '503 `NODE_FULL`, which says what is missing; nothing is mounted or held for the request. Mounts that stand go on, dms-server does not end, and its readiness is 503.',
+    takes: 'the answer; over as soon as the node has what it lacks',
+    shownBy: [
+      e2e('node-shortage', 'whose %s says so, keeps its mounts, is not ready, and mounts again afterwards'),
+    ],
+  },
 ];

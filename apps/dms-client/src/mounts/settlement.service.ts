@@ -159,6 +159,11 @@ export class SettlementService {
       return drive.refuse(transaction, open(command), error);
     }
     await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    if (!reply.acted && error.code === 'NODE_FULL') {
+      // It did nothing, and could not write down that it refused: a fence follows once it can.
+      drive.problem = { code: error.code, message: error.message };
+      return drive.refuse(transaction, open(command), error);
+    }
     drive.problem = { code: 'TIMEOUT', message: error.message };
     drive.leaveOpen(
       open(command),
@@ -216,6 +221,7 @@ export class SettlementService {
       drive.problem = { code: 'TIMEOUT', message: error.message };
       const state = (await isBeingUnmounted(transaction)) ? 'STUCK' : 'UNCERTAIN';
       await transaction.change({ state, ...problemOf(error) });
+      if (error.code === 'NODE_FULL') return drive.refuse(transaction, open(command), error);
       const message = `What stands on node "${transaction.key.host}" cannot be said yet: ${error.message}`;
       return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
     }

@@ -64,10 +64,11 @@ export class BareDirectory {
     await unlink(join(path, MARKER));
   }
 
-  /** @returns why it failed, null where it did not */
+  /** @returns why it failed, null where it did not @throws DmsError NODE_FULL if nothing can be started now */
   async #run(path: string, program: string, args: readonly string[]): Promise<string | null> {
     const outcome = await this.children.run({ targetId: path, program, args, deadlineMs: CHILD_MS });
     if (outcome.kind === 'exited' && outcome.code === 0) return null;
+    if (outcome.kind === 'not-started' && outcome.isShortage) throw new DmsError('NODE_FULL', outcome.reason);
     return outcome.kind === 'not-started' ? outcome.reason : outcome.output.trim() || outcome.kind;
   }
 }

@@ -1,13 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, type MountObservation, type TargetCommand } from '@app/contracts';
 import { measured } from '@app/platform';
-import { type CommandResult } from '../commands/command-result';
+import { type CommandResult, refusal } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { withHolder } from '../fence/legacy-holders';
 import { type MountedAs, type TargetRecord } from '../fence/target-record';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { namingShortage } from '../processes/shortage';
 import { type Deadline, type MountPlan } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
@@ -37,7 +38,15 @@ export class MountsService {
   async mount(command: TargetCommand, deadline: Deadline): Promise<CommandResult> {
     const { id, filesystem_export_mount_path } = command.request.backup_target;
     const hint = { ...NO_HINT, mountPath: filesystem_export_mount_path ?? null };
-    const before = await this.observations.observe(id, hint, deadline.remainingMs());
+    let before: MountObservation;
+    try {
+      before = await this.observations.observe(id, hint, deadline.remainingMs());
+    } catch (error) {
+      // Nothing was begun yet: the node cannot even look.
+      const shortage = namingShortage(error, 'The node cannot look at its mounts');
+      if (shortage instanceof DmsError) return refusal(shortage);
+      throw error;
+    }
     let plan: MountPlan;
     try {
       plan = planOf(command.request, this.settings.mountBases);
@@ -65,10 +74,8 @@ export class MountsService {
       throw new DmsError('CONFLICT', `${before.layers} layers are mounted at ${mountedAs.mountPath}`);
     }
     if (before.state === 'broken') {
-      throw new DmsError(
-        'MOUNT_FAILED',
-        `The mount at ${mountedAs.mountPath} is broken: it has to be unmounted first`,
-      );
+      const text = `The mount at ${mountedAs.mountPath} is broken${daemonOf(before)}: it has to be unmounted first`;
+      throw new DmsError('MOUNT_FAILED', text);
     }
     const difference = differenceOf(plan, mountedAs);
     if (difference !== null) throw new DmsError('CONFLICT', `The target is mounted already, ${difference}`);
@@ -118,7 +125,8 @@ export class MountsService {
       await measured('mount', { target_type: provider.type }, () =>
         provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
       );
-    } catch (error) {
+    } catch (met) {
+      const error = namingShortage(met, `${plan.mountPath} could not be mounted on`);
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'A mount met a defect', err: error });
       await mountpoint.catch(() => undefined);
       const after = await this.observations.observe(plan.targetId);
@@ -148,6 +156,14 @@ export class MountsService {
     const code = error.code === 'TIMEOUT' ? 'MOUNT_FAILED' : error.code;
     return problem(code, error.message, after);
   }
+}
+
+/** The process that keeps a broken mount from being made anew. */
+function daemonOf({ mounted, pid }: MountObservation): string {
+  if (pid === null) return '';
+  return mounted
+    ? ` (its FUSE daemon is process ${pid})`
+    : ` (its FUSE daemon, process ${pid}, is left without a mount)`;
 }
 
 function seen(mountedAs: MountedAs, mount: MountObservation): MountedAs {

@@ -3,7 +3,12 @@ import { DmsError, nfsOptionsFor, normalizeExport } from '@app/contracts';
 import { type MountedAs } from '../../fence/target-record';
 import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
-import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../../processes/child-runner.interface';
+import {
+  CHILD_RUNNER,
+  codeOfNotStarted,
+  type ChildOutcome,
+  type ChildRunner,
+} from '../../processes/child-runner.interface';
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter, type TakeOutResult } from '../layer-unmounter';
@@ -185,7 +190,8 @@ function checkMounted(plan: MountPlan, outcome: ChildOutcome): void {
     const left = outcome.gone ? '' : '; the mount command hangs in the kernel and may still act';
     throw new DmsError('TIMEOUT', `${plan.source} could not be mounted in time${left}.`);
   }
-  if (outcome.kind === 'not-started') throw new DmsError('MOUNT_FAILED', outcome.reason);
+  if (outcome.kind === 'not-started')
+    throw new DmsError(codeOfNotStarted(outcome, 'MOUNT_FAILED'), outcome.reason);
   if (outcome.code === 0) return;
   const words = outcome.output.trim() || `mount ended with ${outcome.signal ?? outcome.code}`;
   throw new DmsError('MOUNT_FAILED', words);
