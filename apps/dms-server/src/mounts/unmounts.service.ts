@@ -19,6 +19,8 @@ import { NO_HINT, ObservationService, type Survey } from './observation.service'
 @Injectable()
 export class UnmountsService {
   readonly #logger = new Logger(UnmountsService.name);
+  /** Targets whose mounts an unmount of this program has taken out, or tried to, and whose daemons may flush. */
+  readonly #taken = new Set<string>();
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
@@ -41,6 +43,7 @@ export class UnmountsService {
     const { mountedAs } = record;
     const nothingLeft = layers.length === 0 && survey.daemonPid === null;
     if (nothingLeft) {
+      this.#taken.delete(id);
       await this.absence.note(id);
       return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(survey), command);
     }
@@ -54,10 +57,11 @@ export class UnmountsService {
     // Whoever noticed it: the watch may not have had its turn yet.
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
+    if (layers.length > 0) this.#taken.add(id);
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
     const result = await this.#take(
       {
-        ...{ targetId: id, mountedAs, hung: survey.hung },
+        ...{ targetId: id, mountedAs, hung: survey.hung, left: layers.length === 0 && !this.#taken.has(id) },
         flushFailed: (reason) => this.flushFailures.note(id, reason),
       },
       limited,
@@ -133,6 +137,7 @@ export class UnmountsService {
     result: UnmountResult,
   ): Promise<CommandResult> {
     const { targetId } = before.record;
+    this.#taken.delete(targetId);
     await this.absence.note(targetId);
     const device = before.layers.at(-1)?.device ?? mountedAs.device;
     const users = await this.#usersElsewhere(targetId, device);

@@ -23,6 +23,8 @@ export interface UnmountPlan {
   readonly mountedAs: MountedAs;
   /** Its daemon was found to hang, and its holders were told that the mount is broken: nobody counts on it any more. */
   readonly hung?: boolean;
+  /** Its mount was gone before the unmount began, and no earlier unmount took it away: its daemon flushes nothing. */
+  readonly left?: boolean;
   /** Is to be told at once that a flush failed, before anything more is done: what comes after may fail or be cut short. */
   readonly flushFailed?: (reason: string) => Promise<void>;
 }

@@ -3,6 +3,7 @@ import { DmsError } from '@app/contracts';
 import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
+import { FUSE_CONNECTIONS, type FuseConnections } from '../../kernel/fuse-connections.interface';
 import { type MountEntry } from '../../kernel/mount-table.interface';
 import { MOUNT_USERS, type MountUsers } from '../../kernel/mount-users.interface';
 import { printable } from '../../processes/daemon-log';
@@ -37,6 +38,7 @@ export class S3Provider implements TargetProvider {
     private readonly processes: FuseProcessesService,
     private readonly unmounter: LayerUnmounter,
     @Inject(MOUNT_USERS) private readonly users: MountUsers,
+    @Inject(FUSE_CONNECTIONS) private readonly connections: Pick<FuseConnections, 'isKept'>,
     @Inject(SETTINGS) private readonly settings: ServerSettings,
   ) {}
 
@@ -65,11 +67,11 @@ export class S3Provider implements TargetProvider {
   }
 
   async unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
-    const { targetId, mountedAs, hung = false, flushFailed } = plan;
+    const { targetId, mountedAs, hung = false, left = false, flushFailed } = plan;
     await this.#logDaemon(targetId);
     const { mountPath } = mountedAs;
     const busyEnd = performance.now() + this.settings.busyTimeoutMs;
-    const patience = hung ? atMost(deadline, this.settings.busyTimeoutMs) : deadline;
+    const patience = hung || left ? atMost(deadline, this.settings.busyTimeoutMs) : deadline;
     const layer = { targetId, mountPath, isOurs: (entry: MountEntry) => this.owns(entry, mountedAs) };
     let exit: DaemonExit | null;
     do {
@@ -85,10 +87,16 @@ export class S3Provider implements TargetProvider {
       if (isLong && (await this.#livesElsewhere(plan))) return { kind: 'busy' };
     } while (exit === null && patience.remainingMs() > 0);
     if (exit === null) {
-      const signals = this.#signalsAllowed(hung);
-      if (signals.length === 0) return { kind: 'failed', reason: 'the FUSE process has not ended yet' };
+      const isUseless = hung || (left && !(await this.#isKept(plan)));
+      const signals = this.#signalsAllowed(isUseless);
+      const pid = await this.daemonPid(targetId);
+      const cure = `to end it with all that it has not stored: dms-server processes --kill ${pid} --force`;
+      if (signals.length === 0)
+        return { kind: 'failed', reason: `the FUSE process ${pid} has not ended yet; ${cure}` };
+      if (isUseless) this.#log.warn(`Target ${targetId}: the FUSE process ${pid} serves nobody and is ended`);
       if (!(await this.daemon.end(targetId, mountPath, signals))) {
-        return { kind: 'failed', reason: `the FUSE process does not end by ${signals.join(' and ')}` };
+        const how = signals.join(' and ');
+        return { kind: 'failed', reason: `the FUSE process ${pid} does not end by ${how}; ${cure}` };
       }
     }
     const problem = flushProblem(exit);
@@ -104,9 +112,14 @@ export class S3Provider implements TargetProvider {
     return device !== null && (await this.users.otherNamespaces(targetId, device)).length > 0;
   }
 
-  /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless it hung before. */
-  #signalsAllowed(hung: boolean): NodeJS.Signals[] {
-    if (hung) return ['SIGTERM', 'SIGKILL'];
+  /** The kernel keeps its connection, also for files that are open after a lazy unmount. */
+  async #isKept({ targetId, mountedAs: { device } }: UnmountPlan): Promise<boolean> {
+    return device === null || (await this.connections.isKept(targetId, device));
+  }
+
+  /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless nobody counts on it. */
+  #signalsAllowed(isUseless: boolean): NodeJS.Signals[] {
+    if (isUseless) return ['SIGTERM', 'SIGKILL'];
     const signals = { term: 'SIGTERM', kill: 'SIGKILL' } as const;
     return (['term', 'kill'] as const)
       .filter((step) => allows(this.settings, step))
