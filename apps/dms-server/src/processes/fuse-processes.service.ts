@@ -11,7 +11,7 @@ import { type FuseDaemonPlan, startSupervised } from './fuse-supervisor';
 import { PidFiles } from './pid-files';
 import { livingGroup, mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
 import { ProcessStarts } from './process-starts';
-import { usageOf } from './process-usage';
+import { stateText, usageOf } from './process-usage';
 import { shortageOf } from './shortage';
 import { SUPERVISOR_LAUNCHER, type SupervisorLauncher } from './supervisor-launcher.interface';
 
@@ -197,6 +197,7 @@ export class FuseProcessesService {
       started_at: usage?.startedAt.toISOString() ?? null,
       rss_bytes: usage?.rssBytes ?? null,
       cpu_percent: usage?.cpuPercent ?? null,
+      state: stateText(stat),
     };
   }
 

@@ -107,6 +107,8 @@ export interface FuseProcess {
   readonly started_at: string | null;
   readonly rss_bytes: number | null;
   readonly cpu_percent: number | null;
+  /** Of the process: `runs`, `sleeps`, `stopped` (by SIGSTOP or a debugger) or `waits` (in the kernel). Absent in older programs. */
+  readonly state?: string;
 }
 
 /** All that a node knows and sees. */
