@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { EventReader } from '../fleet/event-reader';
@@ -199,6 +199,45 @@ describeOnRig('the FUSE daemon of a mount', (rig) => {
       await mountedAnew(target, path, daemon, cutting.host);
       expect(processState(daemon)).toBeUndefined();
       expect(s3fsProcesses(target.bucket)).toEqual([]);
+    },
+    PROMISES_MS,
+  );
+
+  it(
+    'that is left without a mount is removed, and a new job gets a clean mount',
+    async () => {
+      const { target, path } = await mounted('left');
+      const daemon = daemonOf(target);
+      stopped.add(daemon);
+      process.kill(daemon, 'SIGSTOP');
+      execFileSync('umount', ['-l', path]);
+      await waitFor(async () => (await jobs.target(target.id))?.state === 'ABSENT', {
+        timeoutMs: CLEANED_MS,
+        what: 'the daemon without a mount to be removed',
+      });
+      expect(processState(daemon)).toBeUndefined();
+      await mountedAnew(target, path, daemon);
+    },
+    PROMISES_MS,
+  );
+
+  it(
+    'that is left without a mount and still serves an open file is named, and goes when that is closed',
+    async () => {
+      const { target, path } = await mounted('kept');
+      const daemon = daemonOf(target);
+      const reader = run('exec 3<"$1/file" && echo there && read -r go && cat <&3', path);
+      await waitFor(() => reader.words().includes('there'), { timeoutMs: 10_000, what: 'an open file' });
+      execFileSync('umount', ['-l', path]);
+      await waitFor(
+        async () => String((await jobs.mount(2, target)).body.error_msg).includes(`process ${daemon}`),
+        { timeoutMs: CLEANED_MS, intervalMs: 500, what: 'an answer that names the daemon' },
+      );
+      expect(processState(daemon)).toBeDefined();
+      reader.process.stdin?.end('go\n');
+      await reader.ended;
+      expect(reader.words()).toContain('what a job reads');
+      await mountedAnew(target, path, daemon);
     },
     PROMISES_MS,
   );

@@ -20,6 +20,7 @@ import { LockService } from '../../apps/dms-client/src/locks/lock.service';
 import { type TargetLeasesRepository } from '../../apps/dms-client/src/locks/target-leases.repository';
 import { type NodeFactsRepository } from '../../apps/dms-client/src/nodes/node-facts.repository';
 import { type NodeCommands } from '../../apps/dms-client/src/nodes/node-commands.service';
+import { MountReports } from '../../apps/dms-client/src/nodes/mount-reports';
 import { NodeLooksService } from '../../apps/dms-client/src/nodes/node-looks.service';
 import { NodeViewsService } from '../../apps/dms-client/src/nodes/node-views.service';
 import { type NodesRepository } from '../../apps/dms-client/src/nodes/nodes.repository';
@@ -97,15 +98,23 @@ export class ClientProcess {
     spoilLocks(locks, defects);
     const settlements = new SettlementService();
     spoilSettlements(settlements, defects);
+    const reports = new MountReports();
     const leftovers = new LeftoverOperations(SETTINGS);
     if (defects.leftoversUnended) leftovers.end = () => Promise.resolve();
-    const decisions = new DecisionService(locks, new CommandFactory(SETTINGS), leftovers, SETTINGS);
+    const decisions = new DecisionService(locks, new CommandFactory(SETTINGS), leftovers, reports, SETTINGS);
     const views = this.#believed();
     const driver = new TargetDriver(ledger, locks, views, decisions, settlements, nodes, SETTINGS);
-    const coordinator = new TargetCoordinator(new IntakeService(ledger, views), driver, {
+    const coordinator = new TargetCoordinator(new IntakeService(ledger, views, reports), driver, {
       whileHeld: (work) => work(),
     });
-    this.mounts = new MountsService(coordinator, this.views, this.#held(), this.#arrivals(), SETTINGS);
+    this.mounts = new MountsService(
+      coordinator,
+      this.views,
+      this.#held(),
+      this.#arrivals(),
+      reports,
+      SETTINGS,
+    );
     const facts = this.#facts();
     const looks = new NodeLooksService(nodes, this.views);
     const reconciler = new ReconcilerService(this.#nodeLeases(), facts, looks, coordinator, ledger);

@@ -99,7 +99,7 @@ export interface Sent {
 export function spoilView(view: NodeView, defects: Defects, ofRow: string | null): NodeView {
   if (ofRow === null) return view;
   if (defects.memoryUnchecked) return { ...view, incarnation: ofRow };
-  return defects.silenceBelieved ? { ...view, up: true, incarnation: ofRow } : view;
+  return defects.silenceBelieved ? { ...view, up: true, punctual: true, incarnation: ofRow } : view;
 }
 
 /** Spoils a command on its way to the node. */

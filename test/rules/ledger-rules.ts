@@ -160,12 +160,30 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
         ],
       },
       {
-        rule: 'And only on a node that is heard; else it is probed first.',
+        rule: 'And only on a node whose hello is not overdue; else it is probed first.',
         without: 'What broke on a silent node is granted to the next job.',
         shownBy: [
           scenario(
             'a daemon dies on a node that has gone silent, and a job asks for the mount',
             'silenceBelieved',
+          ),
+        ],
+      },
+      {
+        rule: 'A mount is not joined that its node reported vanished or broken, also if the ledger came to know the mount after the report.',
+        without: 'What broke while its success was being written is granted to all jobs that come.',
+        shownBy: [
+          test(
+            'test/e2e/fuse-deaths.e2e.ts',
+            'while the success of its mount is being written leaves no job with a mount that it believes in',
+          ),
+          test(
+            'test/e2e/fuse-deaths.e2e.ts',
+            'is known to all clients at once: no job that comes after that joins the dead mount',
+          ),
+          test(
+            'apps/dms-client/src/events/node-events.spec.ts',
+            'are not lost while the database is away: the next hello repeats them',
           ),
         ],
       },

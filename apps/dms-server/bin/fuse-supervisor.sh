@@ -9,7 +9,8 @@
 #
 # RECORD_DIRECTORY/daemon   pid, start time (field 22 of /proc/PID/stat) and boot id, written before the daemon runs
 # RECORD_DIRECTORY/log      what it says, and log.1 what it said before; cut: a marker that still older words are lost
-# RECORD_DIRECTORY/exit     once it has ended: exit status (128 + N after signal N) and seconds since 1970
+# RECORD_DIRECTORY/exit     once it has ended: exit status (128 + N after signal N) and seconds since 1970; then the
+#                           directory above is touched
 # RECORD_DIRECTORY/drained  all that it said is in the log
 # PID_FILE                  its pid, while it runs
 umask 022
@@ -90,6 +91,8 @@ drain() {
   (become_daemon "$@")
   status=$?
   printf '%s %s\n' "$status" "$(date +%s)" >"$record/exit.new" && mv -f "$record/exit.new" "$record/exit"
+  # Wakes up dms-server, which watches that directory.
+  touch -c "${record%/*}" 2>/dev/null
   # The file may be that of the next daemon already, or an operator's.
   if read -r pid rest <"$record/daemon" && read -r named <"$pid_file" && [ "$named" = "$pid" ]; then
     rm -f "$pid_file"

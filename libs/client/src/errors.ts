@@ -71,6 +71,7 @@ const CLASSES: Readonly<
   MOUNT_FAILED: MountFailedError,
   UNMOUNT_FAILED: UnmountFailedError,
   SECRET_UNAVAILABLE: SecretUnavailableError,
+  NODE_FULL: NodeUnreachableError,
   NODE_UNREACHABLE: NodeUnreachableError,
   CLIENT_UNREACHABLE: ServiceUnreachableError,
   UNMOUNTED_DIRTY: UnmountedDirtyError,

@@ -17,25 +17,36 @@ export class EventTargetsRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * True where the event is about the very mount that the ledger knows (incarnation, epoch and mount id are equal), and
-   * says something else of it.
+   * Returns the events that are about the very mount that the ledger knows (incarnation, epoch and mount id are equal),
+   * and say something else of it.
    *
+   * @param events of one node, a hundred at most
    * @throws DmsError LEDGER_UNAVAILABLE
    */
-  async isContradictedBy({
-    event,
-    node,
-    backup_target_id,
-    incarnation,
-    epoch,
-    mnt_id,
-  }: NodeEvent): Promise<boolean> {
-    const rows = await queryLedger(
+  async contradicting(events: readonly NodeEvent[]): Promise<NodeEvent[]> {
+    if (events.length === 0) return [];
+    const known = await queryLedger<{
+      targetId: string;
+      incarnation: string;
+      epoch: unknown;
+      mntId: unknown;
+      state: MountState;
+    }>(
       this.dataSource,
-      `SELECT 1 FROM target_mounts WHERE host = ? AND backup_target_id = ?
-         AND incarnation = ? AND epoch = ? AND mnt_id = ? AND state IN (?)`,
-      [node, backup_target_id, incarnation, epoch, mnt_id, CONTRADICTED[event]],
+      `SELECT backup_target_id AS targetId, incarnation, epoch, mnt_id AS mntId, state
+         FROM target_mounts WHERE host = ? AND backup_target_id IN (?)`,
+      [events[0].node, events.map(({ backup_target_id }) => backup_target_id)],
     );
-    return rows.length > 0;
+    const rows = new Map(known.map((row) => [row.targetId, row]));
+    return events.filter(({ event, backup_target_id, incarnation, epoch, mnt_id }) => {
+      const row = rows.get(backup_target_id);
+      return (
+        row?.incarnation === incarnation &&
+        Number(row.epoch) === epoch &&
+        row.mntId !== null &&
+        Number(row.mntId) === mnt_id &&
+        CONTRADICTED[event].includes(row.state)
+      );
+    });
   }
 }

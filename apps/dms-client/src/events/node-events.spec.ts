@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { type NodeEvent } from '@app/contracts';
 import { keyText, type TargetKey } from '../ledger/target-key';
+import { type CommitListener } from '../ledger/target-ledger';
 import { type TargetCoordinator } from '../mounts/target-coordinator.service';
+import { MountReports } from '../nodes/mount-reports';
 import { type EventTargetsRepository } from './event-targets.repository';
 import { NodeEventsService } from './node-events.service';
 
@@ -29,6 +31,12 @@ describe('events of nodes', () => {
   let settles: boolean;
   let atOnce: { now: number; most: number };
   let service: NodeEventsService;
+  let comparisons: number;
+  let databaseIsAway: boolean;
+  /** A hello that repeats these events comes. */
+  let hello: (events: readonly NodeEvent[]) => void;
+  /** This process has written the row of a target. */
+  let commit: CommitListener;
 
   beforeEach(() => {
     jest.useFakeTimers();
@@ -36,9 +44,18 @@ describe('events of nodes', () => {
     settled = [];
     settles = true;
     atOnce = { now: 0, most: 0 };
+    comparisons = 0;
+    databaseIsAway = false;
     const targets = {
-      isContradictedBy: ({ backup_target_id, epoch }: NodeEvent) =>
-        Promise.resolve((epochs.get(`h/${backup_target_id}`) ?? 1) === epoch),
+      contradicting: (events: readonly NodeEvent[]) => {
+        comparisons += 1;
+        if (databaseIsAway) return Promise.reject(new Error('away'));
+        return Promise.resolve(
+          events.filter(
+            ({ backup_target_id, epoch }) => (epochs.get(`h/${backup_target_id}`) ?? 1) === epoch,
+          ),
+        );
+      },
     };
     const coordinator = {
       settle: async (key: TargetKey, suspicious: boolean) => {
@@ -54,7 +71,11 @@ describe('events of nodes', () => {
     service = new NodeEventsService(
       targets as unknown as EventTargetsRepository,
       coordinator as unknown as TargetCoordinator,
+      new MountReports(),
+      { onTroubled: (listener) => (hello = listener) },
+      { onCommit: (listener) => (commit = listener) },
     );
+    service.onModuleInit();
   });
   afterEach(() => jest.useRealTimers());
 
@@ -83,5 +104,37 @@ describe('events of nodes', () => {
     await jest.advanceTimersByTimeAsync(5_000);
     expect(new Set(settled).size).toBe(100);
     expect(atOnce.most).toBeLessThanOrEqual(16);
+  });
+
+  it.each(['broken', 'vanished'] as const)(
+    'that say "%s" while the row is being written are followed when it was',
+    async (kind) => {
+      epochs.set('h/t', 4);
+      service.hear(event('t', { event: kind, epoch: 5 }));
+      await jest.advanceTimersByTimeAsync(5_000);
+      expect(settled).toEqual([]);
+      epochs.set('h/t', 5);
+      commit({ host: 'h', targetId: 't' }, { epoch: 5, mountPath: null, changes: [] });
+      await jest.advanceTimersByTimeAsync(100);
+      expect(settled).toEqual(['h/t']);
+    },
+  );
+
+  it('are not lost while the database is away: the next hello repeats them', async () => {
+    databaseIsAway = true;
+    service.hear(event('t', { event: 'broken' }));
+    hello([event('t', { event: 'broken' })]);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(settled).toEqual([]);
+    databaseIsAway = false;
+    hello([event('t', { event: 'broken' }), event('known', { epoch: 9 })]);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(settled).toEqual(['h/t']);
+  });
+
+  it('that a hello repeats and the ledger knows cost one comparison, however many they are', async () => {
+    hello(Array.from({ length: 100 }, (_, index) => event(`t${index}`, { epoch: 9 })));
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect({ comparisons, settled }).toEqual({ comparisons: 1, settled: [] });
   });
 });

@@ -6,6 +6,7 @@ import { mayShare } from '../access/sharing';
 import { isDuplicate } from '../ledger/ledger-errors';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { LockService } from '../locks/lock.service';
+import { MountReports } from '../nodes/mount-reports';
 import { type NodeView } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { CommandFactory, type Planned } from './command.factory';
@@ -27,6 +28,7 @@ export class DecisionService {
     private readonly locks: LockService,
     private readonly commands: CommandFactory,
     private readonly leftovers: LeftoverOperations,
+    private readonly reports: MountReports,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
 
@@ -41,6 +43,8 @@ export class DecisionService {
     await this.#lookAgain(transaction, drive);
     if (drive.suspicious && drive.confirmedIncarnation === null)
       return this.#uncertain(transaction, drive, view);
+    // Also where the node said in this drive that it stands: the report came since.
+    if (this.#isReported(transaction)) return this.#uncertain(transaction, drive, view);
     switch (transaction.row.state) {
       case 'ABSENT':
         return this.#absent(transaction, drive, view);
@@ -54,6 +58,11 @@ export class DecisionService {
       case 'STUCK':
         return this.#uncertain(transaction, drive, view);
     }
+  }
+
+  /** True if the node reported that the mount which the row takes for good vanished or broke. */
+  #isReported({ key, row: { state, epoch, mntId } }: TargetTransaction): boolean {
+    return state === 'MOUNTED' && this.reports.of(key, epoch, mntId) !== null;
   }
 
   /** A claim that its job has taken back meanwhile, or that a newer request replaced, is not carried out. */
@@ -227,7 +236,7 @@ export class DecisionService {
 function believed(row: TargetRow, drive: Drive, view: NodeView): boolean {
   if (view.legacy) return true;
   if (view.incarnation !== row.incarnation) return false;
-  return view.up || drive.confirmedIncarnation === row.incarnation;
+  return (view.up && view.punctual) || drive.confirmedIncarnation === row.incarnation;
 }
 
 /**

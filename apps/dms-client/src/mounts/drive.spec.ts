@@ -1,6 +1,6 @@
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { Drive } from './drive';
-import { NOT_FLUSHED, type UnmountResult } from './responses';
+import { notFlushed, type UnmountResult } from './responses';
 import { type TargetResponse, type WaitingRequest } from './waiting-request';
 
 const KEY = { host: 'compute-01', targetId: 'nightly' };
@@ -37,7 +37,7 @@ describe('an unmount whose mount somebody else took away meanwhile', () => {
   });
 
   it('is told that the job had lost it before', async () => {
-    expect(await answerOf({}, NOT_FLUSHED)).toMatchObject({ error_code: 'UNMOUNTED_DIRTY' });
+    expect(await answerOf({}, notFlushed(null))).toMatchObject({ error_code: 'UNMOUNTED_DIRTY' });
   });
 
   it('is told nothing where all was well', async () => {

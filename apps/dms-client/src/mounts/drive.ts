@@ -1,11 +1,11 @@
 import { type DmsError } from '@app/contracts';
 import { type Lease, type LeasePlace } from '../locks/lock.service';
 import { type TargetKey } from '../ledger/target-key';
-import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { type TargetTransaction } from '../ledger/target-transaction';
 import {
+  endedBadly,
   errorEnd,
   mountResponse,
-  NOT_FLUSHED,
   successEnd,
   type UnmountResult,
   unmountResponse,
@@ -185,9 +185,4 @@ export class Drive {
     const decided = new Set(this.#answers.map(({ waiting }) => waiting));
     return [...this.waiting].filter((w) => w.action === action && !w.answered && !decided.has(w));
   }
-}
-
-/** Another drive took the mount away after these jobs had let it go, and not cleanly. */
-function endedBadly({ state, errorCode }: TargetRow): UnmountResult['problem'] {
-  return state === 'ABSENT' && errorCode === 'UNMOUNTED_DIRTY' ? NOT_FLUSHED : null;
 }

@@ -4,12 +4,20 @@ import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { type BindingRow } from '../ledger/binding-statements';
 import { type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
+import { MountReports } from '../nodes/mount-reports';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
 import { answerStrangers } from './strangers';
 import { endsBinding, releasedBy } from './released';
-import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
+import {
+  endedBadly,
+  errorEnd,
+  mountResponse,
+  successEnd,
+  type UnmountResult,
+  unmountResponse,
+} from './responses';
 import { logFoundHolds } from './unmount-log';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
 
@@ -36,6 +44,7 @@ export class IntakeService {
   constructor(
     private readonly ledger: TargetLedger,
     private readonly views: NodeViewsService,
+    private readonly reports: MountReports,
   ) {}
 
   /**
@@ -84,7 +93,9 @@ export class IntakeService {
         results.set(waiting, { kind: 'error', error });
       }
     }
-    if (row.state === 'MOUNTED' && view.up && view.incarnation === row.incarnation) {
+    const isSeen = view.up && view.punctual && view.incarnation === row.incarnation;
+    const isReported = this.reports.of(transaction.key, row.epoch, row.mntId) !== null;
+    if (row.state === 'MOUNTED' && isSeen && !isReported) {
       await bindings.hold(fitting.map(bindingOf));
       await answerAll(
         transaction,
@@ -133,7 +144,9 @@ export class IntakeService {
       return;
     }
     const answers = unmounts.map((waiting) => {
-      const result: UnmountResult = { unmounted: false, remaining, problem: waiting.problem };
+      const isKnown = before.has(jobOf(waiting));
+      const problem = waiting.problem ?? (isKnown ? endedBadly(row) : null);
+      const result: UnmountResult = { unmounted: false, remaining, problem };
       return { waiting, response: unmountResponse(waiting, row, result) };
     });
     await answerAll(transaction, answers, results);

@@ -3,6 +3,7 @@ import { DmsError } from '@app/contracts';
 import { ABANDONED_AFTER_MS } from '../ledger/executing-operations';
 import { type AbandonedOperation, type OperationEnd } from '../ledger/operation-statements';
 import { type TargetTransaction } from '../ledger/target-transaction';
+import { endedBadly } from './responses';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
 /** Ends the operations that processes left open which are gone, or whose callers were told that the outcome is unknown. */
@@ -37,20 +38,20 @@ function hasSucceeded({ action, bindingState }: AbandonedOperation, state: strin
 
 function endOf(operation: AbandonedOperation, { row }: TargetTransaction, succeeded: boolean): OperationEnd {
   const error = new DmsError('MOUNT_FAILED', 'The mount was not carried out, or was taken back since');
+  const dirty = operation.action === 'unmount' ? endedBadly(row) : null;
   return {
     id: operation.id,
     status: succeeded ? 'success' : 'error',
-    errorCode: succeeded ? null : error.code,
+    errorCode: succeeded ? (dirty?.code ?? null) : error.code,
     errorMessage: succeeded ? null : error.message,
-    successMessage: succeeded ? successText(operation, row.mountPath) : null,
+    successMessage: succeeded ? successText(operation, row.mountPath, dirty?.message) : null,
     mountPath: row.mountPath,
     epoch: row.epoch,
     responseData: null,
   };
 }
 
-function successText({ action }: AbandonedOperation, path: string | null): string {
-  return action === 'mount'
-    ? `Mounted at ${path}, found out after the answer was lost`
-    : `Released; the mount was at ${path}`;
+function successText({ action }: AbandonedOperation, path: string | null, loss?: string): string {
+  if (action === 'mount') return `Mounted at ${path}, found out after the answer was lost`;
+  return `Released; the mount was at ${path}${loss === undefined ? '' : `, and did not go cleanly: ${loss}`}`;
 }

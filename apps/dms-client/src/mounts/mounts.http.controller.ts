@@ -62,6 +62,7 @@ export class MountsHttpController {
     'NOT_FOUND',
     'MOUNT_FAILED',
     'SECRET_UNAVAILABLE',
+    'NODE_FULL',
     'NODE_UNREACHABLE',
     'BROKER_UNAVAILABLE',
     'TIMEOUT',

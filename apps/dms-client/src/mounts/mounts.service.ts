@@ -11,6 +11,7 @@ import { currentRequest, keptContext } from '@app/platform';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { ArrivalsRepository } from '../ledger/arrivals.repository';
 import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
+import { MountReports } from '../nodes/mount-reports';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { TargetCoordinator } from './target-coordinator.service';
@@ -43,6 +44,7 @@ export class MountsService {
     private readonly views: NodeViewsService,
     private readonly held: HeldBindingsRepository,
     private readonly arrivals: ArrivalsRepository,
+    private readonly reports: MountReports,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
   ) {}
 
@@ -56,9 +58,9 @@ export class MountsService {
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
     await this.#checkPath(request);
-    const response = await this.#submit('mount', request, options);
-    await this.#lookAgain(request, response.operation_id);
-    return response as MountResponseDto;
+    const response = (await this.#submit('mount', request, options)) as MountResponseDto;
+    await this.#lookAgain(request, response);
+    return response;
   }
 
   /**
@@ -80,7 +82,8 @@ export class MountsService {
   }
 
   /** Success is answered only while the binding is held: since the commit the mount may have been lost. */
-  async #lookAgain(request: TargetRequestDto, operationId: string): Promise<void> {
+  async #lookAgain(request: TargetRequestDto, response: MountResponseDto): Promise<void> {
+    const { operation_id: operationId, epoch, mnt_id: mntId } = response;
     const key = { host: request.host, targetId: request.backup_target.id };
     for (let look = 1; look <= LOOKS; look += 1) {
       const began = performance.now();
@@ -89,7 +92,7 @@ export class MountsService {
         const message = 'The mount was granted, and whether it stands still cannot be looked at; ask again';
         throw new DmsError('TIMEOUT', message, { operationId, cause });
       });
-      if (!held) {
+      if (!held || this.reports.of(key, epoch, mntId) !== null) {
         const message = 'The mount was granted, and may have been lost before this answer; ask again';
         throw new DmsError('TIMEOUT', message, { operationId });
       }

@@ -1,4 +1,5 @@
 import { DmsError, type MountObservation, type MountState, type NodeReply } from '@app/contracts';
+import { notFlushed, type UnmountResult } from './responses';
 import { type RowChange, type TargetRow } from '../ledger/target-transaction';
 
 /** All is well, as the row keeps it. */
@@ -33,6 +34,15 @@ export function errorOf(reply: NodeReply, otherwise: DmsError['code']): DmsError
   return new DmsError(reply.error_code ?? otherwise, reply.error_msg ?? 'the node gave no reason', {
     ...(users.length > 0 ? { details: { users } } : {}),
   });
+}
+
+const NOT_CLEANLY = /, but not cleanly: (.+)$/s;
+
+/** What the node says of a mount that is gone and was not flushed, in its own words; null: it says nothing of that. */
+export function flushProblemOf({ error_code, mount, success_msg }: NodeReply): UnmountResult['problem'] {
+  if (error_code !== 'UNMOUNTED_DIRTY' && mount?.flush_verified !== false) return null;
+  // Older nodes say it in their sentence alone.
+  return notFlushed(mount?.flush_problem ?? NOT_CLEANLY.exec(success_msg ?? '')?.[1] ?? null);
 }
 
 /** An error as the row keeps it. */

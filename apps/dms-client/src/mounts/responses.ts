@@ -40,11 +40,15 @@ export interface UnmountResult {
   readonly problem: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
-/** The mount is gone, and what was written last may be gone with it. */
-export const NOT_FLUSHED: UnmountResult['problem'] = {
-  code: 'UNMOUNTED_DIRTY',
-  message: 'the daemon is not known to have flushed cleanly',
-};
+/** The mount is gone, and what was written last may be gone with it. @param why the node's reason; null: it gave none */
+export function notFlushed(why: string | null): NonNullable<UnmountResult['problem']> {
+  return { code: 'UNMOUNTED_DIRTY', message: why ?? 'the daemon is not known to have flushed cleanly' };
+}
+
+/** How the last unmount of a target went that is gone, if not cleanly: until it is mounted anew, whoever asks is told. */
+export function endedBadly({ state, errorCode, errorMessage }: TargetRow): UnmountResult['problem'] {
+  return state === 'ABSENT' && errorCode === 'UNMOUNTED_DIRTY' ? notFlushed(errorMessage ?? null) : null;
+}
 
 export function unmountResponse(
   waiting: WaitingRequest,

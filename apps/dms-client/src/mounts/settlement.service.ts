@@ -6,6 +6,7 @@ import { isRefusedForLedger } from '../nodes/other-ledger';
 import { type Drive } from './drive';
 import {
   errorOf,
+  flushProblemOf,
   isFinal,
   isSameMount,
   NO_PROBLEM,
@@ -14,7 +15,6 @@ import {
   seen,
   stateAfterFailedUnmount,
 } from './node-replies';
-import { NOT_FLUSHED } from './responses';
 import { type Command } from './step';
 
 const MAX_STALE_REPLIES = 5;
@@ -159,6 +159,11 @@ export class SettlementService {
       return drive.refuse(transaction, open(command), error);
     }
     await transaction.change({ state: 'UNCERTAIN', ...problemOf(error) });
+    if (!reply.acted && error.code === 'NODE_FULL') {
+      // It did nothing, and could not write down that it refused: a fence follows once it can.
+      drive.problem = { code: error.code, message: error.message };
+      return drive.refuse(transaction, open(command), error);
+    }
     drive.problem = { code: 'TIMEOUT', message: error.message };
     drive.leaveOpen(
       open(command),
@@ -169,15 +174,13 @@ export class SettlementService {
   async #unmountReply(transaction: TargetTransaction, drive: Drive, reply: NodeReply): Promise<void> {
     const { mount } = reply;
     if (reply.status === 'success' && mount?.state !== 'mounted' && mount?.state !== 'unknown') {
-      if (reply.error_code === 'UNMOUNTED_DIRTY' || mount?.flush_verified === false) {
-        drive.problem = NOT_FLUSHED;
-      }
+      drive.problem = flushProblemOf(reply);
       drive.unmounted = true;
       return transaction.change({
         state: 'ABSENT',
         ...nothing(reply),
         errorCode: drive.problem?.code ?? null,
-        errorMessage: null,
+        errorMessage: drive.problem?.message ?? null,
       });
     }
     const error = errorOf(reply, 'UNMOUNT_FAILED');
@@ -218,6 +221,7 @@ export class SettlementService {
       drive.problem = { code: 'TIMEOUT', message: error.message };
       const state = (await isBeingUnmounted(transaction)) ? 'STUCK' : 'UNCERTAIN';
       await transaction.change({ state, ...problemOf(error) });
+      if (error.code === 'NODE_FULL') return drive.refuse(transaction, open(command), error);
       const message = `What stands on node "${transaction.key.host}" cannot be said yet: ${error.message}`;
       return drive.refuse(transaction, open(command), new DmsError('BUSY', message));
     }
@@ -229,7 +233,9 @@ export class SettlementService {
       return transaction.change({ state, ...seen(reply, mount), ...NO_PROBLEM });
     }
     // How the last unmount went stays: the job that asked for it may not have been told yet.
-    const problem = row.errorCode === 'UNMOUNTED_DIRTY' ? {} : NO_PROBLEM;
+    const flush = flushProblemOf(reply);
+    const before = row.errorCode === 'UNMOUNTED_DIRTY' ? {} : NO_PROBLEM;
+    const problem = flush === null ? before : { errorCode: flush.code, errorMessage: flush.message };
     return transaction.change({ state: 'ABSENT', ...nothing(reply), ...problem });
   }
 

@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { type NodeReply } from '@app/contracts';
-import { type RowChange, type TargetTransaction } from '../ledger/target-transaction';
+import { type RowChange, type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { Drive } from './drive';
+import { endedBadly } from './responses';
 import { SettlementService } from './settlement.service';
 import { type Command } from './step';
 
@@ -43,6 +44,53 @@ describe('a fence that finds nothing', () => {
     const change = await changeOf('UNMOUNTED_DIRTY');
     expect(change.state).toBe('ABSENT');
     expect(change).not.toHaveProperty('errorCode');
+  });
+});
+
+describe('that a mount did not go cleanly', () => {
+  const WHY = 'sync: error syncing: No space left on device';
+  const settled = async (action: 'unmount' | 'fence', changes: object): Promise<RowChange> => {
+    let change: RowChange = {};
+    const transaction = {
+      key: KEY,
+      row: { state: 'UNCERTAIN', mntId: 7, errorCode: 'TIMEOUT' },
+      bindings: { lose: () => Promise.resolve([]) },
+      change: (to: RowChange) => Promise.resolve(void (change = to)),
+    } as unknown as TargetTransaction;
+    const reply = {
+      ...{ status: 'success', error_code: null, incarnation: 'a-memory', boot_id: 'a-boot' },
+      mount: { state: 'absent', mounted: false, children_left: 0, flush_verified: false, flush_problem: WHY },
+      ...changes,
+    } as unknown as NodeReply;
+    const outcome = { kind: 'reply', reply: { kind: 'node', reply } } as const;
+    const command = { action, participants: [] } as unknown as Command;
+    await new SettlementService().settle(transaction, new Drive(KEY, new Set()), command, outcome);
+    return change;
+  };
+  const dirty = { state: 'ABSENT', errorCode: 'UNMOUNTED_DIRTY', errorMessage: WHY };
+
+  it.each<['unmount' | 'fence', object]>([
+    ['unmount', { error_code: 'UNMOUNTED_DIRTY' }],
+    // The answer to the unmount was lost, so that the fence alone tells it.
+    ['fence', {}],
+    // An older node says it in its sentence alone.
+    [
+      'unmount',
+      {
+        error_code: 'UNMOUNTED_DIRTY',
+        success_msg: `Target unmounted successfully from /base/t, but not cleanly: ${WHY}`,
+        mount: { state: 'absent', mounted: false, children_left: 0, flush_verified: false },
+      },
+    ],
+  ])('is kept in the words of the node, by the answer to the %s', async (action, changes) => {
+    expect(await settled(action, changes)).toMatchObject(dirty);
+  });
+
+  it('is told to the next unmount in the words of the node, also by another process', () => {
+    const row = { state: 'ABSENT', errorCode: 'UNMOUNTED_DIRTY', errorMessage: WHY } as TargetRow;
+    expect(endedBadly(row)).toEqual({ code: 'UNMOUNTED_DIRTY', message: WHY });
+    expect(endedBadly({ ...row, state: 'MOUNTED' })).toBeNull();
+    expect(endedBadly({ ...row, errorCode: null })).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
-import { type Hello, HELLO_INTERVAL_MS, HELLO_TIMEOUT_MS } from '@app/contracts';
+import { type Hello, HELLO_INTERVAL_MS, HELLO_TIMEOUT_MS, type NodeEvent } from '@app/contracts';
 import { NodesRepository } from './nodes.repository';
 
 /** What this process knows of a node. */
@@ -57,6 +57,11 @@ export class NodeViewsService {
   /** Calls `listener` with the host when a hello says that a node is new, has another memory or other mounts. */
   onChange(listener: (host: string) => void): void {
     this.#changes.on('change', listener);
+  }
+
+  /** Calls `listener` with what each hello says of mounts that vanished or broke. */
+  onTroubled(listener: (events: readonly NodeEvent[]) => void): void {
+    this.#changes.on('troubled', listener);
   }
 
   /** @throws DmsError LEDGER_UNAVAILABLE where nothing was heard of the node and the ledger cannot be asked */
@@ -188,9 +193,21 @@ export class NodeViewsService {
     const same =
       before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
     if (!same) this.#changes.emit('change', hello.node);
+    const { node, incarnation, troubled_mounts: troubled = [] } = hello;
+    if (troubled.length > 0)
+      this.#changes.emit(
+        'troubled',
+        troubled.map((mount): NodeEvent => ({ ...mount, node, incarnation })),
+      );
     this.#learned.delete(hello.node);
     // What comes and goes with each mount is not written every time.
-    const text = JSON.stringify({ ...hello, mount_table_version: 0, ledger: null, clock_ms: 0 });
+    const text = JSON.stringify({
+      ...hello,
+      mount_table_version: 0,
+      ledger: null,
+      clock_ms: 0,
+      troubled_mounts: null,
+    });
     const written = this.#written.get(hello.node);
     if (written?.text === text && performance.now() - written.at < WRITE_INTERVAL_MS) return;
     this.#written.set(hello.node, { text, at: performance.now() });

@@ -4,6 +4,7 @@ import { BROKER, brokerAlarmProvider, brokerProvider } from './broker.provider';
 import { CommandRoutes } from './command-routes';
 import { commandSignerProvider } from './command-signer';
 import { HelloListener } from './hello.listener';
+import { MountReports } from './mount-reports';
 import { NodeClientProxy } from './node-client.proxy';
 import { NODE_COMMANDS, NodeCommandsService } from './node-commands.service';
 import { NodePinsRepository } from './node-pins.repository';
@@ -28,11 +29,13 @@ import { TokenSealer } from './token-sealer.service';
     { provide: NODE_COMMANDS, useClass: NodeCommandsService },
     NodesRepository,
     NodeViewsService,
+    MountReports,
     HelloListener,
   ],
   exports: [
     BROKER,
     BrokerAlarm,
+    MountReports,
     NODE_COMMANDS,
     NodeClientProxy,
     NodePinsRepository,

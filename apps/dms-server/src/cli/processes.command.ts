@@ -4,6 +4,7 @@ import { render, type Cell, type View } from '@app/platform';
 import { CLEANUP_PATH, END_PATH } from '../control/control.protocol';
 import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { errorLinesOf, printable } from '../processes/daemon-log';
+import { cureOf } from '../mounts/answers';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
 import { SessionLauncher } from '../processes/supervisor-launcher.adapter';
 import { loadNodeDirectories, type NodeDirectories } from '../settings/server.settings';
@@ -78,11 +79,12 @@ function summary(shown: readonly ShownProcess[]): View {
   const alive = shown.filter((daemon) => daemon.alive).length;
   return [
     {
-      columns: ['TARGET', 'PID', 'ALIVE', 'MOUNTED', 'MEMORY', 'CPU %', 'STARTED'],
+      columns: ['TARGET', 'PID', 'ALIVE', 'STATE', 'MOUNTED', 'MEMORY', 'CPU %', 'STARTED'],
       rows: shown.map((p) => [
         p.backup_target_id,
         p.pid,
         p.alive,
+        p.state ?? null,
         p.mounted,
         memory(p),
         p.cpu_percent,
@@ -101,6 +103,8 @@ function details(shown: readonly ShownProcess[]): View {
     facts: [
       ['PID', p.pid],
       ['alive', p.alive],
+      ['state', p.state ?? null],
+      ...(p.state === 'stopped' ? [['remedy', cureOf(p.pid)] as const] : []),
       ['mount path', p.mount_path],
       ['mounted', p.mounted],
       ['PID file', p.pid_file],

@@ -7,6 +7,7 @@ import { FileFenceMemory } from '../fence/fence-memory.repository';
 import { FenceService } from '../fence/fence.service';
 import { Announcements } from '../hello/announcements.service';
 import { HelloService } from '../hello/hello.service';
+import { TroubledMounts } from '../hello/troubled-mounts';
 import { WaysIn } from '../hello/ways-in';
 import { decoderOf, goldenKeys, messageOf } from '../testing/test-decoder';
 import { BOOT, TestNode } from '../testing/test-node';
@@ -137,6 +138,7 @@ describe('golden messages', () => {
       announcements,
       keys,
       ways,
+      new TroubledMounts(),
       alarm,
     );
     const hello = await service.hello();

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { DmsError, fileNameOf } from '@app/contracts';
 import { TEMPORARY_SUFFIX, writeAtomically } from './atomic-file';
 import { type FenceMemory } from './fence-memory.interface';
+import { shortageOf } from '../processes/shortage';
 import { decodeRecord, encodeRecord } from './record-codec';
 import { type TargetRecord } from './target-record';
 
 const RECORD_SUFFIX = '.json';
+/** As much as a record needs. */
+const TRIAL_TEXT = ' '.repeat(4_096);
 
 /** What `node.json` says. */
 interface NodeFile {
@@ -91,11 +94,14 @@ export class FileFenceMemory implements FenceMemory {
 
   problem(): string | null {
     try {
-      accessSync(this.#targets, constants.W_OK);
+      // A full file system shows by writing alone.
+      const trial = join(this.#targets, `room${TEMPORARY_SUFFIX}`);
+      writeFileSync(trial, TRIAL_TEXT, { mode: 0o600 });
+      rmSync(trial);
       const node = JSON.parse(readFileSync(this.#nodeFile, 'utf8')) as { incarnation?: unknown };
       return node.incarnation === this.incarnation ? null : 'node.json was changed by somebody else';
     } catch (error) {
-      return `the memory in the run directory cannot be used (${codeOf(error)})`;
+      return `the memory in the run directory cannot be used: ${shortageOf(error) ?? codeOf(error)}`;
     }
   }
 
@@ -156,14 +162,14 @@ export class FileFenceMemory implements FenceMemory {
   }
 }
 
-/** @throws DmsError INTERNAL */
+/** @throws DmsError NODE_FULL, INTERNAL */
 function write(path: string, text: string): void {
   try {
     writeAtomically(path, text);
   } catch (error) {
-    throw new DmsError('INTERNAL', `The node's memory cannot be written (${codeOf(error)})`, {
-      cause: error,
-    });
+    const shortage = shortageOf(error);
+    const text = `The node's memory in the run directory cannot be written: ${shortage ?? codeOf(error)}`;
+    throw new DmsError(shortage === null ? 'INTERNAL' : 'NODE_FULL', text, { cause: error });
   }
 }
 

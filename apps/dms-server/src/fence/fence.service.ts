@@ -12,7 +12,9 @@ import { emptyRecord, type RecordedOutcome, type TargetRecord } from './target-r
 export type Admission = 'proceed' | 'repeat' | 'stale' | 'foreign';
 
 /** What a command may change in the memory of its target. */
-export type RecordChanges = Partial<Pick<TargetRecord, 'mountedAs' | 'legacyHolders' | 'epochHolder'>>;
+export type RecordChanges = Partial<
+  Pick<TargetRecord, 'mountedAs' | 'legacyHolders' | 'epochHolder' | 'flushProblem'>
+>;
 
 /** Keeps the rules that an epoch authorises one operation once, and that a node serves one ledger at a time. */
 @Injectable()

@@ -17,6 +17,8 @@ export function decodeRecord(text: string): TargetRecord {
   const fields = JSON.parse(text) as unknown;
   if (!isFields(fields)) throw new Error('is not an object');
   const { targetId, epoch, operationId, outcome, mountedAs, epochHolder } = fields;
+  // Earlier versions did not write it.
+  const { flushProblem = null } = fields;
   const legacyHolders = legacyHoldersIn(fields);
   if (
     typeof targetId !== 'string' ||
@@ -25,11 +27,15 @@ export function decodeRecord(text: string): TargetRecord {
     !(outcome === null || isOutcome(outcome)) ||
     !(mountedAs === null || isMountedAs(mountedAs)) ||
     legacyHolders === null ||
-    typeof epochHolder !== 'boolean'
+    typeof epochHolder !== 'boolean' ||
+    !isTextOrNull(flushProblem)
   ) {
     throw new Error('has not the fields of a target record');
   }
-  return { targetId, epoch: epoch as number, operationId, outcome, mountedAs, legacyHolders, epochHolder };
+  return {
+    ...{ targetId, epoch: epoch as number, operationId, outcome, mountedAs },
+    ...{ legacyHolders, epochHolder, flushProblem },
+  };
 }
 
 /** Earlier versions kept only whether there is one. Null where neither is there. */

@@ -78,6 +78,8 @@ export interface TargetRecord {
   readonly legacyHolders: readonly LegacyHolder[];
   /** A command with an epoch mounted it, or found it mounted: it is not a Python program's alone. */
   readonly epochHolder: boolean;
+  /** Why data of its mount may be lost; null: no flush failed since it was mounted. It outlives the mount. */
+  readonly flushProblem: string | null;
 }
 
 /** The record of a target that the node has heard nothing of. */
@@ -90,5 +92,6 @@ export function emptyRecord(targetId: string): TargetRecord {
     mountedAs: null,
     legacyHolders: [],
     epochHolder: false,
+    flushProblem: null,
   };
 }

@@ -26,6 +26,7 @@ export class HealthController {
       () => this.node.fuse(),
       () => this.node.mountBases(),
       () => this.node.fenceMemory(),
+      () => this.node.processes(),
       () => this.node.tls(),
       () => this.node.log(),
     ]);

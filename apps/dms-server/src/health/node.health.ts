@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, statfs } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING, logLoss } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { WaysIn } from '../hello/ways-in';
+import { ProcessStarts } from '../processes/process-starts';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 
 const CHECK_MS = 3_000;
@@ -21,6 +22,7 @@ export class NodeHealth {
     private readonly commands: NodeCommandServer,
     private readonly ways: WaysIn,
     private readonly alarm: BrokerAlarm,
+    private readonly starts: ProcessStarts,
   ) {}
 
   /** Commands are being consumed, and can be answered. */
@@ -51,9 +53,19 @@ export class NodeHealth {
     return await this.indicators
       .check('mount_bases')
       .attempt(async () => {
-        for (const base of this.settings.mountBases) await usable(base, constants.W_OK | constants.X_OK);
+        for (const base of this.settings.mountBases) {
+          await usable(base, constants.W_OK | constants.X_OK);
+          await hasRoom(base);
+        }
       })
       .withTimeout(CHECK_MS);
+  }
+
+  /** Programs such as mount(8) can be started. */
+  async processes(): Promise<HealthIndicatorResult> {
+    const indicator = this.indicators.check('processes');
+    const problem = await this.starts.problem();
+    return problem === null ? indicator.up() : indicator.down(`no process can be started: ${problem}`);
   }
 
   /** A node that checks no certificates is ready, and says so. */
@@ -85,4 +97,11 @@ async function usable(path: string, mode: number): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** A file system that makes inodes as it needs them says that it has none in all. */
+async function hasRoom(path: string): Promise<void> {
+  const { bfree, files, ffree } = await statfs(path);
+  if (files > 0 && ffree === 0) throw new Error(`${path} cannot be used: no inode is left`);
+  if (bfree === 0) throw new Error(`${path} cannot be used: no space is left`);
 }

@@ -5,6 +5,7 @@ import { KeysModule } from '../keys/keys.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { Announcements } from './announcements.service';
 import { HelloService } from './hello.service';
+import { TroubledMounts } from './troubled-mounts';
 import { WaysIn } from './ways-in';
 
 @Module({
@@ -12,9 +13,10 @@ import { WaysIn } from './ways-in';
   providers: [
     Announcements,
     HelloService,
+    TroubledMounts,
     WaysIn,
     { provide: BrokerAlarm, useFactory: () => new BrokerAlarm(new Logger('Broker')) },
   ],
-  exports: [Announcements, HelloService, WaysIn, BrokerAlarm],
+  exports: [Announcements, HelloService, TroubledMounts, WaysIn, BrokerAlarm],
 })
 export class HelloModule {}

@@ -10,6 +10,7 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
 import { nodeClockMs } from './node-clock';
+import { TroubledMounts } from './troubled-mounts';
 import { WaysIn } from './ways-in';
 
 /** A server that stops does not wait for its broker for longer. */
@@ -31,6 +32,7 @@ export class HelloService {
     private readonly announcements: Announcements,
     @Inject(NODE_KEYS) private readonly keys: NodeKeys,
     @Inject(WaysIn) private readonly ways: Readonly<WaysIn>,
+    private readonly troubled: TroubledMounts,
     @Inject(BrokerAlarm) alarm: Pick<BrokerAlarm, 'onChange'>,
   ) {
     alarm.onChange((reason) => {
@@ -68,6 +70,10 @@ export class HelloService {
   /** What this node says of itself now. */
   async hello(): Promise<Hello> {
     const { servedLedger: ledger } = this.fences;
+    const troubled = this.troubled.forHello(({ backup_target_id, epoch, mnt_id }) => {
+      const record = this.fences.recordOf(backup_target_id);
+      return record.epoch === epoch && record.mountedAs?.mntId === mnt_id;
+    });
     return {
       node: this.settings.nodeId,
       incarnation: this.fences.incarnation,
@@ -83,6 +89,7 @@ export class HelloService {
       ...(this.ways.commandQueue === null ? {} : { command_queue: this.ways.commandQueue }),
       ...(this.ways.legacyQueueProblem === null ? {} : { legacy_queue_lost: true }),
       clock_ms: nodeClockMs(),
+      ...(troubled.length === 0 ? {} : { troubled_mounts: troubled }),
     };
   }
 

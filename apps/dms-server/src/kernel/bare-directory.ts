@@ -116,7 +116,7 @@ export class BareDirectory {
     throw new DmsError('MOUNT_FAILED', `${path} cannot be changed (${verb}): ${outcome.words}`);
   }
 
-  /** @returns why it failed, null where it did not */
+  /** @returns why it failed, null where it did not @throws DmsError NODE_FULL if nothing can be started now */
   async #run(
     path: string,
     program: string,
@@ -124,6 +124,7 @@ export class BareDirectory {
   ): Promise<{ status: number | null; words: string } | null> {
     const outcome = await this.children.run({ targetId: path, program, args, deadlineMs: CHILD_MS });
     if (outcome.kind === 'exited' && outcome.code === 0) return null;
+    if (outcome.kind === 'not-started' && outcome.isShortage) throw new DmsError('NODE_FULL', outcome.reason);
     if (outcome.kind === 'not-started') return { status: null, words: outcome.reason };
     const status = outcome.kind === 'exited' ? outcome.code : null;
     return { status, words: outcome.output.trim() || outcome.kind };

@@ -8,6 +8,12 @@ export interface FuseConnections {
    * @throws DmsError UNMOUNT_FAILED where it could not be cut
    */
   abort(targetId: string, device: string): Promise<void>;
+
+  /**
+   * Tells whether the kernel keeps a connection of this device: its mount stands somewhere, or somebody has a file of it
+   * open. True also where it cannot be told.
+   */
+  isKept(targetId: string, device: string): Promise<boolean>;
 }
 
 export const FUSE_CONNECTIONS = Symbol('FuseConnections');

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
+import { CHILD_RUNNER, codeOfNotStarted, type ChildRunner } from '../processes/child-runner.interface';
 import { type Heartbeat, type HeartbeatAnswer } from './heartbeat.interface';
 
 /** Asks with statfs(2), which every FUSE daemon is asked for and s3fs answers without a word to its server. */
@@ -48,7 +48,10 @@ export class StatfsHeartbeat implements Heartbeat {
     });
     if (outcome.kind === 'deadline') return signal.aborted ? 'withdrawn' : 'silent';
     if (outcome.kind === 'not-started') {
-      throw new DmsError('INTERNAL', `The node cannot ask FUSE daemons: ${outcome.reason}`);
+      throw new DmsError(
+        codeOfNotStarted(outcome, 'INTERNAL'),
+        `The node cannot ask FUSE daemons: ${outcome.reason}`,
+      );
     }
     return outcome.code === 0 ? 'answers' : 'dead';
   }

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
-import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
+import {
+  CHILD_RUNNER,
+  codeOfNotStarted,
+  type ChildOutcome,
+  type ChildRunner,
+} from '../processes/child-runner.interface';
 import { type MountProbe, type ProbeResult } from './mount-probe.interface';
 
 /** The words with which a mount is looked into. */
@@ -63,7 +68,10 @@ export class MountProbeAdapter implements MountProbe {
 export function interpretProbe(outcome: ChildOutcome): ProbeResult {
   if (outcome.kind === 'deadline') return { kind: 'silent' };
   if (outcome.kind === 'not-started') {
-    throw new DmsError('INTERNAL', `The node cannot look into mounts: ${outcome.reason}`);
+    throw new DmsError(
+      codeOfNotStarted(outcome, 'INTERNAL'),
+      `The node cannot look into mounts: ${outcome.reason}`,
+    );
   }
   if (outcome.code === 0 || ANSWERED.test(outcome.output.trim())) return { kind: 'answers' };
   // "stat: cannot statx 'PATH': Transport endpoint is not connected": the errno's text is what follows the last colon.

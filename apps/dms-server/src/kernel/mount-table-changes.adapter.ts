@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { Injectable, Logger } from '@nestjs/common';
+import { type ChildProcess } from 'node:child_process';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ProcessStarts } from '../processes/process-starts';
 import { type MountTableChanges } from './mount-table-changes.interface';
 
 const AGAIN_MS = 10_000;
@@ -18,27 +19,44 @@ export class FindmntChanges implements MountTableChanges {
   #timer: NodeJS.Timeout | null = null;
   #ended = false;
 
+  constructor(@Inject(ProcessStarts) private readonly starts = new ProcessStarts()) {}
+
   begin(changed: () => void): void {
-    if (this.#ended) return;
-    const child = spawn(POLLER[0], POLLER.slice(1), {
-      cwd: '/',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'ignore'],
+    void this.#begin(changed).catch((error: unknown) => {
+      this.#log.debug({ msg: 'findmnt cannot be started', err: error });
+      this.#again(changed);
     });
-    this.#child = child;
-    child.stdout.on('data', changed);
-    child.once('error', (error) => this.#log.debug(`findmnt: ${error.message}`));
-    child.once('close', () => {
-      this.#child = null;
-      if (this.#ended) return;
-      this.#timer = setTimeout(() => this.begin(changed), AGAIN_MS).unref();
-    });
-    child.unref();
   }
 
   end(): void {
     this.#ended = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#child?.kill('SIGKILL');
+  }
+
+  async #begin(changed: () => void): Promise<void> {
+    if (this.#ended) return;
+    const child = await this.starts.start(POLLER[0], POLLER.slice(1), {
+      cwd: '/',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#child = child;
+    child.stdout?.on('data', changed);
+    child.once('close', () => {
+      this.#child = null;
+      this.#again(changed);
+    });
+    child.unref();
+    // It may have been told to end while it was started.
+    if (this.#isEnded()) child.kill('SIGKILL');
+  }
+
+  #isEnded(): boolean {
+    return this.#ended;
+  }
+
+  #again(changed: () => void): void {
+    if (!this.#ended) this.#timer = setTimeout(() => this.begin(changed), AGAIN_MS).unref();
   }
 }

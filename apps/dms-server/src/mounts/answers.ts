@@ -55,10 +55,18 @@ export function isUncertain(result: CommandResult): boolean {
   return result.error_code === 'TIMEOUT' && result.acted;
 }
 
-function reasonOf({ children_left, mount_path }: MountObservation): string {
-  return children_left > 0
-    ? `${children_left} process(es) of an earlier command may still act`
-    : `${mount_path ?? 'the mount'} gives no answer`;
+function reasonOf({ children_left, mount_path, pid }: MountObservation): string {
+  if (children_left > 0) return `${children_left} process(es) of an earlier command may still act`;
+  const silence = `${mount_path ?? 'the mount'} gives no answer`;
+  return pid === null ? silence : `${silence}; its FUSE daemon is process ${pid}: ${cureOf(pid)}`;
+}
+
+/** What an operator can do with a FUSE daemon that gives no answer. */
+export function cureOf(pid: number): string {
+  return (
+    `"kill -CONT ${pid}" lets it go on if it was stopped; this ends it, with all that it has not stored: ` +
+    `dms-server processes --kill ${pid} --force`
+  );
 }
 
 /** A refusal with what was seen, for which nothing was done. */

@@ -5,6 +5,7 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
 import { AdoptionService } from './adoption.service';
 import { CopiedMounts } from './copied-mounts';
+import { FlushFailures } from './flush-failures';
 import { HungMounts } from './hung-mounts';
 import { LooksService } from './looks.service';
 import { MountsController } from './mounts.controller';
@@ -26,6 +27,7 @@ import { UnmountsService } from './unmounts.service';
     AbsenceService,
     AdoptionService,
     CopiedMounts,
+    FlushFailures,
     HungMounts,
     LooksService,
     MountsService,

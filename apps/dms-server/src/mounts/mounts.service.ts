@@ -1,13 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, type MountObservation, type TargetCommand } from '@app/contracts';
 import { measured } from '@app/platform';
-import { type CommandResult } from '../commands/command-result';
+import { type CommandResult, refusal } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
 import { withHolder } from '../fence/legacy-holders';
 import { seenAs, type TargetRecord } from '../fence/target-record';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { namingShortage } from '../processes/shortage';
 import { type Deadline, type MountPlan } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { AbsenceService } from './absence.service';
@@ -37,8 +38,17 @@ export class MountsService {
   async mount(command: TargetCommand, deadline: Deadline): Promise<CommandResult> {
     const { id, filesystem_export_mount_path } = command.request.backup_target;
     const hint = { ...NO_HINT, mountPath: filesystem_export_mount_path ?? null };
-    const survey = await this.observations.survey(id, hint);
-    const before = await this.observations.observed(survey, deadline.remainingMs());
+    let survey: Survey;
+    let before: MountObservation;
+    try {
+      survey = await this.observations.survey(id, hint);
+      before = await this.observations.observed(survey, deadline.remainingMs());
+    } catch (error) {
+      // Nothing was begun yet: the node cannot even look.
+      const shortage = namingShortage(error, 'The node cannot look at its mounts');
+      if (shortage instanceof DmsError) return refusal(shortage);
+      throw error;
+    }
     let plan: MountPlan;
     try {
       plan = planOf(command.request, this.settings.mountBases);
@@ -71,10 +81,8 @@ export class MountsService {
       throw new DmsError('CONFLICT', `${before.layers} layers are mounted at ${mountedAs.mountPath}`);
     }
     if (before.state === 'broken') {
-      throw new DmsError(
-        'MOUNT_FAILED',
-        `The mount at ${mountedAs.mountPath} is broken: it has to be unmounted first`,
-      );
+      const text = `The mount at ${mountedAs.mountPath} is broken${daemonOf(before)}: it has to be unmounted first`;
+      throw new DmsError('MOUNT_FAILED', text);
     }
     const difference = differenceOf(plan, mountedAs);
     if (difference !== null) throw new DmsError('CONFLICT', `The target is mounted already, ${difference}`);
@@ -100,8 +108,9 @@ export class MountsService {
     const conflict = conflictAt(plan, this.settings.mountBases, table, this.fences.records());
     if (conflict !== null) throw conflict;
     const former = this.fences.recordOf(plan.targetId).mountedAs;
-    // Whoever held a former mount has nothing of this one.
-    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...this.#holders(command, []) });
+    // Whoever held a former mount has nothing of this one. How that one ended the client has asked for by now.
+    const holders = this.#holders(command, []);
+    this.fences.remember(plan.targetId, { mountedAs: mountedAsOf(plan), ...holders, flushProblem: null });
     if (former !== null && former.mountPath !== plan.mountPath) this.guard.removeLater(former.mountPath);
   }
 
@@ -124,7 +133,8 @@ export class MountsService {
       layer = await measured('mount', { target_type: provider.type }, () =>
         provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
       );
-    } catch (error) {
+    } catch (met) {
+      const error = namingShortage(met, `${plan.mountPath} could not be mounted on`);
       if (!(error instanceof DmsError)) this.#logger.error({ msg: 'A mount met a defect', err: error });
       await mountpoint.catch(() => undefined);
       const after = await this.observations.observe(plan.targetId);
@@ -155,4 +165,12 @@ export class MountsService {
     const code = error.code === 'TIMEOUT' ? 'MOUNT_FAILED' : error.code;
     return problem(code, error.message, after);
   }
+}
+
+/** The process that keeps a broken mount from being made anew. */
+function daemonOf({ mounted, pid }: MountObservation): string {
+  if (pid === null) return '';
+  return mounted
+    ? ` (its FUSE daemon is process ${pid})`
+    : ` (its FUSE daemon, process ${pid}, is left without a mount)`;
 }

@@ -146,6 +146,7 @@ function stateByProbe(answer: ProbeResult): MountObservationState {
 
 function toObservation(survey: Survey, state: MountObservationState): MountObservation {
   const top = survey.layers.at(-1) ?? null;
+  const { flushProblem } = survey.record;
   const strayDaemons = top === null && survey.daemonPid !== null ? 1 : 0;
   return {
     state,
@@ -161,7 +162,8 @@ function toObservation(survey: Survey, state: MountObservationState): MountObser
     read_only: top === null ? null : isReadOnly(top),
     layers: survey.layers.length,
     pid: survey.daemonPid,
-    flush_verified: null,
+    flush_verified: flushProblem === null ? null : false,
+    ...(flushProblem === null ? {} : { flush_problem: flushProblem }),
     users: [],
     epoch: survey.record.epoch,
     operation_id: survey.record.operationId,

@@ -58,8 +58,10 @@ export class TargetCommandsService {
     const full = this.queues.fullness(targetId);
     if (full !== null) return await this.#crowdedOut(command, context, admission, full);
     try {
-      return await this.queues.run(targetId, () =>
-        admission === 'repeat' ? this.#repeat(command, context) : this.#first(command, context),
+      return await this.queues.run(
+        targetId,
+        () => (admission === 'repeat' ? this.#repeat(command, context) : this.#first(command, context)),
+        command.action === 'mount' || command.action === 'unmount' ? 'change' : 'look',
       );
     } catch (error) {
       if (!(error instanceof DmsError))

@@ -1,8 +1,13 @@
 import { DmsError } from '@app/contracts';
 import { measured } from '@app/platform';
 
+/** A look changes nothing: what the watch asks of a mount meanwhile is still of the same mount. */
+export type WorkKind = 'change' | 'look';
+
 interface Line {
   waiting: number;
+  /** Changes that wait or are worked on. */
+  changes: number;
   last: Promise<void>;
 }
 
@@ -16,6 +21,11 @@ export class TargetQueues {
   /** True while a command of the target waits or is worked on. */
   isBusy(targetId: string): boolean {
     return this.#lines.has(targetId);
+  }
+
+  /** True while a command that may change the target's mount waits or is worked on. */
+  isChanging(targetId: string): boolean {
+    return (this.#lines.get(targetId)?.changes ?? 0) > 0;
   }
 
   /** Commands that wait, in all and for the target that has most of them. */
@@ -41,12 +51,13 @@ export class TargetQueues {
    *
    * @throws DmsError BUSY if no more commands may wait, and whatever `work` throws
    */
-  async run<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(targetId: string, work: () => Promise<T>, kind: WorkKind = 'change'): Promise<T> {
     const full = this.fullness(targetId);
     if (full !== null) throw full;
-    const line = this.#lines.get(targetId) ?? { waiting: 0, last: Promise.resolve() };
+    const line = this.#lines.get(targetId) ?? { waiting: 0, changes: 0, last: Promise.resolve() };
     const before = this.#lines.has(targetId) ? line.last : null;
     this.#lines.set(targetId, line);
+    if (kind === 'change') line.changes += 1;
     const turn = this.#turn(line, before, work);
     const ended = turn.then(
       () => undefined,
@@ -56,6 +67,7 @@ export class TargetQueues {
     try {
       return await turn;
     } finally {
+      if (kind === 'change') line.changes -= 1;
       if (line.last === ended) this.#lines.delete(targetId);
     }
   }

@@ -14,6 +14,7 @@ import { problem, refused, success, uncertain } from './answers';
 import { CopiedMounts } from './copied-mounts';
 import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
+import { FlushFailures } from './flush-failures';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
 
 /** A copy of a mount in another namespace that is gone within this time keeps nobody from a clean unmount. */
@@ -23,6 +24,8 @@ const COPIES_MS = 1_000;
 @Injectable()
 export class UnmountsService {
   readonly #logger = new Logger(UnmountsService.name);
+  /** Targets whose mounts an unmount of this program has taken out, or tried to, and whose daemons may flush. */
+  readonly #taken = new Set<string>();
 
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
@@ -32,6 +35,7 @@ export class UnmountsService {
     private readonly fences: FenceService,
     private readonly absence: AbsenceService,
     private readonly copies: CopiedMounts,
+    private readonly flushFailures: FlushFailures,
   ) {}
 
   /** Takes a target's mount away, or finds that there is none. The answer says what was seen at the end. */
@@ -45,8 +49,9 @@ export class UnmountsService {
     const { mountedAs } = record;
     const nothingLeft = layers.length === 0 && survey.daemonPid === null;
     if (nothingLeft) {
+      this.#taken.delete(id);
       await this.absence.note(id);
-      return success(`Target not mounted at ${mountPath}`, await this.#look(survey));
+      return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(survey), command);
     }
     // Only a mount that is remembered is known to be ours; whatever else stands there is somebody's.
     if (mountedAs === null || (layers.length > 0 && !survey.ours)) {
@@ -58,9 +63,14 @@ export class UnmountsService {
     // Whoever noticed it: the watch may not have had its turn yet.
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
+    if (layers.length > 0) this.#taken.add(id);
     const limited = atMost(deadline, this.settings.unmountTimeoutMs);
-    const livesElsewhere = (): Promise<boolean> => this.copies.isLeft(id, mountedAs);
-    const plan = { targetId: id, mountedAs, hung: survey.hung, livesElsewhere };
+    const left = layers.length === 0 && !this.#taken.has(id);
+    const plan = {
+      ...{ targetId: id, mountedAs, hung: survey.hung, left },
+      livesElsewhere: () => this.copies.isLeft(id, mountedAs),
+      flushFailed: (reason: string) => this.flushFailures.note(id, reason),
+    };
     const result = await this.#take(plan, survey, limited);
     return await this.#answer(command, survey, mountedAs, result);
   }
@@ -124,7 +134,8 @@ export class UnmountsService {
     // The Python program asked once and will not ask again: what it held stays known as held by none.
     if (result.kind === 'busy') return await this.#busy(after, mountedAs, mount);
     const what = mount.mounted ? 'is still mounted' : 'is unmounted, but its daemon runs on';
-    return problem('UNMOUNT_FAILED', `${mountedAs.mountPath} ${what}: ${reasonOf(result)}`, mount);
+    const text = `${mountedAs.mountPath} ${what}: ${reasonOf(result)}${lossOf(mount)}`;
+    return problem('UNMOUNT_FAILED', text, mount);
   }
 
   async #gone(
@@ -134,18 +145,28 @@ export class UnmountsService {
     mount: MountObservation,
     result: UnmountResult,
   ): Promise<CommandResult> {
+    this.#taken.delete(targetId);
     await this.absence.note(targetId);
     const isOver = result.kind === 'gone' && result.everywhere;
     const users = isOver ? [] : await this.#usersThatStay(targetId, mountedAs);
     this.copies.forget(targetId);
-    const flushVerified = result.kind !== 'gone' || users.length > 0 ? false : result.flushVerified;
-    const seen = { ...mount, flush_verified: flushVerified, users };
     const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
-    // Null: a mount that was gone before anything could be said of what was written to it.
-    if (flushVerified !== false || command.envelope === null) return success(text, seen);
-    const why =
-      users.length > 0 ? `it lives on in other mount namespaces: ${namesOf(users)}` : reasonOf(result);
-    return success(`${text}, but not cleanly: ${why}`, seen, { error_code: 'UNMOUNTED_DIRTY' });
+    const lives = users.length === 0 ? null : `it lives on in other mount namespaces: ${namesOf(users)}`;
+    const unverified = result.kind === 'gone' && result.flushVerified !== false ? null : reasonOf(result);
+    const flushProblem = lives ?? this.fences.recordOf(targetId).flushProblem ?? unverified;
+    // Null also of a mount that was gone before anything could be said of what was written to it.
+    const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
+    if (flushProblem === null) return success(text, { ...mount, flush_verified: flushVerified, users });
+    this.fences.note(targetId, { flushProblem });
+    const seen = { ...mount, flush_verified: false, flush_problem: flushProblem, users };
+    return this.#withFlush(text, seen, command);
+  }
+
+  /** A success, with what was not flushed. A program that sends no epochs is told the success alone. */
+  #withFlush(text: string, mount: MountObservation, { envelope }: TargetCommand): CommandResult {
+    const { flush_problem: why } = mount;
+    if (why === undefined || envelope === null) return success(text, mount);
+    return success(`${text}, but not cleanly: ${why}`, mount, { error_code: 'UNMOUNTED_DIRTY' });
   }
 
   async #busy(after: Survey, mountedAs: MountedAs, mount: MountObservation): Promise<CommandResult> {
@@ -160,7 +181,7 @@ export class UnmountsService {
     const nobody = after.hung ? '' : ' by a process that could not be found';
     const by = users.length === 0 ? nobody : ` by ${namesOf(users)}`;
     const text = `${after.mountPath} is in use${by}${after.hung ? hangOf(after.daemonPid) : ''}`;
-    return problem('BUSY', text, { ...mount, users });
+    return problem('BUSY', `${text}${lossOf(mount)}`, { ...mount, users });
   }
 
   /**
@@ -210,6 +231,11 @@ function hangOf(daemonPid: number | null): string {
     `; its FUSE daemon, process ${daemonPid}, hangs: the mount goes when that goes on, or, with all that it has not stored, ` +
     `by: dms-server processes --kill ${daemonPid} --force`
   );
+}
+
+/** That a flush has failed is said also while the mount stays. */
+function lossOf({ flush_problem: why }: MountObservation): string {
+  return why === undefined ? '' : `; data may be lost, because a flush failed: ${why}`;
 }
 
 function namesOf(users: readonly MountUser[]): string {

@@ -1,4 +1,4 @@
-import { BASE, nfsCommand, TestNode } from '../testing/test-node';
+import { BASE, lookCommand, nfsCommand, TestNode } from '../testing/test-node';
 
 const PATH = `${BASE}/t1`;
 
@@ -110,6 +110,76 @@ describe('unmount', () => {
       return Promise.resolve();
     };
     await expect(unmount(3)).resolves.toMatchObject({ error_code: 'TIMEOUT', mount: { state: 'unknown' } });
+  });
+
+  describe('of which a flush failed', () => {
+    const WHY = 'No space left on device';
+    const busyOnce = async (): Promise<unknown> => {
+      node.nfs.flushError = WHY;
+      node.nfs.takeAway = false;
+      node.nfs.unmountResult = { kind: 'busy' };
+      const answer = await unmount(2);
+      node.nfs.takeAway = true;
+      node.nfs.unmountResult = { kind: 'gone', flushVerified: true, detail: null, everywhere: true };
+      return answer;
+    };
+    const dirty = {
+      status: 'success',
+      error_code: 'UNMOUNTED_DIRTY',
+      success_msg: `Target unmounted successfully from ${PATH}, but not cleanly: ${WHY}`,
+      mount: { state: 'absent', flush_verified: false, flush_problem: WHY },
+    };
+
+    it('says so while it is busy, and when it is gone, although the next flush is clean', async () => {
+      await mount(1);
+      await expect(busyOnce()).resolves.toMatchObject({
+        error_code: 'BUSY',
+        error_msg: expect.stringContaining(`data may be lost, because a flush failed: ${WHY}`) as string,
+      });
+      await expect(unmount(3)).resolves.toMatchObject(dirty);
+    });
+
+    it('says so after a restart of the program in between', async () => {
+      await mount(1);
+      await busyOnce();
+      node.restart();
+      await expect(unmount(3)).resolves.toMatchObject(dirty);
+    });
+
+    it('tells it to the fence and the unmount that come after an answer that was lost, until it is mounted anew', async () => {
+      await mount(1);
+      node.nfs.flushError = WHY;
+      await unmount(2);
+      node.restart();
+      await expect(node.send(lookCommand('fence', node.envelope(3)))).resolves.toMatchObject({
+        error_code: null,
+        mount: dirty.mount,
+      });
+      await expect(unmount(4)).resolves.toMatchObject({
+        error_code: 'UNMOUNTED_DIRTY',
+        success_msg: `Target not mounted at ${PATH}, but not cleanly: ${WHY}`,
+      });
+      await mount(5);
+      await expect(unmount(6)).resolves.toMatchObject({ error_code: null, mount: { flush_verified: null } });
+    });
+
+    it('is told for every mount of the same device, and for no other', async () => {
+      for (const [index, id] of ['t1', 't2', 't3'].entries())
+        await node.send(nfsCommand('mount', { id, export: `server:/${id}`, dms: node.envelope(index + 1) }));
+      node.kernel.layers = node.kernel.layers.map((layer) =>
+        layer.source === 'server:/t3' ? layer : { ...layer, device: '0:77' },
+      );
+      for (const id of ['t1', 't2']) await node.send(lookCommand('fence', node.envelope(4), { id }));
+      node.nfs.flushError = WHY;
+      const ended = async (id: string): Promise<unknown> =>
+        (await node.send(nfsCommand('unmount', { id, export: `server:/${id}`, dms: node.envelope(5) })))
+          .error_code;
+      expect([await ended('t1'), await ended('t2'), await ended('t3')]).toEqual([
+        'UNMOUNTED_DIRTY',
+        'UNMOUNTED_DIRTY',
+        null,
+      ]);
+    });
   });
 
   it('is a success with a code where it is gone but was not flushed', async () => {

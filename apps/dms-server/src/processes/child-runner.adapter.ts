@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -7,7 +7,9 @@ import { BoundedOutput } from './bounded-output';
 import { ChildRecords } from './child-records';
 import { type ChildCommand, type ChildOutcome, type ChildRunner } from './child-runner.interface';
 import { waitUntil } from './delay';
+import { ProcessStarts } from './process-starts';
 import { scriptPath } from './scripts';
+import { shortageOf } from './shortage';
 
 const DEFAULT_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 const OUTPUT_BYTES = 16 * 1024;
@@ -16,8 +18,12 @@ const REAP_MS = 2_000;
 /** A grandchild may keep the pipes open after the child has ended; what is under way gets this long. */
 const LAST_OUTPUT_MS = 100;
 /** Exit statuses of child-guard.sh and the shell where the program did not run. */
+const UNRECORDED = 125;
 const NOT_STARTED = new Map([
-  [125, 'its record could not be written'],
+  [
+    UNRECORDED,
+    'its record in the run directory could not be written; look whether that is full or read-only',
+  ],
   [126, 'it cannot be executed'],
   [127, 'it is not installed'],
 ]);
@@ -30,7 +36,10 @@ export class ChildRunnerAdapter implements ChildRunner {
   /** Records of children whose `run` has not returned yet: their own callers wait for them. */
   readonly #running = new Set<string>();
 
-  constructor(@Inject(SETTINGS) settings: ServerSettings) {
+  constructor(
+    @Inject(SETTINGS) settings: Pick<ServerSettings, 'runDir'>,
+    @Inject(ProcessStarts) private readonly starts = new ProcessStarts(),
+  ) {
     this.#records = new ChildRecords(settings.runDir);
   }
 
@@ -41,10 +50,7 @@ export class ChildRunnerAdapter implements ChildRunner {
     try {
       record = await this.#records.create(command.targetId);
     } catch (error) {
-      return {
-        kind: 'not-started',
-        reason: `${command.program}: no record could be made (${textOf(error)})`,
-      };
+      return notStarted(command, error, 'no record could be made');
     }
     this.#running.add(record);
     try {
@@ -70,24 +76,31 @@ export class ChildRunnerAdapter implements ChildRunner {
 
   async #runOnRecord(command: ChildCommand, record: string): Promise<ChildOutcome> {
     const output = new BoundedOutput(OUTPUT_BYTES);
-    const child = spawn('/bin/sh', [this.#guard, record, command.program, ...command.args], {
-      cwd: '/',
-      detached: true,
-      env: { ...(command.env ?? DEFAULT_ENVIRONMENT) },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.stdout.on('data', (chunk: Buffer) => output.add(chunk));
-    child.stderr.on('data', (chunk: Buffer) => output.add(chunk));
-    const ended = await endOf(child, command);
-    if (ended?.kind === 'not-started') {
+    let child: ChildProcess;
+    try {
+      child = await this.starts.start('/bin/sh', [this.#guard, record, command.program, ...command.args], {
+        cwd: '/',
+        detached: true,
+        env: { ...(command.env ?? DEFAULT_ENVIRONMENT) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    } catch (error) {
       await this.#records.remove(record);
-      return { kind: 'not-started', reason: `${command.program}: ${ended.reason}` };
+      return notStarted(command, error, 'it cannot be started');
     }
+    child.stdout?.on('data', (chunk: Buffer) => output.add(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => output.add(chunk));
+    const ended = await endOf(child, command);
     const gone = await this.#endGroup(child, record);
     const text = await lastOutput(child, output, ended !== null);
     if (ended === null) return { kind: 'deadline', gone, output: text };
     const failure = NOT_STARTED.get(ended.code ?? 0);
-    if (failure !== undefined) return { kind: 'not-started', reason: `${command.program}: ${failure}` };
+    if (failure !== undefined)
+      return {
+        kind: 'not-started',
+        reason: `${command.program}: ${failure}`,
+        ...(ended.code === UNRECORDED ? { isShortage: true } : {}),
+      };
     return { ...ended, output: text };
   }
 
@@ -124,9 +137,17 @@ export class ChildRunnerAdapter implements ChildRunner {
   }
 }
 
-type End =
-  | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
-  | { readonly kind: 'not-started'; readonly code: null; readonly reason: string };
+interface End {
+  readonly kind: 'exited';
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+function notStarted({ program }: ChildCommand, error: unknown, what: string): ChildOutcome {
+  const shortage = shortageOf(error);
+  const reason = `${program}: ${what}: ${shortage ?? textOf(error)}`;
+  return { kind: 'not-started', reason, ...(shortage === null ? {} : { isShortage: true }) };
+}
 
 /** Waits until the child has ended, at most until its deadline or its signal: null if it has not. */
 async function endOf(
@@ -143,7 +164,7 @@ async function endOf(
     const timer = setTimeout(giveUp, deadlineMs);
     if (signal?.aborted) giveUp();
     else signal?.addEventListener('abort', giveUp);
-    child.once('error', (error) => settle({ kind: 'not-started', code: null, reason: error.message }));
+    if (hasEnded(child)) settle({ kind: 'exited', code: child.exitCode, signal: child.signalCode });
     child.once('exit', (code, signal) => settle({ kind: 'exited', code, signal }));
   });
 }

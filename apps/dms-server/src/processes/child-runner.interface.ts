@@ -1,3 +1,5 @@
+import { type ErrorCode } from '@app/contracts';
+
 export interface ChildCommand {
   /** The target that it is for; its pid and start time are recorded under it before the program starts. */
   readonly targetId: string;
@@ -20,8 +22,8 @@ export type ChildOutcome =
     }
   /** Killed at its deadline, or when its signal said so. `gone` is false if it is in D state and may still act: it is counted until it ends. */
   | { readonly kind: 'deadline'; readonly gone: boolean; readonly output: string }
-  /** The program could not be started at all, e.g. it is not installed. */
-  | { readonly kind: 'not-started'; readonly reason: string };
+  /** The program could not be started at all, e.g. it is not installed. `isShortage`: the node is short of what that needs. */
+  | { readonly kind: 'not-started'; readonly reason: string; readonly isShortage?: boolean };
 
 /** Runs short-lived programs (mount, umount, probes), each with a deadline, in its own process group. */
 export interface ChildRunner {
@@ -34,6 +36,14 @@ export interface ChildRunner {
   childrenLeft(targetId: string): Promise<number>;
   /** Kills the children left by an earlier dms-server and waits, for a bounded time, until they are gone. */
   endLeftOver(): Promise<void>;
+}
+
+/** The code of an error that a program could not be started. @param otherwise where the node is short of nothing */
+export function codeOfNotStarted(
+  { isShortage = false }: Extract<ChildOutcome, { kind: 'not-started' }>,
+  otherwise: ErrorCode,
+): ErrorCode {
+  return isShortage ? 'NODE_FULL' : otherwise;
 }
 
 export const CHILD_RUNNER = Symbol('ChildRunner');

@@ -10,7 +10,9 @@ import { FuseRecord, listFuseTargets } from './fuse-record';
 import { type FuseDaemonPlan, startSupervised } from './fuse-supervisor';
 import { PidFiles } from './pid-files';
 import { livingGroup, mountPathOf, type ProcessIdentity, readProcess, readSame } from './process-identity';
-import { usageOf } from './process-usage';
+import { ProcessStarts } from './process-starts';
+import { stateText, usageOf } from './process-usage';
+import { shortageOf } from './shortage';
 import { SUPERVISOR_LAUNCHER, type SupervisorLauncher } from './supervisor-launcher.interface';
 
 /** The supervisor needs milliseconds; a machine that swaps may need longer. */
@@ -33,6 +35,7 @@ export class FuseProcessesService {
   constructor(
     @Inject(SETTINGS) settings: Pick<ServerSettings, 'runDir' | 'pidDir'>,
     @Inject(SUPERVISOR_LAUNCHER) private readonly launcher: SupervisorLauncher,
+    @Inject(ProcessStarts) private readonly starts = new ProcessStarts(),
   ) {
     this.#runDir = settings.runDir;
     this.#pidDir = settings.pidDir;
@@ -57,14 +60,16 @@ export class FuseProcessesService {
       await mkdir(this.#pidDir, { recursive: true, mode: 0o755 });
       await this.#pidFiles.remove(plan.targetId);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new DmsError('MOUNT_FAILED', `The FUSE process cannot be put on record (${code}).`, {
-        cause: error,
-      });
+      throw notStarted('The FUSE process cannot be put on record', error);
     }
     try {
-      await startSupervised(this.launcher, plan, record.directory, this.pidFile(plan.targetId));
+      await startSupervised(this.starts, this.launcher, plan, record.directory, this.pidFile(plan.targetId));
     } catch (error) {
+      if (shortageOf(error) !== null) {
+        // No supervisor runs whose end could be waited for.
+        await record.remove();
+        throw notStarted('The FUSE process cannot be started', error);
+      }
       await waitUntil(START_MS, () => record.exitStatus());
       await this.forget(plan.targetId);
       throw error;
@@ -192,6 +197,7 @@ export class FuseProcessesService {
       started_at: usage?.startedAt.toISOString() ?? null,
       rss_bytes: usage?.rssBytes ?? null,
       cpu_percent: usage?.cpuPercent ?? null,
+      state: stateText(stat),
     };
   }
 
@@ -206,6 +212,12 @@ export class FuseProcessesService {
   #record(targetId: string): FuseRecord {
     return new FuseRecord(this.#runDir, targetId);
   }
+}
+
+function notStarted(what: string, error: unknown): DmsError {
+  const shortage = shortageOf(error);
+  const why = shortage ?? (error as NodeJS.ErrnoException).code;
+  return new DmsError(shortage === null ? 'MOUNT_FAILED' : 'NODE_FULL', `${what}: ${why}`, { cause: error });
 }
 
 function signalIfThere(pid: number, signal: NodeJS.Signals): boolean {

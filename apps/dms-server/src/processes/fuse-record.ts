@@ -101,7 +101,8 @@ export async function listFuseTargets(runDir: string): Promise<FuseTarget[]> {
   return targets.filter((target) => target !== null);
 }
 
-function recordsIn(runDir: string): string {
+/** The directory of all records. A supervisor touches it when its daemon has ended. */
+export function recordsIn(runDir: string): string {
   return join(runDir, 'fuse');
 }
 

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type Writable } from 'node:stream';
 import { Secret } from '@app/contracts';
+import { type ProcessStarts } from './process-starts';
 import { scriptPath } from './scripts';
 import { type SupervisorLauncher } from './supervisor-launcher.interface';
 
@@ -32,6 +33,7 @@ export interface FuseDaemonPlan {
  *   cannot be handed over; no daemon runs then
  */
 export async function startSupervised(
+  starts: ProcessStarts,
   launcher: SupervisorLauncher,
   plan: FuseDaemonPlan,
   recordDir: string,
@@ -46,24 +48,24 @@ export async function startSupervised(
     plan.program,
     ...plan.args,
   ]);
-  const supervisor = spawn(program, args, {
+  const supervisor = await starts.start(program, args, {
     cwd: '/',
     detached: true,
     env: { PATH: SEARCH_PATH },
     stdio: ['pipe', 'ignore', 'ignore'],
   });
+  const stdin = supervisor.stdin as Writable;
   const failed = new Promise<never>((_resolve, reject) => {
-    supervisor.once('error', reject);
-    supervisor.stdin.once('error', reject);
+    stdin.once('error', reject);
   });
   try {
     const lines = environmentLines(await Promise.race([plan.environment, failed]));
-    const written = new Promise<void>((resolve) => supervisor.stdin.end(lines, () => resolve()));
+    const written = new Promise<void>((resolve) => stdin.end(lines, () => resolve()));
     await Promise.race([written, failed]);
   } finally {
     failed.catch(() => undefined); // it has been told above, or comes after all was handed over
     // Where not all was written the supervisor sees the end of its input, and starts nothing.
-    supervisor.stdin.destroy();
+    stdin.destroy();
     supervisor.unref();
   }
 }

@@ -13,6 +13,20 @@ export interface ProcessUsage {
   readonly cpuPercent: number;
 }
 
+/** States of proc_pid_stat(5) that an operator is to see, in words. */
+const STATES: Readonly<Record<string, string>> = {
+  R: 'runs',
+  S: 'sleeps',
+  D: 'waits',
+  T: 'stopped',
+  t: 'stopped',
+};
+
+/** What the process does, e.g. `stopped`; `ended` also for one that nobody has reaped yet. */
+export function stateText(stat: Pick<ProcessStat, 'state'> | null): string {
+  return stat === null ? 'ended' : (STATES[stat.state] ?? 'ended');
+}
+
 export async function usageOf(stat: ProcessStat): Promise<ProcessUsage> {
   const [uptime] = (await readFile('/proc/uptime', 'utf8')).split(' ');
   const uptimeSeconds = Math.max(Number(uptime) - stat.startTime / TICKS_PER_SECOND, 0);

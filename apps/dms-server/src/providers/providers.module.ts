@@ -20,6 +20,7 @@ import { MOUNTPOINT_GUARD } from '../kernel/mountpoint-guard.interface';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { CHILD_RUNNER } from '../processes/child-runner.interface';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
+import { ProcessStarts } from '../processes/process-starts';
 import { launcherFor } from '../processes/supervisor-launcher.adapter';
 import { SUPERVISOR_LAUNCHER } from '../processes/supervisor-launcher.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
@@ -69,6 +70,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     MadeDirectories,
     MountProbeAdapter,
     OpenStackReader,
+    ProcessStarts,
     S3Daemon,
     ServerBreaker,
     ...TARGET_TYPES_OF_THIS_NODE,
@@ -90,6 +92,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     CHILD_RUNNER,
     FuseProcessesService,
     LayerUnmounter,
+    ProcessStarts,
     ServerBreaker,
     TARGET_PROVIDERS,
   ],

@@ -25,6 +25,10 @@ export interface UnmountPlan {
   readonly hung?: boolean;
   /** Tells whether another mount namespace still has it, once it is unmounted here. */
   readonly livesElsewhere: () => Promise<boolean>;
+  /** Its mount was gone before the unmount began, and no earlier unmount took it away: its daemon flushes nothing. */
+  readonly left?: boolean;
+  /** Is to be told at once that a flush failed, before anything more is done: what comes after may fail or be cut short. */
+  readonly flushFailed?: (reason: string) => Promise<void>;
 }
 
 /**

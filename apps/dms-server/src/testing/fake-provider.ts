@@ -20,6 +20,8 @@ export class FakeProvider implements TargetProvider {
   unmountResult: UnmountResult = { kind: 'gone', flushVerified: null, detail: null, everywhere: false };
   /** What an unmount takes away. */
   takeAway = true;
+  /** What a flush says before an unmount goes on; null: it is clean, or was told before. */
+  flushError: string | null = null;
   readonly daemons = new Map<string, number>();
 
   constructor(
@@ -40,8 +42,13 @@ export class FakeProvider implements TargetProvider {
     return layer;
   }
 
-  async unmount({ targetId, mountedAs }: UnmountPlan, _deadline: Deadline): Promise<UnmountResult> {
+  async unmount(
+    { targetId, mountedAs, flushFailed }: UnmountPlan,
+    _deadline: Deadline,
+  ): Promise<UnmountResult> {
     this.kernel.log.push(`unmount ${targetId}`);
+    if (this.flushError !== null) await flushFailed?.(this.flushError);
+    this.flushError = null;
     await this.pause();
     if (this.takeAway) {
       this.kernel.unmountAt(mountedAs.mountPath);

@@ -12,6 +12,7 @@ import { InventoryService } from '../inventory/inventory.service';
 import { AbsenceService } from '../mounts/absence.service';
 import { type MountCopies } from '../kernel/mount-copies.interface';
 import { CopiedMounts } from '../mounts/copied-mounts';
+import { FlushFailures } from '../mounts/flush-failures';
 import { HungMounts } from '../mounts/hung-mounts';
 import { LooksService } from '../mounts/looks.service';
 import { MountsService } from '../mounts/mounts.service';
@@ -97,9 +98,19 @@ export class TestNode {
     const absence = new AbsenceService(kernel, observations, fences);
     this.looks = new LooksService(observations, fences, queues, absence);
     this.inventory = new InventoryService(settings, kernel, fences, this.looks, this.s3);
+    const flushFailures = new FlushFailures(kernel, fences);
     const mounts = new MountsService(settings, kernel, kernel, observations, fences, queues, absence);
     const copies = new CopiedMounts(this.copies);
-    const unmounts = new UnmountsService(settings, users, heartbeat, observations, fences, absence, copies);
+    const unmounts = new UnmountsService(
+      settings,
+      users,
+      heartbeat,
+      observations,
+      fences,
+      absence,
+      copies,
+      flushFailures,
+    );
     this.commands = new TargetCommandsService(fences, queues, observations, this.looks, mounts, unmounts);
   }
 

@@ -44,7 +44,7 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
   constructor(
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(HEARTBEAT) private readonly heartbeat: Heartbeat,
-    @Inject(FUSE_CONNECTIONS) private readonly connections: FuseConnections,
+    @Inject(FUSE_CONNECTIONS) private readonly connections: Pick<FuseConnections, 'abort'>,
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
     @Inject(DAEMON_WATCH) private readonly daemons: DaemonWatch,
     private readonly hung: HungMounts,
@@ -70,7 +70,7 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
       const pulse = this.#pulseOf(record);
       if (pulse === null) continue;
       seen.add(record.targetId);
-      if (pulse.asking || now < pulse.nextAt || this.queues.isBusy(record.targetId)) continue;
+      if (pulse.asking || now < pulse.nextAt || this.queues.isChanging(record.targetId)) continue;
       const asked = this.#ask(record, pulse);
       this.#asking.add(asked);
       begun.push(asked.finally(() => this.#asking.delete(asked)));
@@ -109,11 +109,14 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
       // Two questions have to go unanswered.
       const limitMs = this.settings.hangTimeoutMs / 2;
       // A command that came meanwhile must not find the mount in use by a question.
-      if (this.queues.isBusy(targetId)) return;
+      if (this.queues.isChanging(targetId)) return;
       const answer = await this.heartbeat.ask(targetId, mountedAs.mountPath, limitMs);
-      // A command that came meanwhile may have taken the mount away: the answer was of another one then.
+      // A command that came meanwhile may have taken the mount away: the answer was of another one then. Looks do not:
+      // fences of a mount that gives no answer come one after the other, and must not hide that its daemon hangs.
       const stillServes = (await this.daemons.identityOf(targetId))?.pid === daemon.pid;
-      if (answer === 'withdrawn' || !stillServes || this.queues.isBusy(targetId)) return;
+      if (answer === 'withdrawn' || !stillServes || this.queues.isChanging(targetId)) return;
+      // That one is well is believed at rest only: an unmount of what was broken may come next.
+      if (answer === 'answers' && this.queues.isBusy(targetId)) return;
       if (answer === 'answers') this.#well(targetId, pulse, asked);
       else await this.#notWell(record, pulse, answer, asked, daemon);
     } catch (error) {

@@ -142,6 +142,18 @@ describe('the heartbeat', () => {
     expect(await node.observations.observe('t1')).toMatchObject({ state: 'mounted' });
   });
 
+  it('finds a daemon that hangs while fences and probes of its target never cease', async () => {
+    begin();
+    answer = 'silent';
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const fence = node.queues.run('t1', () => held, 'look');
+    await rounds(3);
+    expect(node.hung.has('t1', pid)).toBe(true);
+    release();
+    await fence;
+  });
+
   it('asks no NFS mount, none of which a command is under way, and none twice at a time', async () => {
     begin();
     let release: () => void = () => undefined;

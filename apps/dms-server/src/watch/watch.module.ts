@@ -4,6 +4,7 @@ import { HelloModule } from '../hello/hello.module';
 import { MountsModule } from '../mounts/mounts.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { ProcDaemonWatch } from './daemon-watch.adapter';
+import { DaemonEnds } from './daemon-ends';
 import { DAEMON_WATCH } from './daemon-watch.interface';
 import { HeartbeatService } from './heartbeat.service';
 import { MountDoubts } from './mount-doubts';
@@ -15,6 +16,7 @@ import { WatchService } from './watch.service';
   imports: [FenceModule, HelloModule, MountsModule, ProvidersModule],
   providers: [
     { provide: DAEMON_WATCH, useClass: ProcDaemonWatch },
+    DaemonEnds,
     HeartbeatService,
     MountDoubts,
     NfsWatch,

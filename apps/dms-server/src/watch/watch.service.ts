@@ -10,19 +10,21 @@ import { happened } from '@app/platform';
 import { FenceService } from '../fence/fence.service';
 import { type MountedAs, type TargetRecord } from '../fence/target-record';
 import { Announcements } from '../hello/announcements.service';
+import { TroubledMounts } from '../hello/troubled-mounts';
 import { MOUNT_TABLE_CHANGES, type MountTableChanges } from '../kernel/mount-table-changes.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { HungMounts } from '../mounts/hung-mounts';
 import { TargetQueues } from '../mounts/target-queue';
 import { type ProcessIdentity } from '../processes/process-identity';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
+import { DaemonEnds } from './daemon-ends';
 import { DAEMON_WATCH, type DaemonWatch } from './daemon-watch.interface';
 import { MountDoubts } from './mount-doubts';
 import { hasDaemon, type Sight, sightOf } from './sight';
 
 /** What happens to a mount is to be noticed within two seconds. */
 const ROUND_MS = 1_000;
-/** Changes of the mount table come in crowds: one look is enough for those of this time. */
+/** Changes come in crowds: one look is enough for those of this time. */
 const CROWD_MS = 50;
 
 /** Where events go. */
@@ -30,7 +32,7 @@ export type Announcer = Pick<Announcements, 'publish'>;
 
 /**
  * Notices that a mount of ours vanished, was replaced, or lost its FUSE daemon, and says so once. A round comes every
- * second, and at once when the mount table has changed; it reads the table once and looks at the process of each daemon;
+ * second, and at once when the mount table has changed or a daemon has ended; it reads the table once and looks at the process of each daemon;
  * it touches no mount and starts no child.
  *
  * What was said is remembered rather than what is to be said: an event that the broker did not take is said in the next
@@ -43,6 +45,8 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
   readonly #daemons = new Map<string, { mntId: number; epoch: number; identity: ProcessIdentity }>();
   #begun = false;
   #stopped = false;
+  /** Something changed while a round was under way. */
+  #hurried = false;
   #timer: NodeJS.Timeout | null = null;
   #round: Promise<void> = Promise.resolve();
 
@@ -54,18 +58,22 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly queues: TargetQueues,
     private readonly hung: HungMounts,
     private readonly doubts: MountDoubts,
+    private readonly troubled: TroubledMounts,
     @Inject(MOUNT_TABLE_CHANGES) private readonly changes: MountTableChanges,
+    @Inject(DaemonEnds) private readonly ends: Pick<DaemonEnds, 'begin' | 'end'>,
     @Inject(Announcements) private readonly announcer: Announcer,
   ) {}
 
   onApplicationBootstrap(): void {
     this.changes.begin(() => this.#hurry());
+    void this.ends.begin(() => this.#hurry());
     this.#next(0);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
     this.changes.end();
+    this.ends.end();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#round;
   }
@@ -99,6 +107,7 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
       : this.#answersAsFarAsKnown(targetId, mountedAs);
     const sight = sightOf(mountedAs, layers.get(mountedAs.mountPath) ?? [], well);
     if (sight === null || !this.#isQuiet(record)) return;
+    this.#noteTrouble(record, sight);
     if (told?.kind === sight.kind && told.mntId === sight.mntId) return;
     if (this.#begun || sight.kind !== 'mounted') await this.#say(sight.kind, record, sight);
     this.#told.set(targetId, sight);
@@ -148,14 +157,32 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
     if (kind === 'vanished' || kind === 'broken') this.#logger.warn({ msg: `A mount is ${kind}`, ...event });
   }
 
+  /** Hellos repeat it while it lasts, also where the broker does not take the event now. */
+  #noteTrouble({ targetId, epoch }: TargetRecord, { kind, mntId, mountPath }: Sight): void {
+    if (kind === 'mounted') return this.troubled.delete(targetId);
+    const at = new Date().toISOString();
+    this.troubled.set({
+      event: kind,
+      epoch,
+      mnt_id: mntId,
+      backup_target_id: targetId,
+      mount_path: mountPath,
+      at,
+    });
+  }
+
   #forget(targetId: string): void {
+    this.troubled.delete(targetId);
     this.#told.delete(targetId);
     this.#daemons.delete(targetId);
   }
 
-  /** Has the next round begin soon; while one is under way, the one after it is soon enough. */
+  /** Has the next round begin soon; while one is under way, it may have looked already: another one follows. */
   #hurry(): void {
-    if (this.#timer === null) return;
+    if (this.#timer === null) {
+      this.#hurried = true;
+      return;
+    }
     clearTimeout(this.#timer);
     this.#next(CROWD_MS);
   }
@@ -169,7 +196,11 @@ export class WatchService implements OnApplicationBootstrap, OnApplicationShutdo
           // Mostly the broker, which is reported by who keeps the connection; the next round says it again.
           this.#logger.debug({ msg: 'A round of the watch was cut short', err: error });
         })
-        .then(() => this.#next(ROUND_MS));
+        .then(() => {
+          const delay = this.#hurried ? CROWD_MS : ROUND_MS;
+          this.#hurried = false;
+          this.#next(delay);
+        });
     }, delayMs);
   }
 }

@@ -4,6 +4,7 @@ import { asNodeEvent, type NodeEvent } from '@app/contracts';
 import { type MountedAs } from '../fence/target-record';
 import { type MountEntry } from '../kernel/mount-table.interface';
 import { type ProcessIdentity } from '../processes/process-identity';
+import { TroubledMounts } from '../hello/troubled-mounts';
 import { BASE, BOOT, NODE, nfsCommand, TestNode } from '../testing/test-node';
 import { MountDoubts } from './mount-doubts';
 import { WatchService } from './watch.service';
@@ -42,6 +43,7 @@ describe('the watch', () => {
   let brokerIsAway: boolean;
   let watch: WatchService;
   let doubts: MountDoubts;
+  let troubled: TroubledMounts;
 
   beforeEach(() => {
     node = new TestNode();
@@ -65,7 +67,9 @@ describe('the watch', () => {
     };
     const { settings, kernel, fences, queues } = node;
     const changes = { begin: () => undefined, end: () => undefined };
+    const ends = { begin: () => Promise.resolve(), end: () => undefined };
     doubts = new MountDoubts();
+    troubled = new TroubledMounts();
     watch = new WatchService(
       settings,
       kernel,
@@ -74,7 +78,9 @@ describe('the watch', () => {
       queues,
       node.hung,
       doubts,
+      troubled,
       changes,
+      ends,
       announcer,
     );
   }
@@ -265,6 +271,28 @@ describe('the watch', () => {
     brokerIsAway = false;
     await watch.look();
     expect(said).toMatchObject([{ event: 'vanished', backup_target_id: 't1' }]);
+  });
+
+  it('has hellos repeat what is wrong while it is so, also where the broker did not take the event', async () => {
+    const vanishes = mounted('t1', 'nfs4');
+    const { mntId } = mounted('t2');
+    await watch.look();
+    const named = (): object[] => troubled.forHello(() => true);
+    expect(named()).toEqual([]);
+    brokerIsAway = true;
+    node.kernel.unmountAt(vanishes.mountPath);
+    daemons.dead.add(pidOf('t2'));
+    for (let round = 0; round < 2; round += 1) await watch.look().catch(() => undefined);
+    brokerIsAway = false;
+    await watch.look();
+    expect(named()).toEqual([
+      expect.objectContaining({ event: 'vanished', backup_target_id: 't1', mnt_id: vanishes.mntId }),
+      expect.objectContaining({ event: 'broken', backup_target_id: 't2', mnt_id: mntId }),
+    ]);
+    node.kernel.layers.push(vanishes);
+    daemons.dead.clear();
+    await watch.look();
+    expect(named()).toEqual([]);
   });
 
   it('costs one read of the table and one look at each daemon, and touches no mount', async () => {

@@ -36,6 +36,12 @@ export const ERROR_CODES = {
     exit: 1,
     meaning: 'The credentials could not be read from the key manager.',
   },
+  NODE_FULL: {
+    http: 503,
+    exit: 75,
+    meaning:
+      'The node cannot write, or is short of space, inodes, open files, processes or memory; the message says of which.',
+  },
   NODE_UNREACHABLE: {
     http: 503,
     exit: 75,

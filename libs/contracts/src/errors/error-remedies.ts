@@ -15,6 +15,7 @@ export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
   MOUNT_FAILED: 'Look at what the message says of the bucket or the export.',
   UNMOUNT_FAILED: 'Look at the node; the service goes on trying.',
   SECRET_UNAVAILABLE: 'Look whether the token may read the secret, and whether the key manager runs.',
+  NODE_FULL: 'Give the node what the message says it is short of, and ask again.',
   NODE_UNREACHABLE: 'Look whether dms-server runs on the host, and ask again.',
   CLIENT_UNREACHABLE: 'Look whether dms-client runs at that address, and ask again.',
   AUTH_UNAVAILABLE: 'Look whether Keystone can be reached, and ask again.',

@@ -27,6 +27,14 @@ export interface NodeEvent {
   readonly at: string;
 }
 
+/** What a hello says of a mount that its node sees vanished or broken: the event, without what the hello says anyway. */
+export type TroubledMount = Pick<NodeEvent, 'epoch' | 'mnt_id' | 'backup_target_id' | 'mount_path' | 'at'> & {
+  readonly event: 'vanished' | 'broken';
+};
+
+/** A hello names no more of them. */
+export const MAX_TROUBLED_MOUNTS = 100;
+
 const MAX_TEXT = 4_096;
 
 /** `value` as an event of a node, or null where it is none. Fields that this version does not know are left out. */
@@ -40,6 +48,19 @@ export function asNodeEvent(value: unknown): NodeEvent | null {
   if (!isText(incarnation) || !isText(mount_path) || !isText(at)) return null;
   if (!isCount(epoch) || !isCount(mnt_id)) return null;
   return { event: kind, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at };
+}
+
+/** The well-formed ones of `value`, MAX_TROUBLED_MOUNTS at most. */
+export function asTroubledMounts(value: unknown): TroubledMount[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MAX_TROUBLED_MOUNTS).flatMap((item: unknown) => {
+    if (typeof item !== 'object' || item === null) return [];
+    // Its node and incarnation are those of the hello.
+    const event = asNodeEvent({ ...item, node: 'node', incarnation: 'incarnation' });
+    if (event === null || (event.event !== 'vanished' && event.event !== 'broken')) return [];
+    const { event: kind, epoch, mnt_id, backup_target_id, mount_path, at } = event;
+    return [{ event: kind, epoch, mnt_id, backup_target_id, mount_path, at }];
+  });
 }
 
 function isText(value: unknown): value is string {

@@ -1,3 +1,4 @@
+import { asTroubledMounts, type TroubledMount } from './event';
 import { isCommandQueueOf } from './names';
 import { asPublicKey, type PublicKey } from './public-key';
 
@@ -30,6 +31,11 @@ export interface Hello {
   readonly legacy_queue_lost?: boolean;
   /** The node's monotonic clock in milliseconds. It runs from the boot, and commands name it: see EnvelopeDto. */
   readonly clock_ms?: number;
+  /**
+   * Mounts that the node sees vanished or broken now, MAX_TROUBLED_MOUNTS at most: of more, each hello names the next
+   * ones. It repeats the events, which can be lost.
+   */
+  readonly troubled_mounts?: readonly TroubledMount[];
 }
 
 /** `value` as a hello, or null where it is none. */
@@ -37,7 +43,9 @@ export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
-  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, ...others } = hello;
+  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts, ...others } =
+    hello;
+  const troubled = asTroubledMounts(troubled_mounts);
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
   // An older node publishes neither; one without the other is nothing.
@@ -64,6 +72,7 @@ export function asHello(value: unknown): Hello | null {
       : {}),
     ...(legacy_queue_lost === true ? { legacy_queue_lost } : {}),
     ...(Number.isSafeInteger(clock_ms) ? { clock_ms } : {}),
+    ...(troubled.length > 0 ? { troubled_mounts: troubled } : {}),
   };
 }
 

@@ -51,6 +51,8 @@ export interface MountObservation {
   readonly pid: number | null;
   /** After an unmount: true only where the daemon is known to have flushed cleanly; null: not applicable. */
   readonly flush_verified: boolean | null;
+  /** Why it is false: what a node remembers of a failed flush until the target is mounted anew. Absent: nothing. */
+  readonly flush_problem?: string;
   /** Who keeps the mount busy. */
   readonly users: readonly MountUser[];
   /** The last (epoch, operation) that the node's memory holds for this target. */
@@ -106,6 +108,8 @@ export interface FuseProcess {
   readonly started_at: string | null;
   readonly rss_bytes: number | null;
   readonly cpu_percent: number | null;
+  /** Of the process: `runs`, `sleeps`, `stopped` (by SIGSTOP or a debugger) or `waits` (in the kernel). Absent in older programs. */
+  readonly state?: string;
 }
 
 /** All that a node knows and sees. */

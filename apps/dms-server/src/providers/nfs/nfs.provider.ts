@@ -3,7 +3,12 @@ import { DmsError, nfsOptionsFor, normalizeExport } from '@app/contracts';
 import { type MountedAs } from '../../fence/target-record';
 import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
-import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../../processes/child-runner.interface';
+import {
+  CHILD_RUNNER,
+  codeOfNotStarted,
+  type ChildOutcome,
+  type ChildRunner,
+} from '../../processes/child-runner.interface';
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter, type TakeOutResult } from '../layer-unmounter';
@@ -23,11 +28,17 @@ const TAKE_BACK_MS = 10_000;
 const ANSWERS: PingAnswer = { kind: 'answers' };
 /** mount.nfs gave up by itself. */
 const GAVE_UP = /timed out/i;
+/** sync(1) could not open the mount. */
+const NOT_BEGUN = /error opening/;
 
-/** `hangs`: data may wait for the server; `unknown`: there was an answer, and not that all is written. */
+/**
+ * - `failed`: the server refused data, which the kernel tells once only;
+ * - `hangs`: data may wait for the server;
+ * - `unknown`: the flush was not begun, so that the next one still tells how it is.
+ */
 type Flush =
   | { readonly kind: 'done'; readonly detail: null }
-  | { readonly kind: 'unknown' | 'hangs'; readonly detail: string };
+  | { readonly kind: 'failed' | 'unknown' | 'hangs'; readonly detail: string };
 
 /** Mounts NFS exports with mount(8), of servers that answer. */
 @Injectable()
@@ -108,10 +119,14 @@ export class NfsProvider implements TargetProvider {
    * Has everything written to the server first: umount(8) returns while data of files that nobody has open any more is
    * still on its way, and may never arrive. Where the server does not answer, the mount is left as it is.
    */
-  async unmount({ targetId, mountedAs }: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
+  async unmount(
+    { targetId, mountedAs, flushFailed }: UnmountPlan,
+    deadline: Deadline,
+  ): Promise<UnmountResult> {
     const { mountPath } = mountedAs;
     const flush = await this.#flush(targetId, mountPath, deadline.remainingMs() / 2);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
+    if (flush.kind === 'failed') await flushFailed?.(flush.detail);
     const isOurs = (layer: MountEntry): boolean => this.owns(layer, mountedAs);
     const result = await this.#takeOut({ targetId, mountPath }, isOurs, deadline);
     if (result.kind !== 'out') return result;
@@ -126,7 +141,7 @@ export class NfsProvider implements TargetProvider {
       case 'exited':
         if (outcome.code === 0) return { kind: 'done', detail: null };
         return {
-          kind: 'unknown',
+          kind: NOT_BEGUN.test(outcome.output) ? 'unknown' : 'failed',
           detail: outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`,
         };
       case 'not-started':
@@ -181,7 +196,8 @@ function checkMounted(plan: MountPlan, outcome: ChildOutcome): void {
     const left = outcome.gone ? '' : '; the mount command hangs in the kernel and may still act';
     throw new DmsError('TIMEOUT', `${plan.source} could not be mounted in time${left}.`);
   }
-  if (outcome.kind === 'not-started') throw new DmsError('MOUNT_FAILED', outcome.reason);
+  if (outcome.kind === 'not-started')
+    throw new DmsError(codeOfNotStarted(outcome, 'MOUNT_FAILED'), outcome.reason);
   if (outcome.code === 0) return;
   const words = outcome.output.trim() || `mount ended with ${outcome.signal ?? outcome.code}`;
   throw new DmsError('MOUNT_FAILED', words);

@@ -18,9 +18,9 @@ describe('S3Provider', () => {
       return ready;
     };
     const [keyManager, daemon] = [{ readSecret }, { start }] as unknown as [Parameters[0], Parameters[1]];
-    const settings = { s3VaultFuseBinary: '/nowhere/s3vaultfuse' } as unknown as Parameters[4];
+    const settings = { s3VaultFuseBinary: '/nowhere/s3vaultfuse' } as unknown as Parameters[5];
     const none = {} as never;
-    const provider = new S3Provider(keyManager, daemon, none, none, settings);
+    const provider = new S3Provider(keyManager, daemon, none, none, none, settings);
     const plan = { targetId: 't', source: 'x', request: { keystone_token: 'token' } } as never;
     const mounting = provider.mount(plan, Promise.resolve(), deadlineIn(1_000));
     await expect(mounting).rejects.toBe(refusal);

@@ -3,6 +3,7 @@ import { DmsError } from '@app/contracts';
 import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
+import { FUSE_CONNECTIONS, type FuseConnections } from '../../kernel/fuse-connections.interface';
 import { type MountEntry } from '../../kernel/mount-table.interface';
 import { printable } from '../../processes/daemon-log';
 import { type DaemonExit } from '../../processes/fuse-daemon';
@@ -35,6 +36,7 @@ export class S3Provider implements TargetProvider {
     private readonly daemon: S3Daemon,
     private readonly processes: FuseProcessesService,
     private readonly unmounter: LayerUnmounter,
+    @Inject(FUSE_CONNECTIONS) private readonly connections: Pick<FuseConnections, 'isKept'>,
     @Inject(SETTINGS) private readonly settings: ServerSettings,
   ) {}
 
@@ -63,11 +65,11 @@ export class S3Provider implements TargetProvider {
   }
 
   async unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
-    const { targetId, mountedAs, hung = false } = plan;
+    const { targetId, mountedAs, hung = false, left = false, flushFailed } = plan;
     await this.#logDaemon(targetId);
     const { mountPath } = mountedAs;
     const busyEnd = performance.now() + this.settings.busyTimeoutMs;
-    const patience = hung ? atMost(deadline, this.settings.busyTimeoutMs) : deadline;
+    const patience = hung || left ? atMost(deadline, this.settings.busyTimeoutMs) : deadline;
     const layer = { targetId, mountPath, isOurs: (entry: MountEntry) => this.owns(entry, mountedAs) };
     let exit: DaemonExit | null;
     do {
@@ -84,23 +86,35 @@ export class S3Provider implements TargetProvider {
       if (isLong && (await plan.livesElsewhere())) return { kind: 'busy' };
     } while (exit === null && patience.remainingMs() > 0);
     if (exit === null) {
-      const signals = this.#signalsAllowed(hung);
-      if (signals.length === 0) return { kind: 'failed', reason: 'the FUSE process has not ended yet' };
+      const isUseless = hung || (left && !(await this.#isKept(plan)));
+      const signals = this.#signalsAllowed(isUseless);
+      const pid = await this.daemonPid(targetId);
+      const cure = `to end it with all that it has not stored: dms-server processes --kill ${pid} --force`;
+      if (signals.length === 0)
+        return { kind: 'failed', reason: `the FUSE process ${pid} has not ended yet; ${cure}` };
+      if (isUseless) this.#log.warn(`Target ${targetId}: the FUSE process ${pid} serves nobody and is ended`);
       if (!(await this.daemon.end(targetId, mountPath, signals))) {
-        return { kind: 'failed', reason: `the FUSE process does not end by ${signals.join(' and ')}` };
+        const how = signals.join(' and ');
+        return { kind: 'failed', reason: `the FUSE process ${pid} does not end by ${how}; ${cure}` };
       }
     }
+    const problem = flushProblem(exit);
+    if (problem !== null) await flushFailed?.(problem);
     await this.processes.forget(targetId);
     this.#log.log(`✓ ${await this.#daemonName()} process killed for target ${targetId}`);
     this.#log.log(`✓ PID file deleted: ${this.processes.pidFile(targetId)}`);
     // A daemon that ends by itself, and well, has seen the last of its mounts go.
-    const isClean = exit?.cleanFlush === true;
-    return { kind: 'gone', flushVerified: isClean, detail: flushProblem(exit), everywhere: isClean };
+    return { kind: 'gone', flushVerified: problem === null, detail: problem, everywhere: problem === null };
   }
 
-  /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless it hung before. */
-  #signalsAllowed(hung: boolean): NodeJS.Signals[] {
-    if (hung) return ['SIGTERM', 'SIGKILL'];
+  /** The kernel keeps its connection, also for files that are open after a lazy unmount. */
+  async #isKept({ targetId, mountedAs: { device } }: UnmountPlan): Promise<boolean> {
+    return device === null || (await this.connections.isKept(targetId, device));
+  }
+
+  /** What a daemon is given that does not end is lost with it, so somebody has to allow that, unless nobody counts on it. */
+  #signalsAllowed(isUseless: boolean): NodeJS.Signals[] {
+    if (isUseless) return ['SIGTERM', 'SIGKILL'];
     const signals = { term: 'SIGTERM', kill: 'SIGKILL' } as const;
     return (['term', 'kill'] as const)
       .filter((step) => allows(this.settings, step))
