@@ -52,7 +52,7 @@ describe('BarbicanAdapter', () => {
   });
 
   afterEach(async () => {
-    await http.onModuleDestroy();
+    await http.onApplicationShutdown();
     server.closeAllConnections();
     server.close();
   });
