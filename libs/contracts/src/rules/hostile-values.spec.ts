@@ -6,7 +6,7 @@ import { exportProblem, normalizeSecretRef, secretIdOf, secretRefProblem } from 
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
   it.each([
-    'rw,suid', 'rw,dev', 'exec', 'user', 'users', 'owner', 'remount', 'bind', 'rbind', 'move', 'loop', 'defaults',
+    'rw,suid', 'rw,dev', 'exec', 'user', 'users', 'owner', 'remount', 'bind', 'rbind', 'move', 'loop', 'defaults=1', 'Defaults',
     'context=system_u:object_r:etc_t:s0', 'fscontext=x', 'x-systemd.automount', 'comment=x', 'bg', 'addr=10.0.0.1',
     'clientaddr=10.0.0.1', 'mountaddr=10.0.0.1', 'mounthost=evil', 'fsc=x', 'migration', 'xprtsec=none', 'nfsvers=2',
     'rw\nsuid', 'rw\rsuid', 'rw\tsuid', 'rw suid', ' suid', 'rw\0suid', String.raw`rw\054suid`, 'rw;suid', 'rw\u2028suid',
@@ -29,9 +29,28 @@ describe('hostile values', () => {
     },
   );
 
-  it.each([null, undefined, '', ','])('the NFS options %j leave no mount that waits for ever', (options) => {
+  it.each([null, undefined, '', ',', 'defaults', ',defaults,', 'auto,nofail'])(
+    'the NFS options %j leave no mount that waits for ever',
+    (options) => {
+      expect(nfsOptionsProblem(options)).toBeNull();
+      expect(nfsOptionsFor(options, false)).toBe('rw,softerr,timeo=100,retrans=3,nosuid,nodev');
+    },
+  );
+
+  it.each([
+    ['defaults,vers=4.2', 'vers=4.2,nosuid,nodev'],
+    ['rw,defaults,noauto', 'rw,nosuid,nodev'],
+    ['defaults,ro', 'ro,nosuid,nodev'],
+  ])('the NFS options %j are those without the words of fstab(5)', (options, expected) => {
     expect(nfsOptionsProblem(options)).toBeNull();
-    expect(nfsOptionsFor(options, false)).toBe('rw,softerr,timeo=100,retrans=3,nosuid,nodev');
+    expect(nfsOptionsFor(options, options.includes('ro'))).toBe(expected);
+  });
+
+  it('the refusal of an NFS option names it and where the list is, or what its value may be', () => {
+    expect(nfsOptionsProblem('bg')).toBe(
+      'option "bg" is not allowed; docs/HTTP.md lists those that are, under "NFS options"',
+    );
+    expect(nfsOptionsProblem('sec=x')).toBe('option "sec" must be one of sys, none, krb5, krb5i, krb5p');
   });
 
   it.each([
