@@ -33,6 +33,14 @@ describe('what people see', () => {
     );
   });
 
+  it.each<[string, object[]]>([
+    ['Nothing was compared.', [{ host: 'python-1', reason: 'a Python server' }]],
+    ['No node is known.', []],
+  ])('says "%s" where there is no node that can be asked: %j', (text, not_compared) => {
+    const body = { success_msg: '', hosts: [], differences: [], unreachable: [], not_compared };
+    expect(JSON.stringify(reconcileView(body as unknown as ReconcileResponseDto))).toContain(text);
+  });
+
   it('leaves what went wrong with an unmount to the warning', () => {
     const body = { success_msg: 'Released; the mount still stands', error_code: 'BUSY' };
     expect(JSON.stringify(unmountView(body as UnmountResponseDto))).not.toContain('Released');

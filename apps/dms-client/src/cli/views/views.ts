@@ -254,7 +254,8 @@ export function reconcileView(body: ReconcileResponseDto): View {
   ];
 }
 
-function noDifferences({ hosts, unreachable }: ReconcileResponseDto): string {
+function noDifferences({ hosts, unreachable, not_compared = [] }: ReconcileResponseDto): string {
+  if (hosts.length === 0) return not_compared.length > 0 ? 'Nothing was compared.' : 'No node is known.';
   if (unreachable.length === 0) return 'No differences.';
   return unreachable.length < hosts.length
     ? 'No differences on the nodes that answered.'
