@@ -33,6 +33,7 @@ export class AcquiredMount implements AsyncDisposable {
   readonly #signal: AbortSignal;
   #lost: MountLostError | null = null;
   #released: Promise<UnmountResponseDto> | null = null;
+  #ended: UnmountResponseDto | null = null;
 
   private constructor(
     private readonly client: DmsClient,
@@ -106,6 +107,11 @@ export class AcquiredMount implements AsyncDisposable {
     return this.#lost;
   }
 
+  /** What the service answered to the unmount; null before that, or where it did not answer. */
+  get ended(): UnmountResponseDto | null {
+    return this.#ended;
+  }
+
   /**
    * Makes sure again that the target is mounted where this process looks.
    *
@@ -133,6 +139,7 @@ export class AcquiredMount implements AsyncDisposable {
   async #release(): Promise<UnmountResponseDto> {
     await Promise.all([this.#watch.stop(), this.#lease?.stop()]);
     const response = await unmount(this.client, this.request, this.options);
+    this.#ended = response;
     this.options.onReleased?.(response);
     if (this.#lost !== null) throw this.#lost;
     if (response.error_code !== 'UNMOUNTED_DIRTY') return response;
