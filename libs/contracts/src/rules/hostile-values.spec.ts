@@ -1,7 +1,7 @@
 import { hostProblem, identifierProblem } from './identifiers';
 import { defaultMountPath, mountPathProblem } from './mount-path';
 import { nfsOptionsFor, nfsOptionsProblem } from './nfs-options';
-import { exportProblem, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
+import { exportProblem, normalizeExport, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
 
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
@@ -57,11 +57,29 @@ describe('hostile values', () => {
     '-o:/x', '--bind:/x', '-:/x', ':/x', '/x', 'server', 'server:', 'server:x', 'server:..', 'server:/..', 'server:/a/../b',
     'server:/a/..', 'server:/a b', 'server:/a\tb', 'server:/a\nb', 'server:/a\0b', 'server:/a,suid', 'ser ver:/x',
     'server -o suid:/x', 'server,suid:/x', 'server\n:/x', 'server/x:/y', '$(id):/x', '`id`:/x', 'a;b:/x', 'user@server:/x',
-    '[::1:/x', '[::1%eth0,vers=3]:/x', '[$(id)]:/x', 'server:/x\u2028', 'server:/\ud800', '\u0441erver:/x', 'server.:/x',
+    '[::1:/x', '[::1%eth0,vers=3]:/x', '[::1%]:/x', '[::1%eth 0]:/x', '[%eth0]:/x', '[::1%a%b]:/x', '[$(id)]:/x', 'server:/x\u2028', 'server:/\ud800', '\u0441erver:/x', 'server..:/x', '.:/x',
     `server:/${'x'.repeat(1024)}`,
   ])('the export %j is refused', (source) => {
     expect(exportProblem(source)).toEqual(expect.any(String));
   }); // prettier-ignore
+
+  it.each([
+    ['[fe80::1%eth0]:/x', '[fe80::1%eth0]:/x'],
+    ['[FE80::1%Bond0.7]:/x/', '[fe80::1%Bond0.7]:/x'],
+    ['H.Example.:/x', 'h.example:/x'],
+    ['10.0.0.1:/X', '10.0.0.1:/X'],
+  ])('the export %s is taken as %s', (given, normal) => {
+    expect(exportProblem(given)).toBeNull();
+    expect(normalizeExport(given)).toBe(normal);
+  });
+
+  it.each([
+    ['HTTP://B.Example.:80/v1/secrets/x', 'http://b.example/v1/secrets/x'],
+    ['https://b.example:443/key/v1/secrets/x/', 'https://b.example/key/v1/secrets/x'],
+  ])('the reference %s is taken as %s', (given, normal) => {
+    expect(secretRefProblem(given)).toBeNull();
+    expect(normalizeSecretRef(given)).toBe(normal);
+  });
 
   it.each([
     'server:/$(id)',
