@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type MountResponseDto, type UnmountResponseDto } from '../../../contracts/src/plain';
 import { type DmsClient } from '../dms-client';
-import { MountLostError, ServiceError, UnmountedDirtyError } from '../errors';
+import { InternalError, MountLostError, ServiceError, UnmountedDirtyError } from '../errors';
 import { type TargetCallOptions, type TargetRequest } from '../requests';
 import { LeaseKeeper } from './lease-keeper';
 import { MountWatch } from './mount-watch';
@@ -167,5 +167,5 @@ function unmount(
 
 /** The mount may have been granted, or may yet be: all but what the service said to have failed. */
 function mayHold(error: unknown): boolean {
-  return !(error instanceof ServiceError) || error.code === 'TIMEOUT' || error.code === 'INTERNAL';
+  return !(error instanceof ServiceError) || error.code === 'TIMEOUT' || error instanceof InternalError;
 }

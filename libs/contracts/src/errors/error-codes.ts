@@ -46,6 +46,11 @@ export const ERROR_CODES = {
     exit: 75,
     meaning: 'dms-client cannot be reached, or is being stopped; nothing was done.',
   },
+  WRONG_SERVICE: {
+    http: 502,
+    exit: 1,
+    meaning: 'What answers at the address is no dms-client, or its certificate is not trusted.',
+  },
   AUTH_UNAVAILABLE: { http: 503, exit: 75, meaning: 'Credentials cannot be checked at the moment.' },
   LOCK_TIMEOUT: { http: 503, exit: 75, meaning: 'The target was locked by others for too long.' },
   LEDGER_UNAVAILABLE: {
