@@ -132,7 +132,16 @@ export function nodesView({ nodes }: NodeListDto): View {
     problemsOf(node).join('; '),
   ];
   const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
-  return [{ columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+  return [...allSilent(nodes), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+}
+
+/** What silences all nodes at once is hardly in each of them. */
+function allSilent(nodes: readonly NodeDto[]): string[] {
+  const speaking = nodes.filter(({ state }) => state === 'up' || state === 'silent');
+  if (speaking.length < 2 || speaking.some(({ state }) => state === 'up')) return [];
+  return [
+    `All ${speaking.length} nodes are silent: check the message broker first, and the way of this dms-client to it (/health/ready).`,
+  ];
 }
 
 function problemsOf({ host, other_ledger, legacy_queue_lost }: NodeDto): string[] {
