@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_NFS_OPTIONS, NFS_OPTIONS } from '@app/contracts';
 import { ROOT } from '../fleet/programs';
 import { HTTP_EXAMPLES } from './http-examples';
 import { inCell, lastOf, meaningOf, nameOf, referencesIn, resolved, typeOf } from './http-schemas';
@@ -56,7 +57,34 @@ export function httpDocument(document: OpenApi): string {
       .filter(({ operation }) => (operation.tags?.[0] ?? 'other') === tag)
       .map(({ name, operation }) => call(name, operation, document, { shown, described })),
   ]);
-  return [INTRODUCTION, ...chapters.flat(), '## Bodies of answers\n', ...schemas(document, shown)].join('\n');
+  return [
+    INTRODUCTION,
+    ...chapters.flat(),
+    '## Bodies of answers\n',
+    ...schemas(document, shown),
+    nfsOptions(),
+  ].join('\n');
+}
+
+/** From the rule that checks them. */
+function nfsOptions(): string {
+  const { flags, numbers, words, withoutMeaning } = NFS_OPTIONS;
+  const named = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
+  return `## NFS options
+
+\`backup_target.nfs_mount_opts\` may hold these options of nfs(5) and mount(8), comma separated. All others are refused.
+\`nosuid,nodev\` is always added.
+
+- Alone: ${named(flags)}.
+- With a whole number, \`name=7\`: ${named(numbers)}.
+- With one of some values: ${Object.entries(words)
+    .map(([name, values]) => `\`${name}\` (${values.join(', ')})`)
+    .join(', ')}.
+- Passed over, because they mean nothing for a mount: ${named(withoutMeaning)}.
+
+Null, an empty text, or nothing but what is passed over means \`${DEFAULT_NFS_OPTIONS}\`. What these cost is in
+[SEMANTICS.md](SEMANTICS.md#nfs-options).
+`;
 }
 
 /** What was described already: the schemas of answers, and bodies with the call where they stand. */

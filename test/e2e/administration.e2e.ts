@@ -35,7 +35,9 @@ describeOnRig('what operators do', (rig) => {
   it('forgets a node only with the word that it is off, and when it is silent', async () => {
     const node = fleet.nodes[1];
     const target = await fleet.targets.s3('forget');
-    await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, 1, target));
+    const empty = await fleet.targets.s3('forget-empty');
+    for (const jobid of [1, 2])
+      await fleet.api.post('/api/v1/mount', await fleet.targets.request(node.host, jobid, target));
     expect((await fleet.api.post(`/api/v1/nodes/${node.host}/forget`, {})).body.error_code).toBe(
       'VALIDATION_FAILED',
     );
@@ -43,6 +45,12 @@ describeOnRig('what operators do', (rig) => {
       (await fleet.api.post(`/api/v1/nodes/${node.host}/forget`, { fenced: true })).body.error_code,
     ).toBe('CONFLICT');
     await node.stop();
+    // A mount that nobody holds: its last job has left while the node was away.
+    await fleet.query(
+      `INSERT INTO target_mounts (host, backup_target_id, state, epoch, mount_path, type)
+       VALUES (?, ?, 'UNCERTAIN', 3, '/base/empty', 's3')`,
+      [node.host, empty.id],
+    );
     await waitFor(
       async () =>
         (await fleet.api.post(`/api/v1/nodes/${node.host}/forget`, { fenced: true })).status === 200,
@@ -50,6 +58,22 @@ describeOnRig('what operators do', (rig) => {
     );
     const { body } = await fleet.api.get(`/api/v1/bindings/1/${target.id}`);
     expect(body).toMatchObject({ state: 'lost', mount_state: 'ABSENT' });
+    const recorded = await fleet.query<{ target: string; jobid: string | null; success_msg: string }>(
+      `SELECT backup_target_id AS target, jobid, success_msg FROM mount_operations
+       WHERE host = ? AND action = 'reconcile' AND status = 'success' ORDER BY jobid`,
+      [node.host],
+    );
+    const jobs = recorded.map(({ target: id, jobid }) => [id, jobid === null ? null : Number(jobid)]);
+    expect(jobs).toEqual([
+      [empty.id, null],
+      [target.id, 1],
+      [target.id, 2],
+    ]);
+    for (const { success_msg } of recorded) {
+      expect(success_msg).toContain(
+        `given up: an operator has said that node "${node.host}" is off for good`,
+      );
+    }
   });
 
   it('shows the locks, and takes one away', async () => {

@@ -83,6 +83,23 @@ describeOnRig('mounts of the client package', (rig) => {
     });
   });
 
+  it('are told as lost, with reason, operation and cause, where the FUSE daemon dies while the job writes', async () => {
+    const target = await fleet.targets.s3('package-writing');
+    const writing = client.withMount(requestFor(target), async ({ mountPath }) => {
+      const pid = Number(readFileSync(join(fleet.node.pidDirectory, `${target.id}.pid`), 'utf8'));
+      process.kill(pid, 'SIGKILL');
+      for (;;) await writeFile(join(mountPath, 'file'), 'what is lost');
+    });
+    const error: unknown = await writing.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MountLostError);
+    const lost = error as MountLostError;
+    expect(lost.cause).toMatchObject({
+      code: expect.stringMatching(/^(ENOTCONN|ECONNABORTED|EIO)$/) as unknown,
+    });
+    expect(lost.message).toMatch(/lost|broken/);
+    expect(await client.operation(String(lost.operationId))).toMatchObject({ action: 'unmount' });
+  });
+
   it('abort when somebody else ends the hold', async () => {
     const target = await fleet.targets.s3('package-released');
     const request = requestFor(target);

@@ -84,6 +84,41 @@ describeOnRig('faults of the Python system, with a broker to break', () => {
     expect((await jobs.unmount(1, target)).body).toMatchObject({ unmounted: true });
   }, 150_000);
 
+  it.each(['the connection to the broker', 'the node'])(
+    'repeats a mount by its Idempotency-Key after %s was frozen: the repeat is carried out',
+    async (what) => {
+      const target = await fleet.targets.s3('frozen');
+      const request = await fleet.targets.request(fleet.node.host, 1, target);
+      const key = { 'Idempotency-Key': randomUUID() };
+      const freeze = (frozen: boolean): void => {
+        if (what === 'the node') fleet.node.signal(frozen ? 'SIGSTOP' : 'SIGCONT');
+        else if (frozen) rig.broker.pause();
+        else rig.broker.resume();
+      };
+      freeze(true);
+      let first: { status: number; body: Record<string, unknown> };
+      try {
+        first = await fleet.api.post('/api/v1/mount', request, key);
+        expect([503, 504]).toContain(first.status);
+        // The sender's deadline passes, and with it that of the command.
+        await waitFor(async () => !(await fleet.clients[0].ready()) || what === 'the node', {
+          timeoutMs: HEALED_MS,
+          what: 'the client to miss the broker',
+        });
+      } finally {
+        freeze(false);
+      }
+      await backByThemselves();
+      const over = async (): Promise<boolean> => (await operation(first)).status !== 'executing';
+      await waitFor(over, { timeoutMs: HEALED_MS, what: 'the first request to end', intervalMs: 200 });
+      const repeat = await fleet.api.post('/api/v1/mount', request, key);
+      expect(repeat).toMatchObject({ status: 200, body: { status: 'success' } });
+      expect(layersOf(target)).toBe(1);
+      expect((await jobs.unmount(1, target)).body).toMatchObject({ unmounted: true });
+    },
+    240_000,
+  );
+
   it('6: server away: refused at once, nothing waits in the queue, no token in the broker’s files, nothing mounted later', async () => {
     const target = await fleet.targets.s3('away');
     const request = await fleet.targets.request(fleet.node.host, 1, target);

@@ -67,6 +67,42 @@ describeOnRig('dms-client with a Python server', (rig) => {
     expect(await send('unmount', 12345)).toMatchObject({ unmounted: true });
   });
 
+  it.each([
+    [502, 'SECRET_UNAVAILABLE', 'Failed to fetch credentials: HTTPConnectionPool: Max retries exceeded'],
+    [401, 'AUTH_EXPIRED', 'Failed to fetch credentials: 401 Client Error: Unauthorized'],
+    [403, 'FORBIDDEN', 'Failed to fetch credentials: 403 Client Error: Forbidden'],
+    [502, 'MOUNT_FAILED', 'Mount failed: mount.nfs: access denied by server'],
+  ])('answers %i %s where the Python server says %s', async (status, code, words) => {
+    const request = await fleet.targets.request(node.host, 7, target);
+    node.mountError = words;
+    try {
+      const answer = await fleet.api.post('/api/v1/mount', request);
+      expect(answer).toMatchObject({ status, body: { error_code: code, error_msg: words } });
+    } finally {
+      node.mountError = null;
+    }
+    expect((await fleet.api.post('/api/v1/mount', request)).status).toBe(200);
+    expect(await send('unmount', 7)).toMatchObject({ unmounted: true });
+  });
+
+  it('is named by a comparison as what could not be compared, with hosts that only the ledger knows', async () => {
+    await fleet.query(
+      `INSERT INTO backup_target_mount_ledger (jobid, backup_target_id, host, mounted, state)
+       VALUES (99, 'nowhere', 'never-heard', TRUE, 'held')`,
+    );
+    const { body } = await fleet.api.post('/api/v1/admin/reconcile', { dry_run: true });
+    expect(body).toMatchObject({
+      hosts: [],
+      success_msg: expect.stringMatching(/^0 of 2 node\(s\) compared, .*; not compared: /) as unknown,
+      not_compared: expect.arrayContaining([
+        { host: node.host, reason: expect.stringContaining('Python server') as unknown },
+        { host: 'never-heard', reason: expect.stringContaining('was ever heard of') as unknown },
+      ]) as unknown,
+    });
+    const one = await fleet.api.post('/api/v1/admin/reconcile', { host: node.host });
+    expect(one).toMatchObject({ status: 200, body: { hosts: [], not_compared: [{ host: node.host }] } });
+  });
+
   it('shows the node as legacy', async () => {
     const { body } = await fleet.api.get(`/api/v1/nodes/${node.host}`);
     expect(body).toMatchObject({ host: node.host, state: 'legacy', incarnation: null });

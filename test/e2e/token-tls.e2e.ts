@@ -73,7 +73,7 @@ describeOnRig('a token that goes by TLS', (rig) => {
       const barbican = new BarbicanAdapter({ barbicanUrl }, catalog, reader);
       return (await barbican.readSecret(ref.href, token, deadlineIn(LIMIT_MS))).reveal();
     } finally {
-      await reader.onModuleDestroy();
+      await reader.onApplicationShutdown();
     }
   }
 
@@ -83,7 +83,7 @@ describeOnRig('a token that goes by TLS', (rig) => {
     try {
       return String((await keystone.identify(token))?.roles);
     } finally {
-      await keystone.onModuleDestroy();
+      await keystone.onApplicationShutdown();
     }
   }
 

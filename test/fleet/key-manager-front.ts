@@ -69,6 +69,12 @@ export class KeyManagerFront {
     const broken = this.#broken.get(id);
     const stage = rest === 'payload' ? 'payload' : 'metadata';
     if (broken?.stage === stage) return broken.fault(incoming, response);
+    return this.passOn(incoming, response);
+  }
+
+  /** Answers as the real key manager does. */
+  passOn(incoming: IncomingMessage, response: ServerResponse): void {
+    const [, , , id = ''] = String(incoming.url).split('/');
     const { host: _, ...headers } = incoming.headers;
     const upstream = this.#upstreams.get(id);
     if (upstream === undefined) return void response.writeHead(404).end();

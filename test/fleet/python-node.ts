@@ -18,6 +18,8 @@ interface PythonRequest {
 export class PythonNode {
   readonly requests: PythonRequest[] = [];
   readonly mounted = new Set<string>();
+  /** With what mounts fail; null: they succeed. */
+  mountError: string | null = null;
   #connection: ChannelModel | null = null;
 
   constructor(
@@ -62,6 +64,7 @@ export class PythonNode {
       return failure("Missing required field: 'filesystem_export_mount_path'");
     switch (request.action) {
       case 'mount': {
+        if (this.mountError !== null) return failure(this.mountError);
         const again = this.mounted.has(path);
         this.mounted.add(path);
         const name = type === 'nfs' ? 'NFS' : 'S3';

@@ -272,6 +272,10 @@ export class ClientProcess {
   /** Each process may compare: that only one does is economy, not safety. */
   #nodeLeases(): NodeLeaseRepository {
     const run = <T>(_host: string, work: () => Promise<T>): Promise<T> => work();
-    return { run, hosts: () => Promise.resolve([HOST]) } as unknown as NodeLeaseRepository;
+    return {
+      run,
+      hosts: () => Promise.resolve([HOST]),
+      incomparable: () => Promise.resolve([]),
+    } as unknown as NodeLeaseRepository;
   }
 }

@@ -13,6 +13,7 @@ import { OperationsModule } from './operations/operations.module';
 import { ReconcileModule } from './reconcile/reconcile.module';
 import { type ClientSettings } from './settings/client.settings';
 import { SettingsModule } from './settings/settings.module';
+import { StopModule } from './stop/stop.module';
 import { TelemetryModule } from './telemetry/telemetry.module';
 
 /** dms-client: the HTTP facade over the ledger. */
@@ -36,6 +37,7 @@ export class AppModule {
         LeasesHttpModule,
         HealthModule,
         TelemetryModule,
+        StopModule,
       ],
     };
   }

@@ -34,6 +34,8 @@ Settings come from the environment (DMS_DB_URL, DMS_RABBITMQ_URL, DMS_HTTP_PORT,
 and from /etc/trilio-dms/client.conf. People use the command dms.
 `;
 const WRONG_USE = 2;
+/** After the grace period for requests, connections to broker and database are closed within this time. */
+const CLOSING_MS = 4_000;
 
 async function start(settings: ClientSettings): Promise<void> {
   const version = programVersion();
@@ -45,10 +47,19 @@ async function start(settings: ClientSettings): Promise<void> {
   if (settings.insecureTls) new Logger('main').warn(INSECURE_TLS_WARNING);
   configureHttp(application, version);
   application.enableShutdownHooks();
+  endAtLast(settings);
   if (settings.migrateAtStart) await application.get(MigrateService).migrate();
   await listen(application, settings);
   const { address, port } = (application.getHttpServer() as { address(): AddressInfo }).address();
   new Logger('main').log({ msg: 'dms-client is ready', address, port, version });
+}
+
+/** A program that is told to stop ends, also where a part of it hangs. */
+function endAtLast({ stopGraceMs }: ClientSettings): void {
+  const end = (): void => {
+    setTimeout(() => process.exit(1), stopGraceMs + CLOSING_MS).unref();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
 }
 
 /** @throws DmsError LEDGER_UNAVAILABLE where the database does not come within some seconds */

@@ -44,8 +44,10 @@ export class NodeUnreachableError extends ServiceError {}
 export class ServiceUnreachableError extends ServiceError {}
 /** Unmounted, but what was written last may not have reached the target. */
 export class UnmountedDirtyError extends ServiceError {}
-/** A defect of the service, or what answers is no dms-client. */
+/** A defect of the service, or what answers is no dms-client ({@link WrongServiceError}). */
 export class InternalError extends ServiceError {}
+/** What answers at the address is no dms-client, or its certificate is not trusted. */
+export class WrongServiceError extends InternalError {}
 /** The mount broke, or the hold ended, while it was used (code CONFLICT); `cause` is what failed by that. */
 export class MountLostError extends ConflictError {}
 /** The target is not mounted where this process looks (code MOUNT_FAILED): a writer would write beside it. */
@@ -76,6 +78,7 @@ const CLASSES: Readonly<
   CLIENT_UNREACHABLE: ServiceUnreachableError,
   UNMOUNTED_DIRTY: UnmountedDirtyError,
   INTERNAL: InternalError,
+  WRONG_SERVICE: WrongServiceError,
   STALE_EPOCH: InternalError,
 };
 

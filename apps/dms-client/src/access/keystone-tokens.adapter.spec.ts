@@ -35,7 +35,7 @@ describe('KeystoneTokensAdapter', () => {
     });
   });
   afterEach(async () => {
-    await keystone.onModuleDestroy();
+    await keystone.onApplicationShutdown();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });

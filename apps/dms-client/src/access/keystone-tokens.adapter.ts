@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { DmsError, type Secret } from '@app/contracts';
 import { type HttpAnswer, HttpReader, keystoneUrl } from '@app/platform';
 import { type ClientSettings } from '../settings/client.settings';
@@ -23,7 +23,7 @@ interface TokenBody {
  * validate the own token, so that this service needs no account.
  */
 @Injectable()
-export class KeystoneTokensAdapter implements KeystoneTokens, OnModuleDestroy {
+export class KeystoneTokensAdapter implements KeystoneTokens, OnApplicationShutdown {
   readonly #log = new Logger(KeystoneTokensAdapter.name);
   readonly #url: string;
   readonly #http: HttpReader;
@@ -51,7 +51,8 @@ export class KeystoneTokensAdapter implements KeystoneTokens, OnModuleDestroy {
     return identityOf(body);
   }
 
-  onModuleDestroy(): Promise<void> {
+  /** After the facade has closed: requests that came before the stop still have their tokens checked. */
+  onApplicationShutdown(): Promise<void> {
     return this.#http.close();
   }
 

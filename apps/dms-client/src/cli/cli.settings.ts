@@ -1,4 +1,12 @@
-import { asHttpUrl, asSeconds, asSecret, asText, readSettings, type SettingValues } from '@app/platform';
+import {
+  asHttpUrl,
+  asSeconds,
+  asSecret,
+  asText,
+  readSettings,
+  type SettingValues,
+  TLS_SETTINGS,
+} from '@app/platform';
 import { clientConfigurationFiles } from '../settings/client.settings';
 
 /** Settings of the `dms` command alone, beside those of dms-client. */
@@ -9,6 +17,14 @@ export const CLI_SETTINGS = {
     help: "Address of dms-client's HTTP facade; without it dms goes to broker and database itself.",
     default: null,
     parse: asHttpUrl,
+  },
+  caFile: {
+    ...TLS_SETTINGS.caFile,
+    help: 'Authorities (PEM) trusted for an HTTP facade with https, beside those that Node.js trusts.',
+  },
+  insecureTls: {
+    ...TLS_SETTINGS.insecureTls,
+    help: 'true: the certificate of an HTTP facade with https is not checked. For trials only.',
   },
   apiToken: {
     env: 'DMS_API_TOKEN',

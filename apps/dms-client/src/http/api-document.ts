@@ -11,6 +11,7 @@ const COMMON: readonly ErrorCode[] = [
   'FORBIDDEN',
   'RATE_LIMITED',
   'INTERNAL',
+  'CLIENT_UNREACHABLE',
   'AUTH_UNAVAILABLE',
   'LEDGER_UNAVAILABLE',
 ];

@@ -15,6 +15,7 @@ import { ReconcileHttpController } from '../reconcile/reconcile.http.controller'
 import { ReconcilerService } from '../reconcile/reconciler.service';
 import { loadFacadeSettings } from '../settings/client.settings';
 import { SettingsModule } from '../settings/settings.module';
+import { StopService } from '../stop/stop.service';
 import { configureHttp } from './configure-http';
 
 const PAGE = 'https://console.example';
@@ -39,6 +40,11 @@ describe('requests of the facade', () => {
         useValue: { begin: () => answer('begin'), execute: () => answer('execute') },
       },
       { provide: NodesService, useValue: {} },
+      {
+        provide: StopService,
+        useFactory: () =>
+          new StopService({ liveOperations: () => [], giveUp: () => undefined }, { stopGraceMs: 1_000 }),
+      },
       {
         provide: NodeAdministrationService,
         useValue: {
@@ -101,6 +107,33 @@ describe('requests of the facade', () => {
     const nothing = await postNothing('/api/v1/mount');
     expect(nothing.status).toBe(400);
     expect(nothing.text).toContain('VALIDATION_FAILED');
+  });
+
+  it.each([
+    [{}, 75],
+    [{ DMS_HTTP_KEEP_ALIVE: '120' }, 120],
+  ])(
+    'are taken on a connection that was idle for less than the keep-alive time: %j',
+    async (env, seconds) => {
+      await start(env);
+      const response = await fetch(`${url}/api/v2/none`);
+      await response.text();
+      expect(response.headers.get('keep-alive')).toBe(`timeout=${seconds}`);
+    },
+  );
+
+  it('that come after the signal to stop are refused by 503, and their connection is closed', async () => {
+    await start({});
+    const stop = application.get(StopService, { strict: false });
+    stop.onModuleDestroy();
+    for (const path of ['mount', 'unmount', 'nodes/node-1/drain']) {
+      const { status, text } = await postNothing(`/api/v1/${path}`);
+      expect(status).toBe(503);
+      expect(text).toMatch(/^connection: close\r$/im);
+      expect(text).toMatch(/^retry-after: \d+\r$/im);
+      expect(text).toContain('"error_code":"CLIENT_UNREACHABLE"');
+    }
+    expect(asked).toEqual([]);
   });
 
   it.each(['respond-async', 'wait=10, Respond-Async', 'respond-async; x=1'])(

@@ -1,3 +1,4 @@
+import { type Server } from 'node:http';
 import { type INestApplication } from '@nestjs/common';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
@@ -8,6 +9,7 @@ import { ErrorFilter } from '@app/platform';
 import { withAnswers } from './api-document';
 import { withTypes } from './api-types';
 import { requestContext } from './request-context.middleware';
+import { StopService } from '../stop/stop.service';
 import { securityHeaders } from './security-headers';
 
 const MAX_BODY = '1mb';
@@ -21,10 +23,18 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.use(requestContext);
   application.use(securityHeaders);
   allowOrigins(application);
+  application.use(application.get(StopService, { strict: false }).use);
   application.use(application.get(AccessMiddleware, { strict: false }).use);
   application.useBodyParser('json', { limit: MAX_BODY, strict: true, type: () => true });
   application.useGlobalFilters(new ErrorFilter());
+  keepConnections(application);
   describe(application, version);
+}
+
+function keepConnections(application: NestExpressApplication): void {
+  const { httpKeepAliveMs } = application.get<ClientSettings>(SETTINGS, { strict: false });
+  const server: Server = application.getHttpServer();
+  server.keepAliveTimeout = httpKeepAliveMs;
 }
 
 /** Before the middleware that asks who calls: a browser sends its question in advance without credentials. */

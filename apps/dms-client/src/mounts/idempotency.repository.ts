@@ -1,4 +1,4 @@
-import { type BindingState, DmsError, type ErrorCode } from '@app/contracts';
+import { type BindingState, DmsError } from '@app/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { stateExpression } from '../ledger/binding-statements';
@@ -14,13 +14,15 @@ export interface KeyedOperation {
   readonly unchangedMs: number;
   /** Null where the operation is not written yet, or never was: its process died before. */
   readonly status: 'pending' | 'executing' | 'success' | 'error' | null;
-  readonly errorCode: ErrorCode | null;
-  readonly errorMessage: string | null;
+  /** Its job asked for the unmount of the target before the operation had ended. */
+  readonly withdrawn: boolean;
   /** JSON. */
   readonly responseData: string | null;
   /** State of the binding that is still the operation's own; null: none is. */
   readonly bindingState: BindingState | null;
 }
+
+type KeyedRow = Omit<KeyedOperation, 'unchangedMs' | 'withdrawn'> & { readonly withdrawn: unknown };
 
 /** The table of idempotency keys. */
 @Injectable()
@@ -46,10 +48,13 @@ export class IdempotencyRepository {
   }
 
   async find(key: string): Promise<KeyedOperation | null> {
-    const [row] = await queryLedger<Omit<KeyedOperation, 'unchangedMs'> | undefined>(
+    const [row] = await queryLedger<KeyedRow | undefined>(
       this.dataSource,
-      `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status, o.error_code AS errorCode,
-         o.error_msg AS errorMessage, o.response_data AS responseData,
+      `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status,
+         o.response_data AS responseData,
+         EXISTS (SELECT 1 FROM mount_operations u
+           WHERE u.host = o.host AND u.backup_target_id = o.backup_target_id AND u.jobid = o.jobid
+             AND u.action = 'unmount' AND u.arrival > o.arrival AND u.created_at <= o.completed_at) AS withdrawn,
          IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
        FROM idempotency_keys k LEFT JOIN mount_operations o ON o.id = k.operation_id
          LEFT JOIN backup_target_mount_ledger b ON b.operation_id = o.id AND b.host = o.host
@@ -58,7 +63,11 @@ export class IdempotencyRepository {
       [key],
     );
     if (row === undefined) return null;
-    return { ...row, unchangedMs: this.observed.unchangedMs(`key ${key}`, row.operationId) };
+    return {
+      ...row,
+      withdrawn: Number(row.withdrawn) === 1,
+      unchangedMs: this.observed.unchangedMs(`key ${key}`, row.operationId),
+    };
   }
 
   /** Lets a new operation stand for the key. @returns false where another process was faster */

@@ -34,8 +34,7 @@ function serviceWith(...looks: (Partial<KeyedOperation> | null)[]): IdempotencyS
         requestHash: hash,
         unchangedMs: 60_000,
         status: 'success',
-        errorCode: null,
-        errorMessage: null,
+        withdrawn: false,
         responseData: JSON.stringify(RECORDED),
         bindingState: null,
         ...known,
@@ -64,7 +63,9 @@ describe('a repeated Idempotency-Key', () => {
 
   it.each<[TargetAction, string, Partial<KeyedOperation>]>([
     ['mount', 'was never begun', { status: null }],
-    ['mount', 'failed for a passing reason', { status: 'error', errorCode: 'NODE_UNREACHABLE' }],
+    ['mount', 'failed', { status: 'error' }],
+    ['unmount', 'failed', { status: 'error' }],
+    ['unmount', 'failed while another unmount came', { status: 'error', withdrawn: true }],
     ['mount', 'succeeded after its answer was lost', { bindingState: 'claimed', responseData: null }],
     ['mount', 'was granted by a look at its operation', { bindingState: 'held', responseData: null }],
     ['unmount', 'succeeded after its answer was lost', { responseData: null }],
@@ -74,7 +75,12 @@ describe('a repeated Idempotency-Key', () => {
 
   it.each<[TargetAction, string, Partial<KeyedOperation>, string]>([
     ['mount', 'whose hold has ended', { bindingState: 'released' }, 'CONFLICT'],
-    ['mount', 'that failed for good', { status: 'error', errorCode: 'MOUNT_FAILED' }, 'MOUNT_FAILED'],
+    [
+      'mount',
+      'that its job took back while it was under way',
+      { status: 'error', withdrawn: true },
+      'CONFLICT',
+    ],
   ])('refuses the %s %s', async (action, _, known, code) => {
     await expect(again(action, known)).rejects.toMatchObject({ code });
   });
@@ -96,7 +102,7 @@ describe('a repeated Idempotency-Key', () => {
       );
     await expect(begun({ status: 'executing' })).resolves.toBe('first');
     await expect(begun({ status: null, unchangedMs: 5 }, { status: 'executing' })).resolves.toBe('first');
-    await expect(begun({ status: 'error', errorCode: 'MOUNT_FAILED' })).resolves.toBe('first');
+    await expect(begun({ status: 'error' })).resolves.toBe('anew');
     await expect(begun(granted)).resolves.toBe('first');
     await expect(begun({ status: null })).resolves.toBe('anew');
   });

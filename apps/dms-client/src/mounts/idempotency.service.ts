@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DmsError, ERROR_CODES, type TargetAction, type TargetRequestDto } from '@app/contracts';
+import { DmsError, type TargetAction, type TargetRequestDto } from '@app/contracts';
 import { type ProjectScope } from '../access/identity';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { IdempotencyRepository, type KeyedOperation } from './idempotency.repository';
@@ -9,8 +9,6 @@ import { type TargetResponse } from './waiting-request';
 
 const MAX_KEY_CHARACTERS = 255;
 const POLL_MS = 100;
-/** Exit code of errors after which one is to try again: those are carried out anew, not repeated. */
-const TEMPORARY = 75;
 
 /**
  * A key without an operation is of a request that is about to be taken in; after this time, in milliseconds, of one
@@ -39,8 +37,9 @@ interface Entry {
 }
 
 /**
- * Makes a request that carries an `Idempotency-Key` happen once: the same key again gets the same answer, a mount's
- * success only while the hold lasts that it granted.
+ * Makes a request that carries an `Idempotency-Key` happen once: the same key again gets the same success, a mount's only
+ * while the hold lasts that it granted. A request that failed has left nothing behind, and its failure may pass, whatever
+ * its code: the same key again carries it out.
  */
 @Injectable()
 export class IdempotencyService {
@@ -56,7 +55,7 @@ export class IdempotencyService {
    *
    * @param execute carries the request out under the given operation id
    * @throws DmsError VALIDATION_FAILED for a key that is none; CONFLICT where the key stood for another request, or
-   *   for a hold that has ended; the recorded error of the first request; whatever `execute` throws
+   *   for a hold that has ended; TIMEOUT where the first request does not end in time; whatever `execute` throws
    */
   async once(
     keyed: KeyedRequest,
@@ -69,8 +68,7 @@ export class IdempotencyService {
   }
 
   /**
-   * The id of the operation as soon as there is one: at once where the first request with this key is under way, or
-   * has failed.
+   * The id of the operation as soon as there is one: at once where the first request with this key is under way.
    *
    * @param start begins the request under the given operation id, and gives that id when it is begun
    * @throws DmsError as {@link IdempotencyService.once}
@@ -149,15 +147,15 @@ function isUnderWay({ status, unchangedMs }: KeyedOperation): boolean {
 }
 
 /**
- * The first request was begun and ended in a way that trying again would not change. What succeeded, but was found out
- * only after its answer was lost, is carried out again: a mount joins what stands, an unmount finds nothing to end.
+ * The first request is over, and its answer stands. An error never does: its cause may pass. What succeeded, but was found
+ * out only after its answer was lost, is carried out again: a mount joins what stands, an unmount finds nothing to end.
  */
 function isFinal(
   action: TargetAction,
-  { status, errorCode, bindingState, responseData }: KeyedOperation,
+  { status, withdrawn, bindingState, responseData }: KeyedOperation,
 ): boolean {
   if (status === null) return false;
-  if (status === 'error') return errorCode === null || ERROR_CODES[errorCode].exit !== TEMPORARY;
+  if (status === 'error') return action === 'mount' && withdrawn;
   if (action === 'unmount') return responseData !== null;
   return bindingState !== 'claimed' && !(bindingState === 'held' && responseData === null);
 }
@@ -165,9 +163,8 @@ function isFinal(
 function replay(action: TargetAction, known: KeyedOperation): TargetResponse {
   const { operationId } = known;
   if (known.status === 'error') {
-    throw new DmsError(known.errorCode ?? 'INTERNAL', known.errorMessage ?? 'The request failed', {
-      operationId,
-    });
+    const text = 'Idempotency-Key: the job asked for the unmount before the mount had ended; use a new key';
+    throw new DmsError('CONFLICT', text, { operationId });
   }
   if ((action === 'mount' && known.bindingState !== 'held') || known.responseData === null) {
     throw new DmsError('CONFLICT', 'Idempotency-Key: what this key granted has ended; use a new key', {

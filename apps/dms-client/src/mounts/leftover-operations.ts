@@ -37,7 +37,7 @@ function hasSucceeded({ action, bindingState }: AbandonedOperation, state: strin
 }
 
 function endOf(operation: AbandonedOperation, { row }: TargetTransaction, succeeded: boolean): OperationEnd {
-  const error = new DmsError('MOUNT_FAILED', 'The mount was not carried out, or was taken back since');
+  const error = whyNot(operation);
   const dirty = operation.action === 'unmount' ? endedBadly(row) : null;
   return {
     id: operation.id,
@@ -49,6 +49,15 @@ function endOf(operation: AbandonedOperation, { row }: TargetTransaction, succee
     epoch: row.epoch,
     responseData: null,
   };
+}
+
+/** The node may have had no part in it: what failed is the way there or back, and that passes. */
+function whyNot({ bindingState }: AbandonedOperation): DmsError {
+  if (bindingState === 'released')
+    return new DmsError('CONFLICT', 'The job asked for the unmount before it was mounted');
+  const text =
+    'The mount was not carried out: the node, the broker or dms-client went away meanwhile. Nothing is mounted for this request; ask again';
+  return new DmsError('NODE_UNREACHABLE', text);
 }
 
 function successText({ action }: AbandonedOperation, path: string | null, loss?: string): string {

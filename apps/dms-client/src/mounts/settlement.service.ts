@@ -4,6 +4,7 @@ import { type TargetTransaction } from '../ledger/target-transaction';
 import { type CommandOutcome } from '../nodes/node-commands.service';
 import { isRefusedForLedger } from '../nodes/other-ledger';
 import { type Drive } from './drive';
+import { legacyError } from './legacy-errors';
 import {
   errorOf,
   flushProblemOf,
@@ -257,15 +258,14 @@ export class SettlementService {
         ...NO_PROBLEM,
       });
     }
-    const code = command.action === 'mount' ? 'MOUNT_FAILED' : 'UNMOUNT_FAILED';
-    const error = new DmsError(code, reply.error_msg ?? 'The node gave no reason');
+    const error = legacyError(command.action, reply.error_msg);
     await transaction.change({
       state: command.action === 'mount' ? 'ABSENT' : 'UNCERTAIN',
       incarnation: null,
       ...problemOf(error),
     });
-    if (command.action === 'unmount') drive.problem = { code, message: error.message };
-    await drive.refuse(transaction, open(command), error);
+    if (command.action === 'unmount') drive.problem = { code: error.code, message: error.message };
+    await drive.refuse(transaction, sharersOf(error, command), error);
   }
 
   /** What a Python client wrote after the command was decided, the node may have mounted after it looked. */

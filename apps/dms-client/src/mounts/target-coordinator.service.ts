@@ -66,6 +66,13 @@ export class TargetCoordinator {
     );
   }
 
+  /** Fails what this process has not ended yet: it is about to go, and others find out what became of it. */
+  giveUp(error: DmsError): void {
+    for (const { inbox, waiting } of this.#work.values()) {
+      for (const request of [...inbox.splice(0), ...waiting]) request.fail(error);
+    }
+  }
+
   #of(key: TargetKey): TargetWork {
     const text = keyText(key);
     const known = this.#work.get(text);

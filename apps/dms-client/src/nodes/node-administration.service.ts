@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { DmsError, type NodeDetailDto } from '@app/contracts';
+import { currentRequest } from '@app/platform';
+import { type NewOperation, type OperationEnd } from '../ledger/operation-statements';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { NodeFactsRepository } from './node-facts.repository';
@@ -77,7 +80,10 @@ export class NodeAdministrationService {
     await this.ledger.transaction(key, async (transaction) => {
       const jobids = await transaction.bindings.lose();
       await transaction.bindings.withdrawAll();
-      const { state, epoch } = transaction.row;
+      const { state, epoch, mountPath } = transaction.row;
+      // Each job can find out why it lost its mount; a mount that nobody held leaves a trace, too.
+      const givenUp = jobids.length > 0 || state === 'ABSENT' ? jobids : [null];
+      await transaction.operations.record(givenUp.map((jobid) => givingUp(key.host, jobid, mountPath)));
       if (state !== 'ABSENT')
         await transaction.change({ state: 'ABSENT', epoch: epoch + 1, mntId: null, device: null });
       if (jobids.length > 0)
@@ -89,4 +95,26 @@ export class NodeAdministrationService {
     if ((await this.nodes.find(host)) === null)
       throw new DmsError('NOT_FOUND', `host: no node "${host}" is known`);
   }
+}
+
+/** The operation that says of one job, or of a mount without any (null), that it was given up. */
+function givingUp(
+  host: string,
+  jobid: number | null,
+  mountPath: string | null,
+): { opening: NewOperation; end: OperationEnd } {
+  const id = randomUUID();
+  const requestId = currentRequest()?.requestId ?? null;
+  const what = jobid === null ? 'A mount that nobody held' : "The job's hold";
+  return {
+    opening: {
+      ...{ id, action: 'reconcile', jobid, projectId: null, requestId, mountPath },
+      requestData: { action: 'forget', fenced: true },
+    },
+    end: {
+      ...{ id, status: 'success', errorCode: null, errorMessage: null, mountPath, epoch: null },
+      successMessage: `${what} was given up: an operator has said that node "${host}" is off for good`,
+      responseData: null,
+    },
+  };
 }

@@ -62,6 +62,19 @@ export class NodeLeaseRepository {
     return rows.map(({ host }) => host);
   }
 
+  /** Hosts with a Python server, and hosts of which a binding is held and no node was ever heard. */
+  async incomparable(): Promise<{ host: string; legacy: boolean }[]> {
+    const rows = await queryLedger<{ host: string; legacy: unknown }>(
+      this.dataSource,
+      `SELECT host, 1 AS legacy FROM nodes WHERE state = 'legacy'
+       UNION ALL
+       SELECT DISTINCT b.host, 0 FROM backup_target_mount_ledger b LEFT JOIN nodes n ON n.host = b.host
+       WHERE b.mounted AND COALESCE(b.deleted, 0) = 0 AND n.host IS NULL ORDER BY host`,
+      [],
+    );
+    return rows.map(({ host, legacy }) => ({ host, legacy: Number(legacy) === 1 }));
+  }
+
   /** Takes the lease if it is free, or was not renewed; and only as it was when that was seen. */
   async #take(host: string, token: string): Promise<boolean> {
     const [row] = await queryLedger<{ value: string | null } | undefined>(

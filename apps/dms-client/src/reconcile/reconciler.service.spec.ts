@@ -43,6 +43,7 @@ async function reconciled(
   const service = new ReconcilerService(
     {
       hosts: () => Promise.resolve(['h']),
+      incomparable: () => Promise.resolve([]),
       run: <T>(_: string, work: () => Promise<T>) => work(),
     } as unknown as NodeLeaseRepository,
     {

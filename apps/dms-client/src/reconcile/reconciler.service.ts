@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import {
   DmsError,
+  type IncomparableNodeDto,
   type MountState,
   type NodeDifferenceDto,
   type ReconciledDifferenceDto,
@@ -21,6 +22,8 @@ import { NodeLeaseRepository } from './node-lease.repository';
 /** For who asks. A comparison takes as long as an inventory, and a process that died has its lease for seconds. */
 const PATIENCE_MS = 15_000;
 
+const LEGACY = 'a Python server runs there, which cannot tell what is mounted: look at the node yourself';
+const NEVER_HEARD = 'jobs hold mounts there by the ledger, and no dms-server of that host was ever heard of';
 const MORE = `; of held targets that the ledger has no row for, ${UNWRITTEN_LIMIT} of each node at a time: there may be more`;
 
 /** What became of one node. */
@@ -63,7 +66,8 @@ export class ReconcilerService {
    * @throws DmsError LEDGER_UNAVAILABLE; NOT_FOUND for a host that is not known
    */
   async reconcile(host: string | null, dryRun: boolean, by: Asker = 'person'): Promise<ReconcileResponseDto> {
-    const hosts = await this.#hosts(host);
+    const notCompared = by === 'person' ? await this.#incomparable(host) : [];
+    const hosts = host !== null && notCompared.length > 0 ? [] : await this.#hosts(host);
     const reports = await Promise.all(
       hosts.map(async (name) => ({ name, report: await this.#node(name, dryRun, by) })),
     );
@@ -75,13 +79,23 @@ export class ReconcilerService {
       status: 'success',
       error_msg: null,
       success_msg:
-        `${hosts.length - unreachable.length} of ${hosts.length} node(s) compared, ${differences.length} difference(s)` +
-        (reports.some(({ report }) => report.more) ? MORE : ''),
+        `${hosts.length - unreachable.length} of ${hosts.length + notCompared.length} node(s) compared, ${differences.length} difference(s)` +
+        (reports.some(({ report }) => report.more) ? MORE : '') +
+        (notCompared.length > 0 ? `; not compared: ${notCompared.map((node) => node.host).join(', ')}` : ''),
       dry_run: dryRun,
       hosts,
       differences,
       unreachable,
+      not_compared: notCompared,
     };
+  }
+
+  /** @param host of all that cannot be compared, this one alone; null: each */
+  async #incomparable(host: string | null): Promise<IncomparableNodeDto[]> {
+    const nodes = await this.leases.incomparable();
+    return nodes
+      .filter((node) => host === null || node.host === host)
+      .map(({ host: name, legacy }) => ({ host: name, reason: legacy ? LEGACY : NEVER_HEARD }));
   }
 
   async #hosts(host: string | null): Promise<string[]> {

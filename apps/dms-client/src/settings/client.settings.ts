@@ -159,6 +159,20 @@ export const CLIENT_SETTINGS = {
     default: '8090',
     parse: asPort,
   },
+  httpKeepAliveMs: {
+    env: 'DMS_HTTP_KEEP_ALIVE',
+    file: 'http_keep_alive',
+    help: 'Seconds that an idle HTTP connection stays open. Set it higher than the idle time-out of the proxy before dms-client: a proxy answers 502 if it uses a connection that dms-client is closing.',
+    default: '75',
+    parse: asSeconds(1, 3600),
+  },
+  stopGraceMs: {
+    env: 'DMS_STOP_GRACE',
+    file: 'stop_grace',
+    help: 'Seconds that dms-client waits at SIGTERM for the requests that it has begun. New requests get 503 meanwhile. Whoever stops it must wait longer (TimeoutStopSec, terminationGracePeriodSeconds).',
+    default: '25',
+    parse: asSeconds(1, 3600),
+  },
   ...ACCESS_SETTINGS,
   ...TELEMETRY_SETTINGS,
   logLevel: {

@@ -92,11 +92,13 @@ export class UnmountsService {
       const busy = refused(new DmsError('BUSY', heldText(survey.mountPath, left)), mount);
       return { ...busy, legacyHolders: viewOf(left) };
     }
-    this.fences.remember(targetId, { legacyHolders: [] });
+    // Until the mount is gone: a program whose unmount is refused holds the mount still.
     if (!epochHolder) return null;
+    this.fences.remember(targetId, { legacyHolders: [] });
     this.#logger.log({ msg: 'A Python program let go of a mount that others hold: it stays', targetId });
     const mount = await this.#look(survey, 0);
-    return success(`Target unmounted successfully from ${survey.mountPath}`, mount, { acted: false });
+    const text = `Target unmounted successfully from ${survey.mountPath} for this program; the mount stays until dms-client, which knows of it, takes it away`;
+    return success(text, mount, { acted: false });
   }
 
   async #take(plan: UnmountPlan, { layers }: Survey, deadline: Deadline): Promise<UnmountResult> {
@@ -131,7 +133,6 @@ export class UnmountsService {
     if (mount.state === 'absent') {
       return await this.#gone(command, before.record.targetId, mountedAs, mount, result);
     }
-    // The Python program asked once and will not ask again: what it held stays known as held by none.
     if (result.kind === 'busy') return await this.#busy(after, mountedAs, mount);
     const what = mount.mounted ? 'is still mounted' : 'is unmounted, but its daemon runs on';
     const text = `${mountedAs.mountPath} ${what}: ${reasonOf(result)}${lossOf(mount)}`;

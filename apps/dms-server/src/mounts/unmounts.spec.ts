@@ -257,6 +257,36 @@ describe('unmount', () => {
       });
     });
 
+    it.each(['busy', 'failed'] as const)(
+      'keeps it for a program whose own unmount was refused because it was %s',
+      async (kind) => {
+        await mount(null);
+        const { legacyHolders } = node.fences.recordOf('t1');
+        node.nfs.takeAway = false;
+        node.nfs.unmountResult = kind === 'busy' ? { kind } : { kind, reason: 'it does not go' };
+        await expect(unmount(null)).resolves.toMatchObject({ status: 'error' });
+        expect(node.fences.recordOf('t1').legacyHolders).toEqual(legacyHolders);
+        node.nfs.takeAway = true;
+        node.nfs.unmountResult = { kind: 'gone', flushVerified: null, detail: null };
+        await expect(unmount(1)).resolves.toMatchObject({ error_code: 'BUSY', acted: false });
+        expect(node.kernel.layers).toHaveLength(1);
+        await expect(unmount(null)).resolves.toMatchObject({ status: 'success' });
+        expect(node.kernel.layers).toEqual([]);
+      },
+    );
+
+    it('says that the mount stays where its program lets go of one that a dms-client has found', async () => {
+      await mount(null);
+      await node.send(lookCommand('fence', node.envelope(1)));
+      await expect(unmount(null)).resolves.toMatchObject({
+        status: 'success',
+        success_msg: expect.stringMatching(
+          /^Target unmounted successfully from .*; the mount stays/,
+        ) as unknown,
+      });
+      expect(node.kernel.layers).toHaveLength(1);
+    });
+
     it('keeps it for a mount that came after the one which has ended', async () => {
       await mount(null);
       const [first] = node.fences.recordOf('t1').legacyHolders;
@@ -301,7 +331,7 @@ describe('unmount', () => {
       await mount(1);
       await mount(null);
       await expect(unmount(null)).resolves.toMatchObject({
-        success_msg: `Target unmounted successfully from ${PATH}`,
+        success_msg: expect.stringContaining(`Target unmounted successfully from ${PATH}`) as unknown,
       });
       expect(node.kernel.layers).toHaveLength(1);
       expect(node.fences.recordOf('t1')).toMatchObject({ legacyHolders: [], epochHolder: true });

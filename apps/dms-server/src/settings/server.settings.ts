@@ -63,7 +63,7 @@ export const SERVER_SETTINGS = {
   barbicanUrl: {
     env: 'DMS_BARBICAN_URL',
     file: 'barbican_url',
-    help: 'Key manager; where it is not set, the one of the Keystone catalogue.',
+    help: 'Key manager that is asked for every secret. References to the address by which the Keystone catalogue names the key manager are read through it, too. Not set: the endpoint of the catalogue with which the reference begins.',
     default: null,
     parse: asHttpUrl,
   },

@@ -80,7 +80,12 @@ export class Service {
 
   /** @throws ServiceError what the service answered, with its code */
   read<T>({ status, headers, text }: HttpAnswer): T {
-    const answer = readAnswer<T>(this.connection.address, status, text);
+    const answer = readAnswer<T>(
+      this.connection.address,
+      status,
+      text,
+      headers['x-request-id'] !== undefined,
+    );
     if ('body' in answer) return answer.body;
     const { code, message, ...facts } = answer.error;
     const retryAfter = Number(headers['retry-after']);

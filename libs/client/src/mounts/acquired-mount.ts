@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type MountResponseDto, type UnmountResponseDto } from '../../../contracts/src/plain';
 import { type DmsClient } from '../dms-client';
-import { MountLostError, ServiceError, UnmountedDirtyError } from '../errors';
+import { InternalError, MountLostError, ServiceError, UnmountedDirtyError } from '../errors';
 import { type TargetCallOptions, type TargetRequest } from '../requests';
 import { LeaseKeeper } from './lease-keeper';
 import { MountWatch } from './mount-watch';
@@ -33,6 +33,7 @@ export class AcquiredMount implements AsyncDisposable {
   readonly #signal: AbortSignal;
   #lost: MountLostError | null = null;
   #released: Promise<UnmountResponseDto> | null = null;
+  #ended: UnmountResponseDto | null = null;
 
   private constructor(
     private readonly client: DmsClient,
@@ -106,6 +107,11 @@ export class AcquiredMount implements AsyncDisposable {
     return this.#lost;
   }
 
+  /** What the service answered to the unmount; null before that, or where it did not answer. */
+  get ended(): UnmountResponseDto | null {
+    return this.#ended;
+  }
+
   /**
    * Makes sure again that the target is mounted where this process looks.
    *
@@ -133,6 +139,7 @@ export class AcquiredMount implements AsyncDisposable {
   async #release(): Promise<UnmountResponseDto> {
     await Promise.all([this.#watch.stop(), this.#lease?.stop()]);
     const response = await unmount(this.client, this.request, this.options);
+    this.#ended = response;
     this.options.onReleased?.(response);
     if (this.#lost !== null) throw this.#lost;
     if (response.error_code !== 'UNMOUNTED_DIRTY') return response;
@@ -160,5 +167,5 @@ function unmount(
 
 /** The mount may have been granted, or may yet be: all but what the service said to have failed. */
 function mayHold(error: unknown): boolean {
-  return !(error instanceof ServiceError) || error.code === 'TIMEOUT' || error.code === 'INTERNAL';
+  return !(error instanceof ServiceError) || error.code === 'TIMEOUT' || error instanceof InternalError;
 }

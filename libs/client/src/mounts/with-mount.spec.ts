@@ -96,8 +96,49 @@ describe('withMount', () => {
     expect(error).toBeInstanceOf(AggregateError);
     expect(error.errors).toEqual([mine, service.unmountError]);
     expect(error.cause).toBe(mine);
-    expect(await failed(run(() => 1))).toBe(service.unmountError);
+    service.unmountCode = 'UNMOUNTED_DIRTY';
+    service.unmountError = null;
+    expect(await failed(run(() => Promise.reject(mine)))).toMatchObject({ message: 'mine; and words' });
   });
+
+  it.each(['CLIENT_UNREACHABLE', 'TIMEOUT', 'LEDGER_UNAVAILABLE'] as const)(
+    'says that the work is done where only the unmount is open (%s)',
+    async (code) => {
+      service.unmountError = errorOf(code, 'gone', { operationId: 'o' });
+      const error = (await failed(run(() => 1))) as Error;
+      expect(error).toMatchObject({ code, operationId: 'o', cause: service.unmountError });
+      expect(error.constructor).toBe(service.unmountError.constructor);
+      expect(error.message).toBe('The work is done, and only the unmount is open: gone');
+    },
+  );
+
+  it.each([
+    ['ENOTCONN', 'UNMOUNTED_DIRTY', true],
+    ['ENOTCONN', null, true],
+    ['ESTALE', null, true],
+    ['EIO', 'UNMOUNTED_DIRTY', true],
+    ['EIO', null, false],
+    ['ENOENT', null, false],
+  ])(
+    'tells a callback that fails with %s before the loss is noticed (unmount: %s) from others',
+    async (code, unmountCode, isLoss) => {
+      service.unmountCode = unmountCode;
+      const met = Object.assign(new Error('write'), { code });
+      const mine = new Error('mine', { cause: met });
+      for (const thrown of [met, mine]) {
+        const error = await failed(run(() => Promise.reject(thrown)));
+        if (!isLoss) expect(error).toBe(thrown);
+        else {
+          expect(error).toBeInstanceOf(MountLostError);
+          expect(error).toMatchObject({
+            operationId: 'o',
+            cause: thrown,
+            message: `The mount at /proc was lost (${code}): words`,
+          });
+        }
+      }
+    },
+  );
 
   it('fails where what was written last may be lost', async () => {
     service.unmountCode = 'UNMOUNTED_DIRTY';
@@ -121,6 +162,7 @@ describe('withMount', () => {
     );
     expect(error).toBeInstanceOf(MountLostError);
     expect((error as Error).cause).toBe(mine);
+    expect(error).toMatchObject({ operationId: 'o' });
     service = new FakeService();
     const quiet = run(async ({ signal }) => {
       setTimeout(() => service.lose(), 10);

@@ -1,8 +1,12 @@
 import { type DmsClient } from '../dms-client';
-import { MountLostError } from '../errors';
+import { errorOf, MountLostError, ServiceError, UnmountedDirtyError } from '../errors';
 import { type TargetRequest } from '../requests';
 import { type AcquiredMount, type AcquireOptions } from './acquired-mount';
 import { ENDING_SIGNALS, ProcessSignals } from './process-signals';
+
+/** What a system call into a mount gets whose daemon is gone, or whose export was removed. EIO alone has other causes, too. */
+const DEAD_MOUNT: ReadonlySet<unknown> = new Set(['ENOTCONN', 'ESTALE', 'ECONNABORTED', 'ESHUTDOWN']);
+const MAX_CAUSES = 8;
 
 export interface WithMountOptions extends AcquireOptions {
   /**
@@ -66,16 +70,48 @@ async function released<T>(mount: AcquiredMount, outcome: Outcome<T>): Promise<T
     () => null,
     (error: unknown) => ({ error }),
   );
-  const { lost } = mount;
-  if (lost !== null)
-    throw new MountLostError(lost.code, lost.message, 'error' in outcome ? { cause: outcome.error } : {});
+  const lost = lossOf(mount, outcome);
+  if (lost !== null) throw lost;
   if (failure === null) {
     if ('error' in outcome) throw outcome.error;
     return outcome.value;
   }
-  if (!('error' in outcome)) throw failure.error;
-  const message = `${textOf(outcome.error)}; and the unmount failed: ${textOf(failure.error)}`;
+  if (!('error' in outcome)) throw onlyUnmountIsOpen(failure.error);
+  const isDirty = failure.error instanceof UnmountedDirtyError;
+  const message = `${textOf(outcome.error)}; and ${isDirty ? '' : 'the unmount failed: '}${textOf(failure.error)}`;
   throw new AggregateError([outcome.error, failure.error], message, { cause: outcome.error });
+}
+
+/** The mount was lost: as the service told, or as the callback met it before the service had noticed. */
+function lossOf(mount: AcquiredMount, outcome: Outcome<unknown>): MountLostError | null {
+  const { lost, ended } = mount;
+  const met = 'error' in outcome ? deadMountIn(outcome.error, ended?.error_code === 'UNMOUNTED_DIRTY') : null;
+  if (lost === null && met === null) return null;
+  const told = ended?.success_msg ? `: ${ended.success_msg}` : '';
+  const message = lost?.message ?? `The mount at ${mount.mountPath} was lost (${met})${told}`;
+  return new MountLostError('CONFLICT', message, {
+    operationId: ended?.operation_id ?? mount.response.operation_id,
+    ...('error' in outcome ? { cause: outcome.error } : {}),
+  });
+}
+
+/** The code by which a call into a dead mount failed, in the error or in what it was caused by; null: there is none. */
+function deadMountIn(error: unknown, isDirty: boolean): string | null {
+  let at = error;
+  for (let level = 0; level < MAX_CAUSES && typeof at === 'object' && at !== null; level += 1) {
+    const { code, cause } = at as { code?: unknown; cause?: unknown };
+    if (DEAD_MOUNT.has(code) || (isDirty && code === 'EIO')) return String(code);
+    at = cause;
+  }
+  return null;
+}
+
+/** The callback has done its work, which is not to be done again for an unmount that the service did not answer. */
+function onlyUnmountIsOpen(error: unknown): unknown {
+  if (!(error instanceof ServiceError) || error instanceof UnmountedDirtyError) return error;
+  const message = `The work is done, and only the unmount is open: ${error.message}`;
+  const { operationId, details, retryAfterS } = error;
+  return errorOf(error.code, message, { operationId, details, retryAfterS, cause: error });
 }
 
 function textOf(error: unknown): string {

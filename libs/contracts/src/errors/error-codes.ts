@@ -50,7 +50,12 @@ export const ERROR_CODES = {
   CLIENT_UNREACHABLE: {
     http: 503,
     exit: 75,
-    meaning: 'The dms command cannot reach dms-client; nothing was asked for.',
+    meaning: 'dms-client cannot be reached, or is being stopped; nothing was done.',
+  },
+  WRONG_SERVICE: {
+    http: 502,
+    exit: 1,
+    meaning: 'What answers at the address is no dms-client, or its certificate is not trusted.',
   },
   AUTH_UNAVAILABLE: { http: 503, exit: 75, meaning: 'Credentials cannot be checked at the moment.' },
   LOCK_TIMEOUT: { http: 503, exit: 75, meaning: 'The target was locked by others for too long.' },

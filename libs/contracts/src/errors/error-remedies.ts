@@ -18,6 +18,8 @@ export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
   NODE_FULL: 'Give the node what the message says it is short of, and ask again.',
   NODE_UNREACHABLE: 'Look whether dms-server runs on the host, and ask again.',
   CLIENT_UNREACHABLE: 'Look whether dms-client runs at that address, and ask again.',
+  WRONG_SERVICE:
+    'Set DMS_API_URL to the HTTP facade of a dms-client (port 8090), and for https with an own authority DMS_CA_FILE.',
   AUTH_UNAVAILABLE: 'Look whether Keystone can be reached, and ask again.',
   LOCK_TIMEOUT: 'Ask again; "dms locks" shows who works on the target.',
   LEDGER_UNAVAILABLE:

@@ -113,7 +113,7 @@ export class BackupTargetDto {
   @IsString({ message: 'must be a string or null' })
   secret_ref?: string | null;
 
-  /** For nfs: options of mount(8), comma separated, from the documented list. */
+  /** For nfs: options of mount(8), comma separated, from the list under "NFS options" in docs/HTTP.md. */
   @IsOptional()
   @Satisfies(nfsOptionsProblem)
   nfs_mount_opts?: string | null;

@@ -28,9 +28,18 @@ export class UnreconciledNodeDto {
   error_msg: string;
 }
 
+/** A node that no comparison can be made of, however often it is tried. */
+export class IncomparableNodeDto {
+  host: string;
+  /** Why, in a sentence. */
+  reason: string;
+}
+
 export class ReconcileResponseDto extends OutcomeDto {
   dry_run: boolean;
   hosts: string[];
   differences: ReconciledDifferenceDto[];
   unreachable: UnreconciledNodeDto[];
+  /** Missing in answers of older versions. */
+  not_compared?: IncomparableNodeDto[];
 }

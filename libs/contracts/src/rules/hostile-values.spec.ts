@@ -6,7 +6,7 @@ import { exportProblem, normalizeExport, normalizeSecretRef, secretIdOf, secretR
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
   it.each([
-    'rw,suid', 'rw,dev', 'exec', 'user', 'users', 'owner', 'remount', 'bind', 'rbind', 'move', 'loop', 'defaults',
+    'rw,suid', 'rw,dev', 'exec', 'user', 'users', 'owner', 'remount', 'bind', 'rbind', 'move', 'loop', 'defaults=1', 'Defaults',
     'context=system_u:object_r:etc_t:s0', 'fscontext=x', 'x-systemd.automount', 'comment=x', 'bg', 'addr=10.0.0.1',
     'clientaddr=10.0.0.1', 'mountaddr=10.0.0.1', 'mounthost=evil', 'fsc=x', 'migration', 'xprtsec=none', 'nfsvers=2',
     'rw\nsuid', 'rw\rsuid', 'rw\tsuid', 'rw suid', ' suid', 'rw\0suid', String.raw`rw\054suid`, 'rw;suid', 'rw\u2028suid',
@@ -29,20 +29,57 @@ describe('hostile values', () => {
     },
   );
 
-  it.each([null, undefined, '', ','])('the NFS options %j leave no mount that waits for ever', (options) => {
+  it.each([null, undefined, '', ',', 'defaults', ',defaults,', 'auto,nofail'])(
+    'the NFS options %j leave no mount that waits for ever',
+    (options) => {
+      expect(nfsOptionsProblem(options)).toBeNull();
+      expect(nfsOptionsFor(options, false)).toBe('rw,softerr,timeo=100,retrans=3,nosuid,nodev');
+    },
+  );
+
+  it.each([
+    ['defaults,vers=4.2', 'vers=4.2,nosuid,nodev'],
+    ['rw,defaults,noauto', 'rw,nosuid,nodev'],
+    ['defaults,ro', 'ro,nosuid,nodev'],
+  ])('the NFS options %j are those without the words of fstab(5)', (options, expected) => {
     expect(nfsOptionsProblem(options)).toBeNull();
-    expect(nfsOptionsFor(options, false)).toBe('rw,softerr,timeo=100,retrans=3,nosuid,nodev');
+    expect(nfsOptionsFor(options, options.includes('ro'))).toBe(expected);
+  });
+
+  it('the refusal of an NFS option names it and where the list is, or what its value may be', () => {
+    expect(nfsOptionsProblem('bg')).toBe(
+      'option "bg" is not allowed; docs/HTTP.md lists those that are, under "NFS options"',
+    );
+    expect(nfsOptionsProblem('sec=x')).toBe('option "sec" must be one of sys, none, krb5, krb5i, krb5p');
   });
 
   it.each([
     '-o:/x', '--bind:/x', '-:/x', ':/x', '/x', 'server', 'server:', 'server:x', 'server:..', 'server:/..', 'server:/a/../b',
     'server:/a/..', 'server:/a b', 'server:/a\tb', 'server:/a\nb', 'server:/a\0b', 'server:/a,suid', 'ser ver:/x',
     'server -o suid:/x', 'server,suid:/x', 'server\n:/x', 'server/x:/y', '$(id):/x', '`id`:/x', 'a;b:/x', 'user@server:/x',
-    '[::1:/x', '[::1%eth0,vers=3]:/x', '[$(id)]:/x', 'server:/x\u2028', 'server:/\ud800', '\u0441erver:/x', 'server.:/x',
+    '[::1:/x', '[::1%eth0,vers=3]:/x', '[::1%]:/x', '[::1%eth 0]:/x', '[%eth0]:/x', '[::1%a%b]:/x', '[$(id)]:/x', 'server:/x\u2028', 'server:/\ud800', '\u0441erver:/x', 'server..:/x', '.:/x',
     `server:/${'x'.repeat(1024)}`,
   ])('the export %j is refused', (source) => {
     expect(exportProblem(source)).toEqual(expect.any(String));
   }); // prettier-ignore
+
+  it.each([
+    ['[fe80::1%eth0]:/x', '[fe80::1%eth0]:/x'],
+    ['[FE80::1%Bond0.7]:/x/', '[fe80::1%Bond0.7]:/x'],
+    ['H.Example.:/x', 'h.example:/x'],
+    ['10.0.0.1:/X', '10.0.0.1:/X'],
+  ])('the export %s is taken as %s', (given, normal) => {
+    expect(exportProblem(given)).toBeNull();
+    expect(normalizeExport(given)).toBe(normal);
+  });
+
+  it.each([
+    ['HTTP://B.Example.:80/v1/secrets/x', 'http://b.example/v1/secrets/x'],
+    ['https://b.example:443/key/v1/secrets/x/', 'https://b.example/key/v1/secrets/x'],
+  ])('the reference %s is taken as %s', (given, normal) => {
+    expect(secretRefProblem(given)).toBeNull();
+    expect(normalizeSecretRef(given)).toBe(normal);
+  });
 
   it.each([
     'server:/$(id)',

@@ -11,19 +11,29 @@ const NUMBERS = new Set([
   'acdirmax', 'acdirmin', 'acregmax', 'acregmin', 'actimeo', 'max_connect', 'mountport', 'namlen', 'nconnect', 'port',
   'retrans', 'retry', 'rsize', 'timeo', 'wsize',
 ]); // prettier-ignore
-const WORDS: Record<string, RegExp> = {
-  vers: /^(3|4|4\.[012])$/,
-  nfsvers: /^(3|4|4\.[012])$/,
-  minorversion: /^[012]$/,
-  proto: /^(tcp|tcp6|udp|udp6|rdma)$/,
-  mountproto: /^(tcp|tcp6|udp|udp6)$/,
-  sec: /^(sys|none|krb5|krb5i|krb5p)$/,
-  lookupcache: /^(all|none|pos|positive)$/,
-  local_lock: /^(all|flock|posix|none)$/,
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  vers: ['3', '4', '4.0', '4.1', '4.2'],
+  nfsvers: ['3', '4', '4.0', '4.1', '4.2'],
+  minorversion: ['0', '1', '2'],
+  proto: ['tcp', 'tcp6', 'udp', 'udp6', 'rdma'],
+  mountproto: ['tcp', 'tcp6', 'udp', 'udp6'],
+  sec: ['sys', 'none', 'krb5', 'krb5i', 'krb5p'],
+  lookupcache: ['all', 'none', 'pos', 'positive'],
+  local_lock: ['all', 'flock', 'posix', 'none'],
 };
+/** They stand in fstab(5), and say nothing about a mount: the Python system's own default is "defaults". */
+const WITHOUT_MEANING = new Set(['defaults', 'auto', 'noauto', 'nofail', 'nouser']);
+
+/** All that a request may ask for, for the documentation. */
+export const NFS_OPTIONS = {
+  flags: [...FLAGS],
+  numbers: [...NUMBERS],
+  words: WORDS,
+  withoutMeaning: [...WITHOUT_MEANING],
+} as const;
 
 /**
- * What a null or empty `nfs_mount_opts` stands for. `softerr` with timeo=100 and retrans=3 makes a call to a dead server
+ * What a null or empty `nfs_mount_opts` stands for, and one of options without a meaning. `softerr` with timeo=100 and retrans=3 makes a call to a dead server
  * fail with ETIMEDOUT after about a minute, where `hard` would wait for ever; the price is that a write can fail
  * while the server is away.
  */
@@ -53,7 +63,9 @@ function optionProblem(option: string): string | null {
   if (argument === undefined) return FLAGS.has(name) ? null : refusal(name);
   if (NUMBERS.has(name)) return /^\d{1,9}$/.test(argument) ? null : `option "${name}" must be a whole number`;
   if (Object.hasOwn(WORDS, name)) {
-    return WORDS[name].test(argument) ? null : `option "${name}" has a value that is not allowed`;
+    return WORDS[name].includes(argument)
+      ? null
+      : `option "${name}" must be one of ${WORDS[name].join(', ')}`;
   }
   return refusal(name);
 }
@@ -61,7 +73,7 @@ function optionProblem(option: string): string | null {
 /** The options for `mount -o`: those asked for or the default, read-only if so asked, and always nosuid,nodev. */
 export function nfsOptionsFor(value: string | null | undefined, readOnly: boolean): string {
   const given = split(value ?? '');
-  // An empty text asks for nothing, as null does: the kernel's own default would be `hard`.
+  // A text without options asks for nothing, as null does: the kernel's own default would be `hard`.
   const asked = (given.length > 0 ? given : split(DEFAULT_NFS_OPTIONS)).filter(
     (option) => !ALWAYS.includes(option),
   );
@@ -79,11 +91,11 @@ function refusal(name: string): string {
   // eslint-disable-next-line no-control-regex -- the name goes into an error text
   const printable = name.replace(/[\u0000-\u001f\u007f]/gu, '?');
   const option = printable.length > MAX_SHOWN_CHARACTERS ? 'an option' : `option "${printable}"`;
-  return `${option} is not allowed; the documentation lists those that are`;
+  return `${option} is not allowed; docs/HTTP.md lists those that are, under "NFS options"`;
 }
 
 function split(value: string): string[] {
-  return value.split(',').filter((option) => option !== '');
+  return value.split(',').filter((option) => option !== '' && !WITHOUT_MEANING.has(option));
 }
 
 function splitOnce(option: string): [string, string | undefined] {

@@ -1,8 +1,11 @@
 import { typeName } from './identifiers';
 
-/** host:/path, with an IPv6 address in brackets; a host that begins with "-" would be an option to mount(8). */
+/**
+ * host:/path, with an IPv6 address in brackets, perhaps in the zone of an interface; a name may end with the dot of the
+ * root. A host that begins with "-" would be an option to mount(8).
+ */
 const EXPORT =
-  /^(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?):(\/[^\s,\u0000-\u001f\u007f]*)$/u; // eslint-disable-line no-control-regex -- a source may hold none
+  /^(\[[0-9a-fA-F:.]+(?:%[A-Za-z0-9._-]{1,15})?\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?):(\/[^\s,\u0000-\u001f\u007f]*)$/u; // eslint-disable-line no-control-regex -- a source may hold none
 /** Barbican's ids are UUIDs; that is for Barbican to say. What is asked for must be one plain segment of a path. */
 const SECRET_PATH = /\/v1\/secrets\/[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -43,7 +46,18 @@ export function normalizeExport(value: string): string {
   const at = value.indexOf(':/');
   const components = value.slice(at + 1).split('/');
   const path = components.filter((component) => component !== '' && component !== '.').join('/');
-  return `${value.slice(0, at).toLowerCase()}:/${path}`;
+  return `${normalHost(value.slice(0, at))}:/${path}`;
+}
+
+/** In small letters but for the name of an interface, and without the dot of the root. */
+function normalHost(host: string): string {
+  const [address, ...zone] = host.split('%');
+  return [address.toLowerCase().replace(/\.$/, ''), ...zone].join('%');
+}
+
+/** The one spelling of an http or https origin: a lower-case host without the dot of the root, no default port. */
+export function originOf({ protocol, hostname, port }: URL): string {
+  return `${protocol}//${normalHost(hostname)}${port === '' ? '' : `:${port}`}`;
 }
 
 /** The one spelling of a secret's URL: lower-case host and UUID, no default port, no trailing slash. */
@@ -52,7 +66,7 @@ export function normalizeSecretRef(value: string): string {
   const path = trimSlashes(url.pathname);
   const cut = path.lastIndexOf('/') + 1;
   const id = path.slice(cut);
-  return `${url.origin}${path.slice(0, cut)}${UUID.test(id) ? id.toLowerCase() : id}`;
+  return `${originOf(url)}${path.slice(0, cut)}${UUID.test(id) ? id.toLowerCase() : id}`;
 }
 
 /** The id of the secret that a (valid) reference names. */

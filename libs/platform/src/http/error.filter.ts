@@ -6,7 +6,7 @@ import {
   Logger,
   ServiceUnavailableException,
 } from '@nestjs/common';
-import { DmsError, type ErrorDto } from '@app/contracts';
+import { DmsError, type ErrorDto, NO_SUCH_RESOURCE } from '@app/contracts';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -77,7 +77,7 @@ function invalidBody(problem: string): DmsError {
 
 function fromHttp(exception: HttpException): DmsError {
   const status = exception.getStatus();
-  if (status === 404) return new DmsError('NOT_FOUND', 'There is no such resource');
+  if (status === 404) return new DmsError('NOT_FOUND', NO_SUCH_RESOURCE);
   if (status === 413) return new DmsError('TOO_LARGE', 'body: must be at most 1 MiB');
   // Express' words for a path that decodeURIComponent() does not take.
   if (/^Failed to decode param/.test(exception.message)) {

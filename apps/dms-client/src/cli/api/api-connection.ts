@@ -26,5 +26,5 @@ async function connect(): Promise<DmsApi> {
   if (apiUrl === null) return (await import('./local-api.js')).openLocalApi();
   const { ApiCredentials } = await import('./api-credentials.js');
   const { HttpApi } = await import('./http-api.js');
-  return new HttpApi(apiUrl, new ApiCredentials(settings), requestTimeoutMs);
+  return new HttpApi(apiUrl, new ApiCredentials(settings), requestTimeoutMs, settings);
 }

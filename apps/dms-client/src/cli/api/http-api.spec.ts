@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseTargetRequest, Secret } from '@app/contracts';
@@ -121,14 +122,49 @@ describe('HttpApi', () => {
 
   it('knows when something else answers', async () => {
     answer = (_, response) => response.writeHead(404).end('<html>');
-    await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(api.nodes()).rejects.toMatchObject({ code: 'WRONG_SERVICE', exitCode: 1 });
     for (const body of [{ message: 'Not Found' }, null]) {
       answerWith(404, body);
-      await expect(api.nodes()).rejects.toMatchObject({ code: 'INTERNAL' });
+      await expect(api.nodes()).rejects.toMatchObject({ code: 'WRONG_SERVICE', exitCode: 1 });
     }
     // A proxy, while the service is away.
     answer = (_, response) => response.writeHead(503).end('<html>');
     await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT', exitCode: 75 });
+  });
+
+  it('is not deceived by a dms-server, whose errors have the same shape', async () => {
+    answerWith(404, { error_code: 'NOT_FOUND', error_msg: 'There is no such resource' });
+    await expect(api.nodes()).rejects.toMatchObject({ code: 'WRONG_SERVICE' });
+    answer = (_, response) =>
+      response
+        .writeHead(404, { 'x-request-id': 'r' })
+        .end('{"error_code":"NOT_FOUND","error_msg":"There is no such resource"}');
+    await expect(api.nodes()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it.each([
+    ['AMQP', Buffer.from('AMQP\0\0\x09\x01', 'latin1')],
+    ['the greeting of a database', Buffer.from('\x4a\0\0\0\x0a8.0.36', 'latin1')],
+  ])('knows when it is %s that answers', async (_, greeting) => {
+    const other = createPlainServer((socket) => socket.on('error', () => undefined).end(greeting));
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    const { port } = other.address() as AddressInfo;
+    for (const protocol of ['http', 'https']) {
+      const there = new HttpApi(`${protocol}://127.0.0.1:${port}`, new ApiCredentials(NONE), 100);
+      await expect(there.mount(REQUEST)).rejects.toMatchObject({
+        code: 'WRONG_SERVICE',
+        message: expect.stringMatching(/does not speak HTTPS? .*DMS_API_URL/) as unknown,
+      });
+      await there.close();
+    }
+    other.close();
+  });
+
+  it('names DMS_CA_FILE where it cannot be read', () => {
+    const tls = { caFile: '/none/ca.pem', insecureTls: false };
+    expect(() => new HttpApi('https://h', new ApiCredentials(NONE), 100, tls)).toThrow(
+      'DMS_CA_FILE: cannot be read (ENOENT)',
+    );
   });
 
   it('tells what was never sent from what has an unknown outcome', async () => {

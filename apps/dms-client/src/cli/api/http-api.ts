@@ -17,7 +17,10 @@ import {
   type TargetRequestDto,
   type UnmountResponseDto,
 } from '@app/contracts';
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { Agent, request as send } from 'undici';
+import { type CliSettings } from '../cli.settings';
 import { type ApiCredentials } from './api-credentials';
 import { type BindingName, type DmsApi, type Parameters } from './dms-api';
 
@@ -43,21 +46,29 @@ interface Call {
   readonly signal?: AbortSignal;
 }
 
+/** Whom an HTTPS facade is believed: DMS_CA_FILE, DMS_INSECURE_SKIP_TLS_VERIFY. */
+export type ApiTls = Pick<CliSettings, 'caFile' | 'insecureTls'>;
+
 /** The service over the HTTP facade of a dms-client. */
 export class HttpApi implements DmsApi {
   readonly defaultLeaseS = DEFAULT_LEASE_S;
   // The time-outs are those of each call.
-  readonly #agent = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  readonly #agent: Agent;
 
+  /** @throws DmsError VALIDATION_FAILED where the authorities cannot be read */
   constructor(
     private readonly url: string,
     private readonly credentials: ApiCredentials,
     readonly requestTimeoutMs: number,
-  ) {}
+    { caFile, insecureTls }: ApiTls = { caFile: null, insecureTls: false },
+  ) {
+    const tls = { ca: authoritiesIn(caFile), rejectUnauthorized: !insecureTls };
+    this.#agent = new Agent({
+      connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
 
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
     return this.#ask(this.#targetCall('mount', request, signal));
@@ -154,7 +165,11 @@ export class HttpApi implements DmsApi {
     }
     const timer = AbortSignal.timeout(timeoutMs);
     try {
-      const { statusCode, body: answer } = await send(url, {
+      const {
+        statusCode,
+        headers: responseHeaders,
+        body: answer,
+      } = await send(url, {
         method,
         dispatcher: this.#agent,
         headers: {
@@ -164,24 +179,25 @@ export class HttpApi implements DmsApi {
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal === undefined ? timer : AbortSignal.any([timer, signal]),
       });
-      return this.#answer<T>(statusCode, await answer.text());
+      return this.#answer<T>(statusCode, await answer.text(), responseHeaders['x-request-id'] !== undefined);
     } catch (error) {
       throw error instanceof DmsError ? error : this.#failure(error, signal);
     }
   }
 
   /** @throws DmsError what the service answered, with its code */
-  #answer<T>(status: number, text: string): T {
-    const answer = readAnswer<T>(this.#printableUrl(), status, text);
+  #answer<T>(status: number, text: string, named: boolean): T {
+    const answer = readAnswer<T>(this.#printableUrl(), status, text, named);
     if ('body' in answer) return answer.body;
     throw new DmsError(answer.error.code, answer.error.message, answer.error);
   }
 
   #failure(error: unknown, signal: AbortSignal | undefined): DmsError {
-    const reason = String((error as { code?: unknown }).code ?? (error as { name?: unknown }).name);
+    const { code: given, name } = error as { code?: unknown; name?: unknown };
+    const reason = String(name === 'HTTPParserError' ? name : (given ?? name));
     if (signal?.aborted) return new DmsError('TIMEOUT', 'The request was given up; its outcome is unknown');
     const { code, message } = noAnswer(this.#printableUrl(), reason, !BEFORE_SENDING.test(reason));
-    const hint = code === 'CLIENT_UNREACHABLE' ? '. DMS_API_URL names it' : '';
+    const hint = code === 'CLIENT_UNREACHABLE' || code === 'WRONG_SERVICE' ? '. DMS_API_URL names it' : '';
     return new DmsError(code, `${message}${hint}`, { cause: error });
   }
 
@@ -189,6 +205,17 @@ export class HttpApi implements DmsApi {
   #printableUrl(): string {
     const { protocol, host, pathname } = new URL(this.url);
     return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+  }
+}
+
+/** Undefined: those of Node.js. */
+function authoritiesIn(file: string | null): string[] | undefined {
+  if (file === null) return undefined;
+  try {
+    return [...rootCertificates, readFileSync(file, 'utf8')];
+  } catch (error) {
+    const problem = `cannot be read (${String((error as NodeJS.ErrnoException).code)})`;
+    throw DmsError.validation([{ field: 'DMS_CA_FILE', problem }]);
   }
 }
 

@@ -34,6 +34,9 @@ export class ReconcileCommand extends DmsCommand {
     for (const node of body.unreachable) {
       this.output.warn(`${node.error_code}: ${node.host} was not compared: ${node.error_msg}`);
     }
+    for (const { host: name, reason } of body.not_compared ?? []) {
+      this.output.warn(`${name} was not compared: ${reason}`);
+    }
     if (body.unreachable.length > 0) this.status.code = TEMPORARY;
   }
 

@@ -1,5 +1,10 @@
-import { type BindingDto, type ReconcileResponseDto, type UnmountResponseDto } from '@app/contracts';
-import { bindingsView, reconcileView, unmountView } from './views';
+import {
+  type BindingDto,
+  type NodeListDto,
+  type ReconcileResponseDto,
+  type UnmountResponseDto,
+} from '@app/contracts';
+import { bindingsView, nodesView, reconcileView, unmountView } from './views';
 
 const BINDING = {
   jobid: 1,
@@ -31,6 +36,27 @@ describe('what people see', () => {
     expect(JSON.stringify(reconcileView(body as unknown as ReconcileResponseDto))).toContain(
       `"empty":"${text}"`,
     );
+  });
+
+  it.each<[string, object[]]>([
+    ['Nothing was compared.', [{ host: 'python-1', reason: 'a Python server' }]],
+    ['No node is known.', []],
+  ])('says "%s" where there is no node that can be asked: %j', (text, not_compared) => {
+    const body = { success_msg: '', hosts: [], differences: [], unreachable: [], not_compared };
+    expect(JSON.stringify(reconcileView(body as unknown as ReconcileResponseDto))).toContain(text);
+  });
+
+  it.each<[boolean, string[]]>([
+    [true, ['silent', 'silent']],
+    [true, ['silent', 'forgotten', 'silent', 'legacy']],
+    [false, ['silent', 'up']],
+    [false, ['silent']],
+    [false, ['silent', 'forgotten']],
+    [false, []],
+  ])('says to check the broker first (%s) where the nodes are %j', (expected, states) => {
+    const nodes = states.map((state, index) => ({ host: `h${index}`, state, bases: [], other_ledger: null }));
+    const shown = JSON.stringify(nodesView({ nodes } as unknown as NodeListDto));
+    expect(shown.includes('check the message broker first')).toBe(expected);
   });
 
   it('leaves what went wrong with an unmount to the warning', () => {

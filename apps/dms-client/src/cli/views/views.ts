@@ -132,7 +132,16 @@ export function nodesView({ nodes }: NodeListDto): View {
     problemsOf(node).join('; '),
   ];
   const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
-  return [{ columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+  return [...allSilent(nodes), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+}
+
+/** What silences all nodes at once is hardly in each of them. */
+function allSilent(nodes: readonly NodeDto[]): string[] {
+  const speaking = nodes.filter(({ state }) => state === 'up' || state === 'silent');
+  if (speaking.length < 2 || speaking.some(({ state }) => state === 'up')) return [];
+  return [
+    `All ${speaking.length} nodes are silent: check the message broker first, and the way of this dms-client to it (/health/ready).`,
+  ];
 }
 
 function problemsOf({ host, other_ledger, legacy_queue_lost }: NodeDto): string[] {
@@ -254,7 +263,8 @@ export function reconcileView(body: ReconcileResponseDto): View {
   ];
 }
 
-function noDifferences({ hosts, unreachable }: ReconcileResponseDto): string {
+function noDifferences({ hosts, unreachable, not_compared = [] }: ReconcileResponseDto): string {
+  if (hosts.length === 0) return not_compared.length > 0 ? 'Nothing was compared.' : 'No node is known.';
   if (unreachable.length === 0) return 'No differences.';
   return unreachable.length < hosts.length
     ? 'No differences on the nodes that answered.'

@@ -63,7 +63,7 @@ async function answers(name: string, url: string, settings: ServerSettings): Pro
   } catch (error) {
     return { name, result: 'failed', detail: error instanceof Error ? error.message : String(error) };
   } finally {
-    await reader.onModuleDestroy();
+    await reader.close();
   }
 }
 

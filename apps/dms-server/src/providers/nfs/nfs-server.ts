@@ -1,3 +1,4 @@
+import { normalizeExport } from '@app/contracts';
 import { type MountEntry } from '../../kernel/mount-table.interface';
 
 const FILE_SYSTEM_TYPES = ['nfs', 'nfs4'];
@@ -22,7 +23,8 @@ export interface NfsServer {
  * @param options those of mount(8), or those that the kernel shows for the file system
  */
 export function serverOf(source: string, options: readonly string[]): NfsServer {
-  const address = source.slice(0, source.indexOf(':/')).toLowerCase();
+  const normal = normalizeExport(source);
+  const address = normal.slice(0, normal.indexOf(':/'));
   // The kernel shows port=0 where it was found out from the server itself.
   const port = Number(valueOf('port', options) ?? '0') || DEFAULT_PORT;
   return { address, port, name: `${address}:${port}` };

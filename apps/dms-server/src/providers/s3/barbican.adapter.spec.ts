@@ -52,7 +52,7 @@ describe('BarbicanAdapter', () => {
   });
 
   afterEach(async () => {
-    await http.onModuleDestroy();
+    await http.onApplicationShutdown();
     server.closeAllConnections();
     server.close();
   });
@@ -95,12 +95,55 @@ describe('BarbicanAdapter', () => {
       code: 'VALIDATION_FAILED',
       message: `backup_target.secret_ref: is not a secret of the key manager that this node trusts: ${origin}, by DMS_BARBICAN_URL of the node`,
     });
-    expect(requests).toEqual([]);
+    // Keystone alone is asked, whether it is the public address of the same key manager.
+    expect(requests.map(({ url }) => url)).toEqual(['/v3/auth/catalog']);
+    requests = [];
     await expect(read(secretRef)).rejects.toMatchObject({
       message: expect.stringMatching(/of the Keystone catalogue; .* set DMS_BARBICAN_URL/) as string,
     });
     expect(requests.map(({ url }) => url)).toEqual(['/v3/auth/catalog']);
   });
+
+  /** The catalogue has these URLs of the key manager, each with the secret that its path gives. */
+  function manage(...urls: string[]): void {
+    const endpoints = urls.map((url, index) => ({ interface: 'public', region_id: `r${index}`, url }));
+    const catalog = [{ type: 'key-manager', endpoints }];
+    routes = { '/v3/auth/catalog': answer(200, JSON.stringify({ catalog })) };
+    for (const path of ['/one', '/two', '/two/inner', '']) {
+      const type = JSON.stringify({ content_types: { default: 'text/plain' } });
+      routes[`${path}/v1/secrets/${ID}`] = answer(200, type);
+      routes[`${path}/v1/secrets/${ID}/payload`] = answer(200, `at ${path}`);
+    }
+  }
+
+  it.each(['/one', '/two', '/two/inner'])(
+    'asks, of several key managers at one origin, the one that the reference names: %s',
+    async (path) => {
+      manage(`${origin}/one/`, `${origin}/two/v1`, `${origin}/two/inner`, 'http://other-region:9311/');
+      expect((await read(`${origin}${path}/v1/secrets/${ID}`)).reveal()).toBe(`at ${path}`);
+    },
+  );
+
+  it('asks none of several key managers at one origin where the reference names no one of them', async () => {
+    manage(`${origin}/one`, `${origin}/two`);
+    await expect(read(`${origin}/three/v1/secrets/${ID}`)).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+    });
+    expect(requests.map(({ url }) => url)).toEqual(['/v3/auth/catalog']);
+  });
+
+  it.each([
+    'https://public.example',
+    'https://PUBLIC.example.:443',
+    'http://region-two.example:9311/key-manager',
+  ])(
+    'reads a reference to the public address %s of the catalogue through DMS_BARBICAN_URL',
+    async (address) => {
+      manage('https://public.example/v1/', 'http://region-two.example:9311/key-manager');
+      const settings = { DMS_BARBICAN_URL: `${origin}/one` };
+      expect((await read(`${address}/v1/secrets/${ID}`, settings)).reveal()).toBe('at /one');
+    },
+  );
 
   it('follows no redirect', async () => {
     routes[`/v1/secrets/${ID}`] = (_request, response) =>

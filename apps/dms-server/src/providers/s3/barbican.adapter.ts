@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DmsError, Secret, secretIdOf } from '@app/contracts';
+import { DmsError, normalizeSecretRef, originOf, Secret, secretIdOf } from '@app/contracts';
 import { atMost } from '../../commands/deadline';
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { type Deadline } from '../target-provider.interface';
@@ -38,23 +38,26 @@ export class BarbicanAdapter implements KeyManager {
   }
 
   /**
-   * The key manager's URL that is at the same origin as the reference. Only this one is ever asked: of the reference
-   * itself nothing but the secret's id is used, so that no spelling of it leads elsewhere.
+   * The base of the key manager that the reference names. Only those of the catalogue, or that of DMS_BARBICAN_URL, are
+   * ever asked: of the reference itself nothing but the secret's id is used, so that no spelling of it leads elsewhere.
    */
   async #baseFor(secretRef: string, token: Secret, deadline: Deadline): Promise<string> {
     const { barbicanUrl } = this.settings;
-    const endpoints =
-      barbicanUrl === null ? await this.catalog.keyManagerEndpoints(token, deadline) : [barbicanUrl];
-    const origin = new URL(secretRef).origin;
-    const base = endpoints.find((endpoint) => new URL(endpoint).origin === origin);
-    if (base !== undefined) return base.replace(/\/+$/, '').replace(/\/v1$/, '');
-    const known = [...new Set(endpoints.map((endpoint) => new URL(endpoint).origin))].join(', ');
-    const remedy =
-      barbicanUrl === null
-        ? 'of the Keystone catalogue; to trust another one, set DMS_BARBICAN_URL on the node'
-        : 'by DMS_BARBICAN_URL of the node';
-    const problem = `is not a secret of the key manager that this node trusts: ${known}, ${remedy}`;
-    throw DmsError.validation([{ field: 'backup_target.secret_ref', problem }]);
+    if (barbicanUrl === null) {
+      const endpoints = await this.catalog.keyManagerEndpoints(token, deadline);
+      const base = endpointOf(secretRef, endpoints);
+      if (base !== null) return base;
+      throw untrusted(
+        endpoints,
+        'of the Keystone catalogue; to trust another one, set DMS_BARBICAN_URL on the node',
+      );
+    }
+    const base = endpointOf(secretRef, [barbicanUrl]);
+    if (base !== null) return base;
+    // Barbican writes its public address into references, which a node may not reach.
+    const names = await this.catalog.keyManagerNames(token, deadline);
+    if (endpointOf(secretRef, names) !== null) return baseOf(barbicanUrl);
+    throw untrusted([barbicanUrl], 'by DMS_BARBICAN_URL of the node');
   }
 
   async #get(url: string, accept: string, token: Secret, deadline: Deadline): Promise<string> {
@@ -71,6 +74,32 @@ export class BarbicanAdapter implements KeyManager {
     const text = `${sentenceFor(status)}${said && `: ${said}`}`;
     throw new DmsError(status === 403 ? 'FORBIDDEN' : 'SECRET_UNAVAILABLE', text);
   }
+}
+
+/** An endpoint in one spelling, without its version. */
+function baseOf(endpoint: string): string {
+  const url = new URL(endpoint);
+  return `${originOf(url)}${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}`;
+}
+
+/**
+ * The base of the endpoint whose secret it is: the one that the reference begins with. Where none does, the only one at the
+ * origin of the reference, for a proxy may have another path; null: there is none, or it is not known which.
+ */
+function endpointOf(secretRef: string, endpoints: readonly string[]): string | null {
+  const bases = [...new Set(endpoints.map(baseOf))];
+  const reference = normalizeSecretRef(secretRef);
+  const named = bases.find((base) => reference === `${base}/v1/secrets/${secretIdOf(secretRef)}`);
+  if (named !== undefined) return named;
+  const origin = originOf(new URL(secretRef));
+  const near = bases.filter((base) => new URL(base).origin === origin);
+  return near.length === 1 ? near[0] : null;
+}
+
+function untrusted(endpoints: readonly string[], remedy: string): DmsError {
+  const known = [...new Set(endpoints.map(baseOf))].join(', ');
+  const problem = `is not a secret of the key manager that this node trusts: ${known}, ${remedy}`;
+  return DmsError.validation([{ field: 'backup_target.secret_ref', problem }]);
 }
 
 function sentenceFor(status: number): string {

@@ -12,7 +12,7 @@ const CACHED_MS = 5 * 60_000;
 /** Asks Keystone's catalogue where the key manager is. */
 @Injectable()
 export class KeystoneCatalogAdapter {
-  #known: { readonly endpoints: string[]; readonly until: number } | null = null;
+  #known: { readonly endpoints: readonly URL[]; readonly until: number } | null = null;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Pick<ServerSettings, 'authUrl'>,
@@ -20,13 +20,12 @@ export class KeystoneCatalogAdapter {
   ) {}
 
   /**
-   * URLs of the key manager, of every interface and region; known for five minutes. Where Keystone is asked by TLS, so
-   * is the key manager: a URL without it is left out.
+   * URLs of the key manager to which a token may be sent, of every interface and region. Where Keystone is asked by TLS,
+   * so is the key manager: a URL without it is left out.
    *
    * @throws DmsError AUTH_EXPIRED, FORBIDDEN, SECRET_UNAVAILABLE
    */
   async keyManagerEndpoints(token: Secret, deadline: Deadline): Promise<string[]> {
-    if (this.#known !== null && this.#known.until > performance.now()) return this.#known.endpoints;
     const { authUrl } = this.settings;
     if (authUrl === null) {
       throw new DmsError(
@@ -34,8 +33,27 @@ export class KeystoneCatalogAdapter {
         'This node knows no key manager: DMS_AUTH_URL or DMS_BARBICAN_URL must be set.',
       );
     }
-    const endpoints = usable(endpointsIn(await this.#ask(authUrl, token, deadline)), authUrl);
-    this.#known = { endpoints, until: performance.now() + CACHED_MS };
+    return usable(await this.#endpoints(authUrl, token, deadline), authUrl);
+  }
+
+  /**
+   * URLs by which the catalogue names the key manager, for comparing alone: not each may be sent a token. None where this
+   * node knows no Keystone.
+   *
+   * @throws DmsError AUTH_EXPIRED, FORBIDDEN, SECRET_UNAVAILABLE
+   */
+  async keyManagerNames(token: Secret, deadline: Deadline): Promise<string[]> {
+    const { authUrl } = this.settings;
+    if (authUrl === null) return [];
+    return (await this.#endpoints(authUrl, token, deadline)).map(({ href }) => href);
+  }
+
+  /** Known for five minutes. */
+  async #endpoints(authUrl: string, token: Secret, deadline: Deadline): Promise<readonly URL[]> {
+    if (this.#known !== null && this.#known.until > performance.now()) return this.#known.endpoints;
+    const endpoints = endpointsIn(await this.#ask(authUrl, token, deadline));
+    // What names none is not worth keeping.
+    if (endpoints.length > 0) this.#known = { endpoints, until: performance.now() + CACHED_MS };
     return endpoints;
   }
 

@@ -88,6 +88,16 @@ describe('parseS3Credentials', () => {
   });
 
   it.each([
+    ['HTTP://S3.Example', 'http://s3.example'],
+    ['https://s3.example.:443/', 'https://s3.example'],
+    ['Http://s3.example:80/Path/', 'http://s3.example/Path'],
+    ['https://[FE80::1]:9000', 'https://[fe80::1]:9000'],
+    ['S3.EXAMPLE:9000', 'https://s3.example:9000'],
+  ])('writes the endpoint %s as %s', (given, read) => {
+    expect(parse({ ...PLAIN, endpoint_url: given }).endpointUrl).toBe(read);
+  });
+
+  it.each([
     [{}, '"aws_access_key_id", "aws_secret_access_key", "bucket" are missing'],
     [{ ...PLAIN, bucket: undefined }, '"bucket" is missing'],
     [{ VAULT_S3_BUCKET: 'b', VAULT_S3_ACCESS_KEY_ID: 'AK' }, '"aws_secret_access_key" is missing'],

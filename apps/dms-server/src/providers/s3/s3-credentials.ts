@@ -1,4 +1,4 @@
-import { Secret } from '@app/contracts';
+import { originOf, Secret } from '@app/contracts';
 import { parseObject } from './openstack-error';
 import { PayloadValues, unusable } from './payload-values';
 
@@ -75,5 +75,5 @@ function endpointOf(value: string | null, ssl: boolean): string | null {
   if (url === null || !PLAIN_URL.test(text) || url.username !== '' || url.password !== '') {
     throw unusable('"endpoint_url" is not a plain http or https URL: no user, query, commas or backslashes');
   }
-  return text.replace(/\/+$/, '');
+  return `${originOf(url)}${url.pathname.replace(/\/+$/, '')}`;
 }
