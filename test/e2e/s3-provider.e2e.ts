@@ -158,7 +158,7 @@ describe('S3 provider', () => {
       { backup_target_id: plan.targetId, pid, alive: true, mount_path: plan.mountPath },
     ]);
 
-    expect(await unmount(plan, layer)).toEqual({ kind: 'gone', flushVerified: true, detail: null });
+    expect(await unmount(plan, layer)).toMatchObject({ kind: 'gone', flushVerified: true, detail: null });
     expect((await rig.s3.getObject(BUCKET, 'kept')).toString()).toBe('words');
     await expectNothingLeft(plan, pid);
   });
