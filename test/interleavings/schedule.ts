@@ -73,6 +73,7 @@ export class Schedule {
       if (action === 'unmount' && !ownMountMeetsIt) void stage.ask('mount', this.#jobOf(index), 'A');
     }
     await stage.time.pass(3_000);
+    await stage.hello();
     stage.words.push('--');
   }
 

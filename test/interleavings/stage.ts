@@ -1,4 +1,4 @@
-import { parseTargetRequest, type TargetAction } from '@app/contracts';
+import { HELLO_INTERVAL_MS, parseTargetRequest, type TargetAction } from '@app/contracts';
 import { type NodesRepository } from '../../apps/dms-client/src/nodes/nodes.repository';
 import { FenceService } from '../../apps/dms-server/src/fence/fence.service';
 import { ClientProcess } from '../histories/client-process';
@@ -114,9 +114,9 @@ export class Stage {
 
   /** Lets `ms` pass, with hellos of the node. */
   async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 5_000) {
+    for (let left = ms; left > 0; left -= HELLO_INTERVAL_MS) {
       await this.hello();
-      await this.time.pass(Math.min(left, 5_000));
+      await this.time.pass(Math.min(left, HELLO_INTERVAL_MS));
     }
   }
 

@@ -43,6 +43,7 @@ export const SCENARIOS = {
     stage.start('B', 1);
     await stage.hello();
     await settled(stage, stage.ask('mount', 1, 'A'));
+    await stage.hello();
     // The unmount has decided to take the mount away, and its COMMIT is under way.
     let commits = 0;
     stage.gates.stops = (side, point) => {
@@ -52,6 +53,7 @@ export const SCENARIOS = {
     };
     const unmounted = stage.ask('unmount', 1, 'A');
     await stage.time.pass(BRIEF_MS);
+    await stage.hello();
     const mounted = stage.ask('mount', 2, 'B');
     await stage.time.pass(BRIEF_MS);
     stage.gates.openAll();

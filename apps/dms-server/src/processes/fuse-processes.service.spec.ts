@@ -116,6 +116,7 @@ describe('FuseProcessesService', () => {
         started_at: expect.stringMatching(/^20.*Z$/) as string,
         rss_bytes: expect.any(Number) as number,
         cpu_percent: expect.any(Number) as number,
+        state: expect.stringMatching(/^(sleeps|runs|waits)$/) as string,
       },
     ]);
     await expect(start('true')).rejects.toMatchObject({ code: 'MOUNT_FAILED' });
