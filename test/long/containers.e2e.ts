@@ -133,7 +133,8 @@ describeOnRig('the images', (rig) => {
         await on().podman(['run', '--rm', `localhost/${name}`, 'sh', '-c', `${look}; dms --version`])
       ).stdout.split('\n');
       expect(words).toContain('typeorm');
-      for (const absent of ['typescript', 'jest', 'eslint', 'prettier', '@fig', '@types', '@swc']) expect(words).not.toContain(absent);
+      for (const absent of ['typescript', 'jest', 'eslint', 'prettier', '@fig', '@types', '@swc'])
+        expect(words).not.toContain(absent);
       expect(words.filter((word) => word.includes('.npmrc') || word.endsWith('.ts'))).toEqual([]);
       expect(words.at(-2)).toMatch(/^dms \d+\.\d+\.\d+/);
     }

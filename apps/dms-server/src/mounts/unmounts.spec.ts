@@ -267,7 +267,7 @@ describe('unmount', () => {
         await expect(unmount(null)).resolves.toMatchObject({ status: 'error' });
         expect(node.fences.recordOf('t1').legacyHolders).toEqual(legacyHolders);
         node.nfs.takeAway = true;
-        node.nfs.unmountResult = { kind: 'gone', flushVerified: null, detail: null };
+        node.nfs.unmountResult = { kind: 'gone', flushVerified: null, detail: null, everywhere: false };
         await expect(unmount(1)).resolves.toMatchObject({ error_code: 'BUSY', acted: false });
         expect(node.kernel.layers).toHaveLength(1);
         await expect(unmount(null)).resolves.toMatchObject({ status: 'success' });
