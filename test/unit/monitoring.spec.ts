@@ -71,6 +71,7 @@ describe('metrics', () => {
     expect(shared.map(({ name }) => name)).toEqual([
       'dms_build_info',
       'dms_collector_up',
+      'dms_log_lines_lost_total',
       'dms_scrape_errors_total',
     ]);
   });
