@@ -14,7 +14,7 @@ export interface KeyedOperation {
   readonly unchangedMs: number;
   /** Null where the operation is not written yet, or never was: its process died before. */
   readonly status: 'pending' | 'executing' | 'success' | 'error' | null;
-  /** Its job asked for the unmount of the target before the operation had ended. */
+  /** It was refused because its job asked for the unmount of the target before the operation had ended. */
   readonly withdrawn: boolean;
   /** JSON. */
   readonly responseData: string | null;
@@ -52,9 +52,9 @@ export class IdempotencyRepository {
       this.dataSource,
       `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status,
          o.response_data AS responseData,
-         EXISTS (SELECT 1 FROM mount_operations u
+         o.error_code = 'CONFLICT' AND EXISTS (SELECT 1 FROM mount_operations u
            WHERE u.host = o.host AND u.backup_target_id = o.backup_target_id AND u.jobid = o.jobid
-             AND u.action = 'unmount' AND u.arrival > o.arrival AND u.created_at <= o.completed_at) AS withdrawn,
+             AND u.action = 'unmount' AND u.arrival > o.arrival) AS withdrawn,
          IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
        FROM idempotency_keys k LEFT JOIN mount_operations o ON o.id = k.operation_id
          LEFT JOIN backup_target_mount_ledger b ON b.operation_id = o.id AND b.host = o.host
