@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes, changes or removes a directory in which nothing is mounted, so that nobody can write to it meanwhile, not even root.
 #
-#   bare-directory.sh make PATH
+#   bare-directory.sh make NEW PATH
 #   bare-directory.sh mark|unmark|remove PATH COVERED MARKER [TEXT]
 #
 # To change a locked directory its lock has to come off, and whoever opens a file by its path at that moment gets in. So
@@ -9,12 +9,10 @@
 # where the cover is taken away: nobody else has that name. rename(2) takes the cover along, and rmdir(2) removes it from
 # all namespaces together with the directory.
 #
-# COVERED is "covered" if PATH is under such a mount already, which then stays; MARKER is the path of the file that says that
-# nothing is mounted, TEXT what stands in it. Exit status 3: the directory is left, because it is somebody else's; 4: there is no
-# directory to make it in.
+# NEW is an empty directory that nobody else knows, and becomes PATH. COVERED is "covered" if PATH is under such a mount already,
+# which then stays; MARKER is the path of the file that says that nothing is mounted, TEXT what stands in it. Exit status 3: the
+# directory is left, because it is somebody else's.
 verb=$1
-path=$2
-covered=$3
 
 cover() { # DIRECTORY
   mount --bind -- "$1" "$1" || exit 1
@@ -52,11 +50,8 @@ behind_cover() { # SCRIPT DIRECTORY [ARGUMENT...]
 }
 
 if [ "$verb" = make ]; then
-  new=${path%/*}/.dms-new-$$
-  mkdir -m 0 -- "$new" || {
-    [ -d "${path%/*}" ] && exit 1
-    exit 4
-  }
+  new=$2
+  path=$3
   (cover "$new") || {
     rmdir -- "$new"
     exit 1
@@ -74,6 +69,8 @@ if [ "$verb" = make ]; then
   exit $status
 fi
 
+path=$2
+covered=$3
 # shellcheck disable=SC2016
 case $verb in
   mark) work='printf "%s" "$3" >"$2" && chmod 444 -- "$2"' ;;

@@ -5,6 +5,7 @@ import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { AbsenceService } from '../mounts/absence.service';
 import { CopiedMounts } from '../mounts/copied-mounts';
+import { FlushFailures } from '../mounts/flush-failures';
 import { HungMounts } from '../mounts/hung-mounts';
 import { ObservationService } from '../mounts/observation.service';
 import { TargetQueues } from '../mounts/target-queue';
@@ -31,6 +32,7 @@ export class ControlService {
     private readonly hung: HungMounts,
     private readonly absence: AbsenceService,
     private readonly copies: CopiedMounts,
+    private readonly flushFailures: FlushFailures,
   ) {}
 
   /**
@@ -96,9 +98,11 @@ export class ControlService {
     const layer = (await this.table.layersAt(mountedAs.mountPath)).at(-1);
     if (layer !== undefined) await this.copies.before(targetId, layer);
     const livesElsewhere = (): Promise<boolean> => this.copies.isLeft(targetId, mountedAs);
+    // The job asks for its unmount later, and is to be told then.
+    const flushFailed = (reason: string): Promise<void> => this.flushFailures.note(targetId, reason);
     const result = await this.observations
       .providerOf(mountedAs.type)
-      .unmount({ targetId, mountedAs, hung, livesElsewhere }, deadline);
+      .unmount({ targetId, mountedAs, hung, livesElsewhere, flushFailed }, deadline);
     if (result.kind === 'busy') {
       const users = (await this.users.usersOf(targetId, mount_path)).filter((user) => user.pid !== pid);
       const names = users.map((user) => `${user.command} (${user.pid}, ${user.path ?? ''})`).join(', ');

@@ -4,6 +4,7 @@ import { BrokerAlarm, programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { within } from '../commands/within';
 import { FenceService } from '../fence/fence.service';
+import { knownMntId } from '../fence/target-record';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
@@ -71,8 +72,8 @@ export class HelloService {
   async hello(): Promise<Hello> {
     const { servedLedger: ledger } = this.fences;
     const troubled = this.troubled.forHello(({ backup_target_id, epoch, mnt_id }) => {
-      const record = this.fences.recordOf(backup_target_id);
-      return record.epoch === epoch && record.mountedAs?.mntId === mnt_id;
+      const { epoch: current, mountedAs } = this.fences.recordOf(backup_target_id);
+      return current === epoch && mountedAs !== null && knownMntId(mountedAs) === mnt_id;
     });
     return {
       node: this.settings.nodeId,

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
@@ -19,7 +20,6 @@ mount --bind -- "$1" "$1" && mount -o remount,bind,ro,nosuid,nodev -- "$1" || { 
 
 /** Exit status of bare-directory.sh. */
 const SOMEBODY_ELSES = 3;
-const NO_WAY = 4;
 
 /**
  * Keeps a directory in which nothing is mounted locked, so that not even root fills it by mistake: by the immutable flag,
@@ -39,12 +39,22 @@ export class BareDirectory {
    * Makes it, empty and locked from the first moment.
    *
    * @returns false where the directory above it is gone
-   * @throws DmsError MOUNT_FAILED where it cannot be made, or somebody else has made it meanwhile
+   * @throws DmsError MOUNT_FAILED where it cannot be made, or somebody else has made it meanwhile; an error of the
+   *   operating system where there is no room for it
    */
   async make(path: string): Promise<boolean> {
-    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), ['make', path]);
+    const fresh = join(dirname(path), `.dms-new-${randomUUID()}`);
+    try {
+      await mkdir(fresh, { mode: 0 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
+    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), ['make', fresh, path]);
     if (outcome === null) return true;
-    if (outcome.status === NO_WAY) return false;
+    await rmdir(fresh).catch((error: unknown) =>
+      this.#log.debug({ msg: 'What was begun is gone, or in use', fresh, err: error }),
+    );
     throw new DmsError('MOUNT_FAILED', `${path} cannot be made: ${outcome.words}`);
   }
 

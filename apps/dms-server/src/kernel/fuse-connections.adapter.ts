@@ -10,7 +10,8 @@ const CHILD_MS = 5_000;
  */
 const MOUNT_CONTROL = String.raw`
 abort=/sys/fs/fuse/connections/$1/abort
-[ -e "$abort" ] || mount -t fusectl fusectl /sys/fs/fuse/connections || exit`;
+[ -e "$abort" ] || grep -q ' - fusectl ' /proc/self/mountinfo ||
+  mount -t fusectl fusectl /sys/fs/fuse/connections || exit`;
 const ABORT = `${MOUNT_CONTROL}
 echo 1 >"$abort"`;
 const IS_KEPT = `${MOUNT_CONTROL}

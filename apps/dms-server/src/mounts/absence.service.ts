@@ -15,8 +15,8 @@ export class AbsenceService {
   ) {}
 
   /**
-   * Forgets the mount and its holders, and removes what its daemon left behind at once and its directory after the
-   * grace time. It never rejects: what cannot be removed is removed by the next mount or start.
+   * Forgets the mount and its holders, remembers what the end of its daemon says of data that is not stored, and removes
+   * what that left behind at once and its directory after the grace time. It never rejects: what cannot be removed is removed by the next mount or start.
    */
   async note(targetId: string): Promise<void> {
     const { mountedAs } = this.fences.recordOf(targetId);
@@ -24,7 +24,11 @@ export class AbsenceService {
     if (mountedAs === null) return;
     this.guard.removeLater(mountedAs.mountPath);
     try {
-      await this.observations.providerOf(mountedAs.type).clear(targetId);
+      const flushProblem = await this.observations
+        .providerOf(mountedAs.type)
+        .clear(targetId, mountedAs.mountPath);
+      // Of a mount that was never seen to stand nobody was told.
+      if (flushProblem !== null && mountedAs.mntId !== null) this.fences.note(targetId, { flushProblem });
     } catch (error) {
       this.#logger.warn({ msg: 'What a FUSE process left cannot be removed yet', targetId, err: error });
     }

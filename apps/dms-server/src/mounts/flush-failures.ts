@@ -15,12 +15,17 @@ export class FlushFailures {
     private readonly fences: FenceService,
   ) {}
 
-  /** Marks a target, and all others whose mounts stand on the same device: it is not known whose data was lost. */
+  /**
+   * Marks a target and, while its mount stands, all others on the same device: it is not known whose data was lost. When
+   * it is gone its device number may be another mount's already.
+   */
   async note(targetId: string, reason: string): Promise<void> {
     this.fences.note(targetId, { flushProblem: reason });
-    const device = this.fences.recordOf(targetId).mountedAs?.device ?? null;
-    if (device === null) return;
-    const layers = (await this.table.read()).filter((layer) => layer.device === device);
+    const own = this.fences.recordOf(targetId).mountedAs;
+    if (own === null || own.device === null) return;
+    const layers = (await this.table.read()).filter(({ device }) => device === own.device);
+    const stands = layers.some(({ mntId, mountPath }) => mntId === own.mntId && mountPath === own.mountPath);
+    if (!stands) return;
     for (const { targetId: other, mountedAs } of this.fences.records()) {
       const shares =
         other !== targetId &&

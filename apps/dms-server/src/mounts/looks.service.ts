@@ -40,8 +40,13 @@ export class LooksService {
     const survey = await this.observations.survey(command.targetId, command);
     const mount = await this.observations.observed(survey, deadline.remainingMs());
     if (mount.state === 'unknown') return uncertain('The target is fenced', mount);
-    if (mount.state === 'absent') await this.absence.note(command.targetId);
-    else if (mount.state !== 'foreign') this.#adopt(survey, mount);
+    if (mount.state === 'absent') {
+      await this.absence.note(command.targetId);
+      const record = this.fences.recordOf(command.targetId);
+      const after = await this.observations.observed({ ...survey, record }, deadline.remainingMs());
+      return success(sentenceOf(after), after);
+    }
+    if (mount.state !== 'foreign') this.#adopt(survey, mount);
     return success(sentenceOf(mount), mount);
   }
 
@@ -68,7 +73,12 @@ export class LooksService {
     const mountedAs = seenAs(expected, layer);
     const readOnly = record.mountedAs?.readOnly ?? read_only ?? false;
     // The ledger takes what a fence finds: from now on it is not a Python program's alone, which would let it go.
-    this.fences.note(record.targetId, { mountedAs: { ...mountedAs, readOnly }, epochHolder: true });
+    const flushProblem = record.mountedAs === null ? null : record.flushProblem;
+    this.fences.note(record.targetId, {
+      mountedAs: { ...mountedAs, readOnly },
+      epochHolder: true,
+      flushProblem,
+    });
   }
 }
 

@@ -39,6 +39,7 @@ import { UnmountsService } from './unmounts.service';
     AbsenceService,
     AdoptionService,
     CopiedMounts,
+    FlushFailures,
     HungMounts,
     LooksService,
     ObservationService,

@@ -51,7 +51,8 @@ export class UnmountsService {
     if (nothingLeft) {
       this.#taken.delete(id);
       await this.absence.note(id);
-      return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(survey), command);
+      const after = { ...survey, record: this.fences.recordOf(id) };
+      return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(after), command);
     }
     // Only a mount that is remembered is known to be ours; whatever else stands there is somebody's.
     if (mountedAs === null || (layers.length > 0 && !survey.ours)) {

@@ -139,6 +139,28 @@ describe('unmount', () => {
       await expect(unmount(3)).resolves.toMatchObject(dirty);
     });
 
+    it.each<[string, () => Promise<unknown>]>([
+      ['the next unmount', () => unmount(3)],
+      [
+        'the unmount after a fence',
+        async () => {
+          await node.send(lookCommand('fence', node.envelope(3)));
+          return unmount(4);
+        },
+      ],
+    ])('is told to %s where the daemon ended badly after an unmount had given up', async (_, next) => {
+      await mount(1);
+      node.nfs.unmountResult = { kind: 'failed', reason: 'the FUSE process has not ended yet' };
+      node.nfs.takeAway = false;
+      await unmount(2);
+      node.kernel.unmountAt(PATH);
+      node.nfs.unreadLoss = WHY;
+      await expect(next()).resolves.toMatchObject({
+        error_code: 'UNMOUNTED_DIRTY',
+        success_msg: `Target not mounted at ${PATH}, but not cleanly: ${WHY}`,
+      });
+    });
+
     it('says so after a restart of the program in between', async () => {
       await mount(1);
       await busyOnce();

@@ -70,8 +70,12 @@ export interface TargetProvider {
   /** Takes the layer away: umount first, backoff while busy, signals only as far as policy allows. */
   unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult>;
 
-  /** Removes records, logs and PID files of a target that is not mounted and whose daemon has ended. */
-  clear(targetId: string): Promise<void>;
+  /**
+   * Removes records, logs and PID files of a target that is not mounted and whose daemon has ended.
+   *
+   * @returns what the end of that daemon says of data that is not stored, if nobody has read it yet; else null
+   */
+  clear(targetId: string, mountPath: string): Promise<string | null>;
 
   /** Pid of the process that serves the mount, null where there is none (NFS) or it is gone. */
   daemonPid(targetId: string): Promise<number | null>;

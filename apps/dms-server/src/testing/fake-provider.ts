@@ -22,6 +22,8 @@ export class FakeProvider implements TargetProvider {
   takeAway = true;
   /** What a flush says before an unmount goes on; null: it is clean, or was told before. */
   flushError: string | null = null;
+  /** What the end of a daemon says that ended while nobody waited for it. */
+  unreadLoss: string | null = null;
   readonly daemons = new Map<string, number>();
 
   constructor(
@@ -57,9 +59,9 @@ export class FakeProvider implements TargetProvider {
     return this.unmountResult;
   }
 
-  clear(targetId: string): Promise<void> {
+  clear(targetId: string): Promise<string | null> {
     this.kernel.log.push(`clear ${targetId}`);
-    return Promise.resolve();
+    return Promise.resolve(this.unreadLoss);
   }
 
   daemonPid(targetId: string): Promise<number | null> {

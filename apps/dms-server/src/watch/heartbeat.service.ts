@@ -115,8 +115,11 @@ export class HeartbeatService implements OnApplicationBootstrap, OnApplicationSh
       // fences of a mount that gives no answer come one after the other, and must not hide that its daemon hangs.
       const stillServes = (await this.daemons.identityOf(targetId))?.pid === daemon.pid;
       if (answer === 'withdrawn' || !stillServes || this.queues.isChanging(targetId)) return;
-      // That one is well is believed at rest only: an unmount of what was broken may come next.
-      if (answer === 'answers' && this.queues.isBusy(targetId)) return;
+      // It has answered. That one which hung is well again is believed at rest only: its unmount may come next.
+      if (answer === 'answers' && this.queues.isBusy(targetId)) {
+        pulse.silence = null;
+        return;
+      }
       if (answer === 'answers') this.#well(targetId, pulse, asked);
       else await this.#notWell(record, pulse, answer, asked, daemon);
     } catch (error) {

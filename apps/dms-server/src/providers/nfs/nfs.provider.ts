@@ -127,7 +127,8 @@ export class NfsProvider implements TargetProvider {
     const flush = await this.#flush(targetId, mountPath, deadline.remainingMs() / 2);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     if (flush.kind === 'failed') await flushFailed?.(flush.detail);
-    const isOurs = (layer: MountEntry): boolean => this.owns(layer, mountedAs);
+    const isClaim = mountedAs.mntId === null;
+    const isOurs = (layer: MountEntry): boolean => this.owns(layer, mountedAs, isClaim);
     const result = await this.#takeOut({ targetId, mountPath }, isOurs, deadline);
     if (result.kind !== 'out') return result;
     const flushVerified = flush.kind === 'done';
@@ -151,8 +152,8 @@ export class NfsProvider implements TargetProvider {
     }
   }
 
-  clear(): Promise<void> {
-    return Promise.resolve();
+  clear(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   daemonPid(): Promise<null> {

@@ -121,8 +121,12 @@ export class S3Provider implements TargetProvider {
       .map((step) => signals[step]);
   }
 
-  clear(targetId: string): Promise<void> {
-    return this.processes.forget(targetId);
+  async clear(targetId: string, mountPath: string): Promise<string | null> {
+    const daemon = await this.processes.find(targetId);
+    const isUnread = daemon?.knownBy === 'record' && !daemon.alive;
+    const exit = isUnread ? await this.processes.waitForExit(targetId, mountPath, 0) : null;
+    await this.processes.forget(targetId);
+    return exit === null ? null : flushProblem(exit);
   }
 
   async daemonPid(targetId: string): Promise<number | null> {
