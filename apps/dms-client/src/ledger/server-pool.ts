@@ -62,7 +62,7 @@ export class ServerPool {
 
   /** Returns a connection whose session is set up. @throws the driver's error; DmsError if too many wait for one */
   async acquire(): Promise<mysql.PoolConnection> {
-    const { newest } = this.runs;
+    const { latest } = this.runs;
     const connection = await new Promise<mysql.PoolConnection>((resolve, reject) => {
       this.#pool.getConnection((error: Error | null, made) => {
         if (error === null) resolve(made);
@@ -73,7 +73,7 @@ export class ServerPool {
     try {
       for (const statement of SESSION) await run(connection, statement);
       for (const statement of IF_KNOWN) await ignoringUnknown(run(connection, statement));
-      this.runs.opened(await serverRunOf((sql) => run(connection, sql)), newest);
+      this.runs.opened(await serverRunOf((sql) => run(connection, sql)), latest);
     } catch (error) {
       this.drop(connection);
       throw error;

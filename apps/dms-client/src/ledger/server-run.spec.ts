@@ -31,8 +31,8 @@ describe('which run of which server answers', () => {
       others = 0;
       runs = new ServerRuns(() => (others += 1));
     });
-    const opened = (server: string, session: number | null, newest = runs.newest): number => {
-      runs.opened({ server, session }, newest);
+    const opened = (server: string, session: number | null, latest = runs.latest): number => {
+      runs.opened({ server, session }, latest);
       return others;
     };
 
@@ -53,9 +53,20 @@ describe('which run of which server answers', () => {
 
     it('Sessions that are opened at the same time may be told in any order.', () => {
       opened('a', 5);
-      const { newest } = runs;
-      expect([opened('a', 8, newest), opened('a', 7, newest), opened('a', 6, newest)]).toEqual([0, 0, 0]);
+      const { latest } = runs;
+      expect([opened('a', 8, latest), opened('a', 7, latest), opened('a', 6, latest)]).toEqual([0, 0, 0]);
     });
+
+    it.each(['b', 'a'])(
+      'Sessions that are opened at the same time after a change to %s tell it once.',
+      (server) => {
+        opened('a', 90);
+        const { latest } = runs;
+        expect([opened(server, 5, latest), opened(server, 7, latest), opened(server, 6, latest)]).toEqual([
+          1, 1, 1,
+        ]);
+      },
+    );
 
     it('In a cluster it does not matter which member answers.', () => {
       expect([opened('c1', null), opened('c1', null), opened('c2', null)]).toEqual([0, 0, 1]);

@@ -14,6 +14,12 @@ export const CLUSTER_OF_SERVER = "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_u
 export const SERVER_OF_SESSION =
   "SELECT CONCAT_WS('/', @@server_id, @@hostname, @@port) AS server, CONNECTION_ID() AS session";
 
+/** A session of a run, both by number. */
+export interface LatestSession {
+  readonly run: number;
+  readonly session: number;
+}
+
 interface ClusterRow {
   readonly Value: string;
 }
@@ -38,22 +44,26 @@ export async function serverRunOf(ask: (sql: string) => Promise<unknown>): Promi
 export class ServerRuns {
   #server: string | null = null;
   #newest = -Infinity;
+  /** Counts the runs that were told. */
+  #run = 0;
 
   /** @param other is called before a session of another run is used; the first one known is not another */
   constructor(private readonly other: () => void) {}
 
-  /** The newest session that was told: one that is opened from now on in the same run has a higher number. */
-  get newest(): number {
-    return this.#newest;
+  /** What was told until now: a session that is opened from now on in the same run has a higher number. */
+  get latest(): LatestSession {
+    return { run: this.#run, session: this.#newest };
   }
 
-  /** @param newestBefore the newest session told when this one began to be opened: several are opened at a time */
-  opened({ server, session }: ServerRun, newestBefore: number): void {
+  /** @param before `latest` when this session began to be opened: several are opened at a time */
+  opened({ server, session }: ServerRun, before: LatestSession): void {
     const known = this.#server;
-    const restarted = session !== null && session <= newestBefore;
+    const restarted = before.run === this.#run && session !== null && session <= before.session;
     if (server !== known || restarted) this.#newest = -Infinity;
     this.#server = server;
     this.#newest = Math.max(this.#newest, session ?? -Infinity);
-    if (known !== null && (server !== known || restarted)) this.other();
+    if (known === null || (server === known && !restarted)) return;
+    this.#run += 1;
+    this.other();
   }
 }
