@@ -76,7 +76,7 @@ export class DecisionService {
     await drive.refuse(
       transaction,
       overtaken,
-      new DmsError('CONFLICT', 'The job has asked for the unmount, or lost the mount, before it was mounted'),
+      new DmsError('CONFLICT', 'The job has lost its claim before it was mounted'),
     );
   }
 

@@ -1,4 +1,4 @@
-import { type DmsError } from '@app/contracts';
+import { DmsError } from '@app/contracts';
 import { type Lease, type LeasePlace } from '../locks/lock.service';
 import { type TargetKey } from '../ledger/target-key';
 import { type TargetTransaction } from '../ledger/target-transaction';
@@ -9,6 +9,7 @@ import {
   successEnd,
   type UnmountResult,
   unmountResponse,
+  WITHDRAWN,
 } from './responses';
 import { type Answer } from './step';
 import { jobOf, subjectOf, type WaitingRequest } from './waiting-request';
@@ -110,18 +111,24 @@ export class Drive {
     }
   }
 
-  /** Fails mounts for good: their claims are taken back. */
+  /**
+   * Fails mounts for good: their claims are taken back. Of a job that has asked for the unmount meanwhile that is the reason,
+   * whatever else went wrong: a repeat must not mount for it.
+   */
   async refuse(
     transaction: TargetTransaction,
     mounts: readonly WaitingRequest[],
     error: DmsError,
   ): Promise<void> {
+    const before = await transaction.bindings.ofJobs(mounts.map(jobOf));
     await transaction.bindings.withdraw(
       mounts.map((waiting) => ({ jobid: jobOf(waiting), operationId: waiting.operationId })),
     );
     for (const waiting of mounts) {
-      await transaction.operations.end(errorEnd(waiting, error, transaction.row.epoch), subjectOf(waiting));
-      this.#answers.push({ waiting, result: { error } });
+      const isWithdrawn = before.get(jobOf(waiting))?.state === 'released';
+      const why = isWithdrawn ? new DmsError('CONFLICT', WITHDRAWN) : error;
+      await transaction.operations.end(errorEnd(waiting, why, transaction.row.epoch), subjectOf(waiting));
+      this.#answers.push({ waiting, result: { error: why } });
     }
   }
 

@@ -2,6 +2,7 @@ import { type BindingState, DmsError } from '@app/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { stateExpression } from '../ledger/binding-statements';
+import { WITHDRAWN } from './responses';
 import { isDuplicate } from '../ledger/ledger-errors';
 import { ObservedChanges } from '../ledger/observed-changes';
 import { queryLedger, writeLedger } from '../queries/query-ledger';
@@ -52,7 +53,7 @@ export class IdempotencyRepository {
       this.dataSource,
       `SELECT k.operation_id AS operationId, k.request_hash AS requestHash, o.status,
          o.response_data AS responseData,
-         o.error_code = 'CONFLICT' AND EXISTS (SELECT 1 FROM mount_operations u
+         o.error_code = 'CONFLICT' AND o.error_msg = ? AND EXISTS (SELECT 1 FROM mount_operations u
            WHERE u.host = o.host AND u.backup_target_id = o.backup_target_id AND u.jobid = o.jobid
              AND u.action = 'unmount' AND u.arrival > o.arrival) AS withdrawn,
          IF(b.id IS NULL, NULL, ${stateExpression('b.')}) AS bindingState
@@ -60,7 +61,7 @@ export class IdempotencyRepository {
          LEFT JOIN backup_target_mount_ledger b ON b.operation_id = o.id AND b.host = o.host
            AND b.backup_target_id = o.backup_target_id AND b.jobid = o.jobid
        WHERE k.idempotency_key = ?`,
-      [key],
+      [WITHDRAWN, key],
     );
     if (row === undefined) return null;
     return {

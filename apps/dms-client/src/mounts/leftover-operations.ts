@@ -3,7 +3,7 @@ import { DmsError } from '@app/contracts';
 import { ABANDONED_AFTER_MS } from '../ledger/executing-operations';
 import { type AbandonedOperation, type OperationEnd } from '../ledger/operation-statements';
 import { type TargetTransaction } from '../ledger/target-transaction';
-import { endedBadly } from './responses';
+import { endedBadly, WITHDRAWN } from './responses';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 
 /** Ends the operations that processes left open which are gone, or whose callers were told that the outcome is unknown. */
@@ -53,8 +53,7 @@ function endOf(operation: AbandonedOperation, { row }: TargetTransaction, succee
 
 /** The node may have had no part in it: what failed is the way there or back, and that passes. */
 function whyNot({ bindingState }: AbandonedOperation): DmsError {
-  if (bindingState === 'released')
-    return new DmsError('CONFLICT', 'The job asked for the unmount before it was mounted');
+  if (bindingState === 'released') return new DmsError('CONFLICT', WITHDRAWN);
   const text =
     'The mount was not carried out: the node, the broker or dms-client went away meanwhile. Nothing is mounted for this request; ask again';
   return new DmsError('NODE_UNREACHABLE', text);

@@ -9,6 +9,9 @@ import { type TargetRow } from '../ledger/target-transaction';
 import { releasedText } from './released';
 import { type WaitingRequest } from './waiting-request';
 
+/** The error text of a mount that was not granted because its job had asked for the unmount meanwhile. */
+export const WITHDRAWN = 'The job asked for the unmount before it was mounted';
+
 const TYPE_NAMES = { s3: 'S3', nfs: 'NFS' } as const;
 
 /** A mount that is granted, from the row that stands MOUNTED. */

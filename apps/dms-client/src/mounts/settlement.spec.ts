@@ -1,10 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { type NodeReply } from '@app/contracts';
+import { DmsError, type NodeReply } from '@app/contracts';
+import { type OperationEnd } from '../ledger/operation-statements';
 import { type RowChange, type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { Drive } from './drive';
-import { endedBadly } from './responses';
+import { endedBadly, WITHDRAWN } from './responses';
 import { SettlementService } from './settlement.service';
 import { type Command } from './step';
+import { type WaitingRequest } from './waiting-request';
 
 Logger.overrideLogger(false);
 
@@ -17,7 +19,7 @@ async function changeOf(errorCode: string | null): Promise<RowChange> {
   const transaction = {
     key: KEY,
     row: { state: 'UNCERTAIN', mntId: null, errorCode },
-    bindings: { lose: () => Promise.resolve([]) },
+    bindings: { lose: () => Promise.resolve([]), ofJobs: NO_BINDINGS },
     change: (to: RowChange) => {
       change = to;
       return Promise.resolve();
@@ -34,6 +36,8 @@ async function changeOf(errorCode: string | null): Promise<RowChange> {
   await new SettlementService().settle(transaction, new Drive(KEY, new Set()), FENCE, outcome);
   return change;
 }
+
+const NO_BINDINGS = (): Promise<Map<number, never>> => Promise.resolve(new Map<number, never>());
 
 describe('a fence that finds nothing', () => {
   it('ends what was wrong', async () => {
@@ -54,7 +58,7 @@ describe('that a mount did not go cleanly', () => {
     const transaction = {
       key: KEY,
       row: { state: 'UNCERTAIN', mntId: 7, errorCode: 'TIMEOUT' },
-      bindings: { lose: () => Promise.resolve([]) },
+      bindings: { lose: () => Promise.resolve([]), ofJobs: NO_BINDINGS },
       change: (to: RowChange) => Promise.resolve(void (change = to)),
     } as unknown as TargetTransaction;
     const reply = {
@@ -107,7 +111,7 @@ describe('a fence that is refused because the node serves another ledger', () =>
     const change = jest.fn(() => Promise.resolve());
     const lose = jest.fn(() => Promise.resolve([]));
     const withdraw = jest.fn(() => Promise.resolve());
-    const transaction = { key: KEY, row, bindings: { lose, withdraw }, change };
+    const transaction = { key: KEY, row, bindings: { lose, withdraw, ofJobs: NO_BINDINGS }, change };
     const reply = {
       ...{ status: 'error', error_code: 'CONFLICT', error_msg: 'another ledger', acted: false },
       ...{ incarnation: 'a-memory', boot_id: 'a-boot', ledger: 'theirs', mount },
@@ -170,7 +174,12 @@ describe('an unmount that is refused for the sake of Python programs', () => {
 describe('a mount that the node refused', () => {
   const stateAfter = async (reply: Partial<NodeReply>): Promise<unknown> => {
     const change = jest.fn((_: RowChange) => Promise.resolve());
-    const transaction = { key: KEY, row: { state: 'MOUNTING' }, bindings: { withdraw: jest.fn() }, change };
+    const transaction = {
+      key: KEY,
+      row: { state: 'MOUNTING' },
+      bindings: { withdraw: jest.fn(), ofJobs: NO_BINDINGS },
+      change,
+    };
     const refusal = { status: 'error', error_msg: 'no', acted: false, mount: null, ...reply } as NodeReply;
     const outcome = { kind: 'reply', reply: { kind: 'node', reply: refusal } } as const;
     const command = { action: 'mount', epoch: 5, participants: [] } as unknown as Command;
@@ -195,7 +204,7 @@ describe('a mount that the node refused', () => {
 describe('a fence that cannot be answered yet', () => {
   it('refuses the mounts that wait where nothing can be said', async () => {
     const end = jest.fn((_: { status: string; errorCode: string }) => Promise.resolve());
-    const bindings = { withdraw: jest.fn(() => Promise.resolve()) };
+    const bindings = { withdraw: jest.fn(() => Promise.resolve()), ofJobs: NO_BINDINGS };
     const operations = { end, ofJobsSince: () => Promise.resolve([]) };
     const change = jest.fn(() => Promise.resolve());
     const row = { state: 'UNCERTAIN', epoch: 5, mntId: null };
@@ -210,5 +219,26 @@ describe('a fence that cannot be answered yet', () => {
     expect(change).toHaveBeenCalledWith(expect.objectContaining({ state: 'UNCERTAIN' }));
     expect(end.mock.calls[0][0]).toMatchObject({ status: 'error', errorCode: 'BUSY' });
     expect(drive.problem).toEqual({ code: 'TIMEOUT', message: 'a child lives' });
+  });
+});
+
+describe('a mount that is refused', () => {
+  it.each<[string, string, string, string]>([
+    ['with the reason', 'claimed', 'MOUNT_FAILED', 'the node said no'],
+    ['as withdrawn if its job has asked for the unmount meanwhile', 'released', 'CONFLICT', WITHDRAWN],
+  ])('ends %s', async (_, state, code, message) => {
+    const end = jest.fn((_end: OperationEnd) => Promise.resolve(true));
+    const transaction = {
+      row: { epoch: 5 },
+      bindings: {
+        withdraw: () => Promise.resolve(),
+        ofJobs: () => Promise.resolve(new Map([[7, { state }]])),
+      },
+      operations: { end },
+    };
+    const waiting = { action: 'mount', operationId: 'o', request: { job: { jobid: 7 } } } as WaitingRequest;
+    const error = new DmsError('MOUNT_FAILED', 'the node said no');
+    await new Drive(KEY, new Set([waiting])).refuse(transaction as never, [waiting], error);
+    expect(end.mock.calls[0][0]).toMatchObject({ errorCode: code, errorMessage: message });
   });
 });
