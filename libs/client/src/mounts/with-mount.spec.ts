@@ -112,18 +112,21 @@ describe('withMount', () => {
     },
   );
 
-  it.each([
+  it.each<[string, 'UNMOUNTED_DIRTY' | null, boolean, Partial<NodeJS.ErrnoException>?]>([
     ['ENOTCONN', 'UNMOUNTED_DIRTY', true],
     ['ENOTCONN', null, true],
     ['ESTALE', null, true],
     ['EIO', 'UNMOUNTED_DIRTY', true],
     ['EIO', null, false],
     ['ENOENT', null, false],
+    ['ENOTCONN', null, false, { syscall: 'shutdown' }],
+    ['ECONNABORTED', null, false, { syscall: undefined }],
+    ['ESTALE', null, false, { path: '/other/file' }],
   ])(
-    'tells a callback that fails with %s before the loss is noticed (unmount: %s) from others',
-    async (code, unmountCode, isLoss) => {
+    'tells a callback that fails with %s before the loss is noticed (unmount: %s) from others: %s',
+    async (code, unmountCode, isLoss, facts = {}) => {
       service.unmountCode = unmountCode;
-      const met = Object.assign(new Error('write'), { code });
+      const met = Object.assign(new Error('write'), { code, syscall: 'write', ...facts });
       const mine = new Error('mine', { cause: met });
       for (const thrown of [met, mine]) {
         const error = await failed(run(() => Promise.reject(thrown)));

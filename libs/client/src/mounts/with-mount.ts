@@ -5,7 +5,10 @@ import { type AcquiredMount, type AcquireOptions } from './acquired-mount';
 import { ENDING_SIGNALS, ProcessSignals } from './process-signals';
 
 /** What a system call into a mount gets whose daemon is gone, or whose export was removed. EIO alone has other causes, too. */
-const DEAD_MOUNT: ReadonlySet<unknown> = new Set(['ENOTCONN', 'ESTALE', 'ECONNABORTED', 'ESHUTDOWN']);
+const DEAD_MOUNT: ReadonlySet<unknown> = new Set(['ENOTCONN', 'ESTALE', 'ECONNABORTED']);
+/** System calls on sockets, which fail with some of the same codes. */
+const SOCKET_CALL =
+  /^(connect|accept|bind|listen|shutdown|send\w*|recv\w*|get(addrinfo|peername|sockname)|query\w*)$/;
 const MAX_CAUSES = 8;
 
 export interface WithMountOptions extends AcquireOptions {
@@ -85,7 +88,8 @@ async function released<T>(mount: AcquiredMount, outcome: Outcome<T>): Promise<T
 /** The mount was lost: as the service told, or as the callback met it before the service had noticed. */
 function lossOf(mount: AcquiredMount, outcome: Outcome<unknown>): MountLostError | null {
   const { lost, ended } = mount;
-  const met = 'error' in outcome ? deadMountIn(outcome.error, ended?.error_code === 'UNMOUNTED_DIRTY') : null;
+  const isDirty = ended?.error_code === 'UNMOUNTED_DIRTY';
+  const met = 'error' in outcome ? deadMountIn(outcome.error, mount.mountPath, isDirty) : null;
   if (lost === null && met === null) return null;
   const told = ended?.success_msg ? `: ${ended.success_msg}` : '';
   const message = lost?.message ?? `The mount at ${mount.mountPath} was lost (${met})${told}`;
@@ -96,11 +100,13 @@ function lossOf(mount: AcquiredMount, outcome: Outcome<unknown>): MountLostError
 }
 
 /** The code by which a call into a dead mount failed, in the error or in what it was caused by; null: there is none. */
-function deadMountIn(error: unknown, isDirty: boolean): string | null {
+function deadMountIn(error: unknown, mountPath: string, isDirty: boolean): string | null {
   let at = error;
   for (let level = 0; level < MAX_CAUSES && typeof at === 'object' && at !== null; level += 1) {
-    const { code, cause } = at as { code?: unknown; cause?: unknown };
-    if (DEAD_MOUNT.has(code) || (isDirty && code === 'EIO')) return String(code);
+    const { code, syscall, path, cause } = at as Partial<NodeJS.ErrnoException>;
+    const isOfFile = syscall !== undefined && !SOCKET_CALL.test(syscall);
+    const isThere = path === undefined || path === mountPath || path.startsWith(`${mountPath}/`);
+    if (isOfFile && isThere && (DEAD_MOUNT.has(code) || (isDirty && code === 'EIO'))) return String(code);
     at = cause;
   }
   return null;

@@ -70,10 +70,10 @@ export function noAnswer(address: string, reason: string, sent: boolean): Answer
       };
 }
 
-/** What a proxy says while the service is away tells nothing of the request. */
+/** What a proxy says while the service is away, or after its own time-out, tells nothing of the request. */
 function answeredByAnother(address: string, status: number): AnsweredError {
   const what = `${address} answered with status ${status}, not as a dms-client does`;
-  return status === 502 || status === 503 || status === 504
+  return status >= 500 || status === 408
     ? { code: 'TIMEOUT', message: `${what}: the outcome is unknown` }
     : { code: 'WRONG_SERVICE', message: what };
 }

@@ -25,6 +25,8 @@ export const NOT_GRANTED = 125;
 
 /** Exit code of errors after which one is to try again. */
 const TEMPORARY = 75;
+/** After these a mount may yet come: also something on the way may have answered in the place of dms-client. */
+const MAY_HOLD: ReadonlySet<string> = new Set(['TIMEOUT', 'INTERNAL', 'WRONG_SERVICE']);
 /** Pauses between the attempts to unmount, in milliseconds. */
 const UNMOUNT_PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
@@ -105,7 +107,7 @@ export class MountedRun {
       return answer;
     } catch (thrown) {
       const error = DmsError.from(thrown);
-      if (error.code === 'TIMEOUT' || error.code === 'INTERNAL') await this.#unmount(api);
+      if (MAY_HOLD.has(error.code)) await this.#unmount(api);
       throw error;
     }
   }
