@@ -223,7 +223,10 @@ if systemd_runs; then
   systemctl daemon-reload
   [ $enable = no ] || systemctl enable --quiet "$unit"
   if [ $start = yes ]; then
-    systemctl restart "$unit" || not_started
+    # Also of a unit that systemd is about to start again the restarts are counted anew.
+    systemctl stop "$unit" || not_started
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    systemctl start "$unit" || not_started
     stays_up || not_started
     say "$unit is started"
   fi

@@ -237,7 +237,7 @@ describe('S3 provider', () => {
         const path = join(plan.mountPath, 'uploaded');
         await writeFile(path, 'words', { flush: true });
         await rename(path, join(plan.mountPath, 'renamed'));
-        expect(await unmount(plan, layer)).toEqual({ kind: 'gone', flushVerified: true, detail: null });
+        expect(await unmount(plan, layer)).toMatchObject({ kind: 'gone', flushVerified: true, detail: null });
         expect((await rig.s3.getObject(BUCKET, 'renamed')).toString()).toBe('words');
       } finally {
         await front.stop();

@@ -1,4 +1,4 @@
-import { DmsError } from '@app/contracts';
+import { DmsError, isSameSource } from '@app/contracts';
 import { mayShare } from '../access/sharing';
 import { type TargetRow } from '../ledger/target-transaction';
 import { sourceOfRequest, type WaitingRequest, wantsReadOnly } from './waiting-request';
@@ -20,7 +20,7 @@ export function conflictWith(row: TargetRow, waiting: WaitingRequest): DmsError 
   if (row.type !== null && row.type !== target.type) {
     return conflict('backup_target.type', `it is mounted as ${row.type}`);
   }
-  if (row.source !== null && row.source !== sourceOfRequest(waiting)) {
+  if (row.source !== null && !isSameSource(target.type, row.source, sourceOfRequest(waiting) ?? '')) {
     return conflict(
       target.type === 'nfs' ? 'backup_target.filesystem_export' : 'backup_target.secret_ref',
       'it is mounted from another source',

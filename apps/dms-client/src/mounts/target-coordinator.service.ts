@@ -66,10 +66,16 @@ export class TargetCoordinator {
     );
   }
 
-  /** Fails what this process has not ended yet: it is about to go, and others find out what became of it. */
-  giveUp(error: DmsError): void {
+  /**
+   * Fails what this process has not ended yet, for it is about to go.
+   *
+   * @param unfinished for what was begun: others find out what became of it
+   * @param refused for what was not begun
+   */
+  giveUp(unfinished: DmsError, refused: DmsError): void {
     for (const { inbox, waiting } of this.#work.values()) {
-      for (const request of [...inbox.splice(0), ...waiting]) request.fail(error);
+      for (const request of inbox.splice(0)) request.fail(refused);
+      for (const request of waiting) request.fail(unfinished);
     }
   }
 

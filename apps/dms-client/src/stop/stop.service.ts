@@ -68,7 +68,7 @@ export class StopService implements OnModuleDestroy, BeforeApplicationShutdown {
     if (this.#isIdle) return;
     const requests = this.coordinator.liveOperations().length;
     this.#log.warn({ msg: 'Requests did not end within DMS_STOP_GRACE; their outcome is unknown', requests });
-    this.coordinator.giveUp(unfinished());
+    this.coordinator.giveUp(unfinished(), stopped());
     await sleep(POLL_MS);
     for (const response of this.#open) {
       if (!response.headersSent) response.status(unfinished().httpStatus).json(errorBody(unfinished()));

@@ -2,6 +2,7 @@ import {
   defaultMountPath,
   DmsError,
   isReadOnly,
+  isSameSource,
   isUnderBase,
   sourceOf,
   type TargetRequestDto,
@@ -50,7 +51,7 @@ export function mountedAsOf(plan: MountPlan): MountedAs {
 export function differenceOf(plan: MountPlan, mountedAs: MountedAs): string | null {
   if (mountedAs.type !== plan.request.backup_target.type) return `as type ${mountedAs.type}`;
   if (mountedAs.mountPath !== plan.mountPath) return `at ${mountedAs.mountPath}`;
-  if (mountedAs.source !== plan.source) return 'from another source';
+  if (!isSameSource(mountedAs.type, mountedAs.source, plan.source)) return 'from another source';
   if (mountedAs.readOnly !== plan.readOnly) return mountedAs.readOnly ? 'read-only' : 'for writing';
   return null;
 }

@@ -1,7 +1,14 @@
 import { hostProblem, identifierProblem } from './identifiers';
 import { defaultMountPath, mountPathProblem } from './mount-path';
 import { nfsOptionsFor, nfsOptionsProblem } from './nfs-options';
-import { exportProblem, normalizeExport, normalizeSecretRef, secretIdOf, secretRefProblem } from './source';
+import {
+  exportProblem,
+  isSameSource,
+  normalizeExport,
+  normalizeSecretRef,
+  secretIdOf,
+  secretRefProblem,
+} from './source';
 
 /** Values that try to be more than they are: an option, another path, another line. None gets beyond the rules. */
 describe('hostile values', () => {
@@ -164,5 +171,18 @@ describe('hostile values', () => {
     const idOf = (id: string): string => secretIdOf(`http://barbican:9311/v1/secrets/${id}`);
     expect([idOf(ID.toUpperCase()), idOf('Abc')]).toEqual([ID, 'Abc']);
     expect(normalizeSecretRef('HTTP://Barbican:80/v1/secrets/Abc/')).toBe('http://barbican/v1/secrets/Abc');
+  });
+});
+
+describe('sources that earlier versions have written', () => {
+  it.each<['nfs' | 's3', string, string, boolean]>([
+    ['nfs', 'h:/a//b', 'h:/a/b', true],
+    ['nfs', 'H.:/a/./b/', 'h:/a/b', true],
+    ['nfs', 'h:/a', 'h:/b', false],
+    ['s3', 'https://barbican.example./v1/secrets/x', 'https://barbican.example/v1/secrets/x', true],
+    ['s3', 'https://barbican.example/v1/secrets/x', 'https://barbican.example/v1/secrets/y', false],
+    ['s3', 'no url', 'https://barbican.example/v1/secrets/x', false],
+  ])('%s: %s and %s are the same: %s', (type, one, other, same) => {
+    expect([isSameSource(type, one, other), isSameSource(type, other, one)]).toEqual([same, same]);
   });
 });

@@ -69,6 +69,16 @@ export function normalizeSecretRef(value: string): string {
   return `${originOf(url)}${path.slice(0, cut)}${UUID.test(id) ? id.toLowerCase() : id}`;
 }
 
+/**
+ * Tells whether two sources are one. Either may be of a version that kept more spellings apart, or be what no version would
+ * take now.
+ */
+export function isSameSource(type: 'nfs' | 's3', one: string, other: string): boolean {
+  if (one === other) return true;
+  if (type === 'nfs') return normalizeExport(one) === normalizeExport(other);
+  return URL.canParse(one) && URL.canParse(other) && normalizeSecretRef(one) === normalizeSecretRef(other);
+}
+
 /** The id of the secret that a (valid) reference names. */
 export function secretIdOf(secretRef: string): string {
   return normalizeSecretRef(secretRef).split('/').at(-1) ?? '';
