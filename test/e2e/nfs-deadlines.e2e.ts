@@ -88,9 +88,12 @@ describeOnNfsRig('an NFS server that does not answer', (rig) => {
       expect(ms).toBeLessThan(MOUNT_LIMIT_MS);
       expect(new Set(result.map(({ body }) => body.error_code))).toEqual(new Set(['MOUNT_FAILED']));
       const messages = result.map(({ body }) => String(body.error_msg));
-      expect(messages.filter((text) => /could not be mounted in time/.test(text))).toHaveLength(CONCURRENCY);
+      const late = messages.filter((text) => /could not be mounted in time/.test(text)).length;
+      expect(late).toBeGreaterThan(0);
+      // One that comes when the first ones have run into their deadline is not tried any more.
+      expect(late).toBeLessThanOrEqual(CONCURRENCY);
       expect(messages.filter((text) => /has not answered|is busy with others/.test(text))).toHaveLength(
-        targets.length - CONCURRENCY,
+        targets.length - late,
       );
       const { output } = await fleet.node.sh(`touch ${counts}.stop; cat ${counts}`);
       const most = Math.max(...output.trim().split('\n').map(Number));
