@@ -56,7 +56,6 @@ describeOnRig('the key manager', (rig) => {
     const path = join(fleet.node.base, made.id);
     expect(mountsBelow(path)).toEqual([]);
     expect(s3fsProcesses(made.bucket)).toEqual([]);
-    expect(processesNaming(path)).toEqual([]);
     expect(readdirSync(fleet.node.pidDirectory)).not.toContain(`${made.id}.pid`);
     expect((await jobs.target(made.id))?.state).toBe('ABSENT');
     expect(await jobs.operations(made.id)).toEqual([{ action: 'mount', status: 'error' }]);
@@ -69,6 +68,8 @@ describeOnRig('the key manager', (rig) => {
       ...SOON,
       what: 'its directory to go',
     });
+    // What removes the directory names it, too.
+    await waitFor(() => processesNaming(path).length === 0, { ...SOON, what: 'all processes to go' });
   }
 
   it('lets a token of another project read nothing, and says so', async () => {
