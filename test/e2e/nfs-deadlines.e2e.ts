@@ -6,7 +6,7 @@ import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
 import { describeOnNfsRig } from './on-rig';
 import { timed } from './timed';
 
-const MOUNT_SECONDS = 4;
+const MOUNT_SECONDS = 8;
 const UNMOUNT_SECONDS = 4;
 const PROBE_SECONDS = 3;
 const SILENCE_SECONDS = 3;
