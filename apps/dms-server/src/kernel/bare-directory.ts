@@ -18,6 +18,12 @@ const CHILD_MS = 10_000;
 const COVER = String.raw`
 mount --bind -- "$1" "$1" && mount -o remount,bind,ro,nosuid,nodev -- "$1" || { umount -c "$1"; exit 1; }`;
 
+interface Failure {
+  /** Exit status, null where there is none. */
+  readonly status: number | null;
+  readonly words: string;
+}
+
 /** Exit status of bare-directory.sh. */
 const SOMEBODY_ELSES = 3;
 
@@ -50,7 +56,7 @@ export class BareDirectory {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
       throw error;
     }
-    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), ['make', fresh, path]);
+    const outcome = await this.#runScript(path, ['make', fresh, path], [fresh, path]);
     if (outcome === null) return true;
     await rmdir(fresh).catch((error: unknown) =>
       this.#log.debug({ msg: 'What was begun is gone, or in use', fresh, err: error }),
@@ -64,11 +70,11 @@ export class BareDirectory {
    * @throws DmsError MOUNT_FAILED where it cannot be locked in any way
    */
   async lock(path: string): Promise<void> {
-    if (await this.table.hasPlaceholder(path)) return;
+    if ((await this.table.placeholderAt(path)) === 'stands') return;
     const flag = await this.#run(path, 'chattr', ['+i', path]);
     if (flag === null) return;
     this.#log.debug(`chattr +i ${path}: ${flag.words}`);
-    const cover = await this.#run(path, '/bin/sh', ['-c', COVER, 'sh', path]);
+    const cover = await this.#runMaking([path], path, '/bin/sh', ['-c', COVER, 'sh', path]);
     if (cover === null) return;
     throw new DmsError(
       'MOUNT_FAILED',
@@ -78,7 +84,7 @@ export class BareDirectory {
 
   /** Gives one back that turned out to be in use by somebody else. */
   async unlock(path: string): Promise<void> {
-    if (await this.table.hasPlaceholder(path)) await this.#run(path, 'umount', ['-c', path]);
+    if ((await this.table.placeholderAt(path)) === 'stands') await this.#run(path, 'umount', ['-c', path]);
     const flag = await this.#run(path, 'chattr', ['-i', path]);
     if (flag !== null) this.#log.debug(`chattr -i ${path}: ${flag.words}`);
   }
@@ -118,20 +124,38 @@ export class BareDirectory {
   }
 
   async #change(verb: string, path: string, ...text: string[]): Promise<boolean> {
-    const covered = (await this.table.hasPlaceholder(path)) ? 'covered' : 'open';
+    const covered = (await this.table.placeholderAt(path)) === 'stands' ? 'covered' : 'open';
     const args = [verb, path, covered, join(path, MARKER), ...text];
-    const outcome = await this.#run(path, scriptPath('bare-directory.sh'), args);
+    const outcome = await this.#runScript(path, args, [path]);
     if (outcome === null) return true;
     if (outcome.status === SOMEBODY_ELSES) return false;
     throw new DmsError('MOUNT_FAILED', `${path} cannot be changed (${verb}): ${outcome.words}`);
   }
 
-  /** @returns why it failed, null where it did not @throws DmsError NODE_FULL if nothing can be started now */
-  async #run(
+  #runScript(path: string, args: readonly string[], covers: readonly string[]): Promise<Failure | null> {
+    return this.#runMaking(covers, path, scriptPath('bare-directory.sh'), args);
+  }
+
+  /** As `#run`, of a program that makes placeholders at `covers`: one that it could not finish is taken away. */
+  #runMaking(
+    covers: readonly string[],
     path: string,
     program: string,
     args: readonly string[],
-  ): Promise<{ status: number | null; words: string } | null> {
+  ): Promise<Failure | null> {
+    return this.table.whileMaking(covers, async () => {
+      const failure = await this.#run(path, program, args);
+      if (failure === null) return null;
+      for (const cover of covers) {
+        if ((await this.table.placeholderAt(cover)) === 'unfinished')
+          await this.#run(path, 'umount', ['-c', '-l', cover]);
+      }
+      return failure;
+    });
+  }
+
+  /** @returns why it failed, null where it did not @throws DmsError NODE_FULL if nothing can be started now */
+  async #run(path: string, program: string, args: readonly string[]): Promise<Failure | null> {
     const outcome = await this.children.run({ targetId: path, program, args, deadlineMs: CHILD_MS });
     if (outcome.kind === 'exited' && outcome.code === 0) return null;
     if (outcome.kind === 'not-started' && outcome.isShortage) throw new DmsError('NODE_FULL', outcome.reason);

@@ -14,6 +14,9 @@ export interface MountEntry {
   readonly superOptions: readonly string[];
 }
 
+/** `unfinished`: the directory is mounted on itself, and can be written to. */
+export type Placeholder = 'none' | 'unfinished' | 'stands';
+
 /**
  * The kernel's mount table: the only witness of what is mounted. Reading it never touches a mount.
  *
@@ -24,8 +27,13 @@ export interface MountTable {
   read(): Promise<MountEntry[]>;
   /** The layers exactly at `path` (compared byte for byte), lowest first. */
   layersAt(path: string): Promise<MountEntry[]>;
-  /** True where a placeholder keeps the directory at `path` from being written to, mounted over or not. */
-  hasPlaceholder(path: string): Promise<boolean>;
+  /** Whether a placeholder keeps the directory at `path` from being written to, mounted over or not. */
+  placeholderAt(path: string): Promise<Placeholder>;
+  /**
+   * Does `work`, which may make placeholders at `paths`. That takes the kernel two steps: until `work` has ended, one
+   * that can still be written to is no mount either.
+   */
+  whileMaking<T>(paths: readonly string[], work: () => Promise<T>): Promise<T>;
 }
 
 export const MOUNT_TABLE = Symbol('MountTable');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
+import { type ChildRunner } from '../processes/child-runner.interface';
 import { loadServerSettings } from '../settings/server.settings';
 import { waitUntil } from '../processes/delay';
 import { BareDirectory, MARKER } from './bare-directory';
@@ -19,6 +20,7 @@ const isRoot = process.getuid?.() === 0;
   let base: string;
   let path: string;
   let guard: MountpointGuardAdapter;
+  const table = new MountTableAdapter();
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'guard-'));
@@ -35,7 +37,11 @@ const isRoot = process.getuid?.() === 0;
     await rm(directory, { recursive: true });
   });
 
-  function newGuard(bases: string, graceSeconds = '0.1'): MountpointGuardAdapter {
+  function newGuard(
+    bases: string,
+    graceSeconds = '0.1',
+    wrapped = (children: ChildRunner): ChildRunner => children,
+  ): MountpointGuardAdapter {
     const settings = loadServerSettings({
       DMS_RABBITMQ_URL: 'amqp://none',
       DMS_RUN_DIR: join(directory, 'run'),
@@ -43,8 +49,7 @@ const isRoot = process.getuid?.() === 0;
       DMS_MOUNTPOINT_GRACE: graceSeconds,
       DMS_CONFIG_FILE: '/none',
     });
-    const table = new MountTableAdapter();
-    const bare = new BareDirectory(table, new ChildRunnerAdapter(settings));
+    const bare = new BareDirectory(table, wrapped(new ChildRunnerAdapter(settings)));
     return new MountpointGuardAdapter(settings, table, bare, new MadeDirectories(settings));
   }
 
@@ -69,6 +74,45 @@ const isRoot = process.getuid?.() === 0;
     await guard.remove(path);
     expect(await readdir(base)).toEqual([]);
     await guard.remove(path);
+  });
+
+  it('shows no mount to anybody while it makes, marks and removes one', async () => {
+    guard = newGuard(base, '1.2');
+    const seen: string[] = [];
+    let isDone = false;
+    const looks = (async () => {
+      while (!isDone) {
+        const all = [...(await table.read()), ...(await table.layersAt(path))];
+        seen.push(...all.map(({ mountPath }) => mountPath).filter((at) => at.startsWith(base)));
+      }
+    })();
+    try {
+      await guard.prepare(path);
+      guard.removeLater(path);
+      await vanished(path);
+    } finally {
+      isDone = true;
+      await looks;
+    }
+    expect(seen).toEqual([]);
+  });
+
+  it('leaves no mount behind that a program could not finish before it was killed', async () => {
+    const killed: string[] = [];
+    guard = newGuard(base, '1', (children) => ({
+      childrenLeft: (targetId) => children.childrenLeft(targetId),
+      endLeftOver: () => children.endLeftOver(),
+      run: (command) => {
+        if (command.args[0] !== 'make') return children.run(command);
+        killed.push(command.args[1]);
+        execFileSync('mount', ['--bind', command.args[1], command.args[1]]);
+        return Promise.resolve({ kind: 'deadline', gone: true, output: '' });
+      },
+    }));
+    await expect(guard.prepare(path)).rejects.toThrow('cannot be made');
+    expect(killed).toHaveLength(1);
+    expect((await table.read()).filter(({ mountPath }) => mountPath.startsWith(base))).toEqual([]);
+    expect(await readdir(join(base, 'a'))).toEqual([]);
   });
 
   it('closes an empty directory that was there before', async () => {
@@ -198,11 +242,10 @@ const isRoot = process.getuid?.() === 0;
 
     it('lets nobody write, root included, is mounted over, and is marked after that', async () => {
       guard = newGuard(base, '30');
-      const table = new MountTableAdapter();
       await guard.prepare(path);
       for (const writing of writers()) await expect(writing).rejects.toThrow(/EPERM|EROFS/);
       expect(await table.layersAt(path)).toEqual([]);
-      expect(await table.hasPlaceholder(path)).toBe(fstype === 'ramfs');
+      expect(await table.placeholderAt(path)).toBe(fstype === 'ramfs' ? 'stands' : 'none');
 
       execFileSync('mount', ['-t', 'tmpfs', 'target', path]);
       await writeFile(join(path, 'file'), '');

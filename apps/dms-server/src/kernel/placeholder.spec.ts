@@ -32,6 +32,20 @@ describe('placeholders', () => {
     ).toEqual(['1 /', '3 /base/t1']);
   });
 
+  it('can be written to while they are being made', () => {
+    const table = parseMountinfo(
+      [
+        ROOT,
+        '2 1 8:1 /base/t1 /base/t1 rw - ext4 /dev/sda1 rw',
+        '3 1 8:1 /base/t2 /base/t2 rw - ext4 /dev/sda1 rw',
+        '4 1 0:50 / /base/t1 rw - nfs4 server:/x rw',
+        '',
+      ].join('\n'),
+    );
+    const left = withoutPlaceholders(table, new Set(['/base/t1']));
+    expect(left.map(({ mntId }) => mntId)).toEqual([1, 3, 4]);
+  });
+
   it.each([
     ['can be written to', '2 1 8:1 /base/t1 /base/t1 rw - ext4 /dev/sda1 rw'],
     ['shows another directory', '2 1 8:1 /base/t2 /base/t1 ro - ext4 /dev/sda1 ro'],

@@ -1,5 +1,5 @@
 import { type MountProbe, type ProbeResult } from '../kernel/mount-probe.interface';
-import { type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { type MountEntry, type MountTable, type Placeholder } from '../kernel/mount-table.interface';
 import { type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { type ChildCommand, type ChildOutcome, type ChildRunner } from '../processes/child-runner.interface';
 
@@ -45,8 +45,12 @@ export class FakeKernel implements MountTable, MountProbe, MountpointGuard, Chil
     return Promise.resolve(this.layers.filter((layer) => layer.mountPath === path));
   }
 
-  hasPlaceholder(): Promise<boolean> {
-    return Promise.resolve(false);
+  placeholderAt(): Promise<Placeholder> {
+    return Promise.resolve('none');
+  }
+
+  whileMaking<T>(_paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   probe(targetId: string, mountPath: string): Promise<ProbeResult> {
