@@ -145,7 +145,7 @@ describe('S3 provider', () => {
 
   it('mounts, is found again after a restart, and unmounts with everything that was written', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer).toMatchObject({ mountPath: plan.mountPath, fstype: 'fuse.s3fs', source: 'TrilioVault' });
     const pid = await provider.daemonPid(plan.targetId);
     expect(await readFile(processes.pidFile(plan.targetId), 'utf8')).toBe(`${pid}\n`);
@@ -165,7 +165,7 @@ describe('S3 provider', () => {
 
   it('shows the keys to the FUSE process alone', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     const pid = await provider.daemonPid(plan.targetId);
     const holders: number[] = [];
     for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
@@ -186,7 +186,7 @@ describe('S3 provider', () => {
 
   it('stays busy while a file is open, loses nothing, and goes afterwards', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     const writer = spawn('sh', [
       '-c',
       'exec 3>"$1"; echo open; read -r go; echo late >&3',
@@ -211,7 +211,7 @@ describe('S3 provider', () => {
       const requestsOfMount = async (): Promise<number> => {
         const plan = await planFor({ bucket, endpoint_url: front.url });
         const before = front.requests.length;
-        const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+        const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
         const look = await node.get<MountProbe>(MOUNT_PROBE).probe(plan.targetId, plan.mountPath, MOUNT_MS);
         expect(look).toEqual({ kind: 'answers' });
         await unmount(plan, layer);
@@ -231,7 +231,7 @@ describe('S3 provider', () => {
       const front = await ObjectStoreFront.start(rig.s3.endpoint);
       try {
         const plan = await planFor({ endpoint_url: front.url });
-        const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+        const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
         const isLate = what === 'a copy' ? / \S+renamed$/ : / \S+uploaded$/;
         front.delayMs = (request) => (request.startsWith('PUT') && isLate.test(request) ? LATE_MS : 0);
         const path = join(plan.mountPath, 'uploaded');
@@ -248,7 +248,7 @@ describe('S3 provider', () => {
 
   it('mounts read-only where it is asked to', async () => {
     const plan = await planFor({}, true);
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer.options).toContain('ro');
     await expect(writeFile(join(plan.mountPath, 'no'), '')).rejects.toThrow('EROFS');
     await unmount(plan, layer);
@@ -260,7 +260,7 @@ describe('S3 provider', () => {
   ])('says with %s what the daemon said, and leaves nothing', async (_name, secret, words) => {
     const plan = await planFor(secret);
     const error: unknown = await provider
-      .mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS))
+      .mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS))
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DmsError);
     expect(error).toMatchObject({ code: 'MOUNT_FAILED', message: expect.stringMatching(words) as string });
@@ -276,7 +276,7 @@ describe('S3 provider', () => {
     const port = typeof address === 'object' ? address?.port : 0;
     const plan = await planFor({ endpoint_url: `http://127.0.0.1:${port}` });
     const began = Date.now();
-    await expect(provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS))).rejects.toMatchObject({
+    await expect(provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS))).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
     });
     expect(Date.now() - began).toBeLessThan(20_000);
@@ -286,7 +286,7 @@ describe('S3 provider', () => {
 
   it('takes out the layer of a daemon that was killed, and does not call that clean', async () => {
     const plan = await planFor();
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     const pid = (await provider.daemonPid(plan.targetId)) ?? 0;
     process.kill(pid, 'SIGKILL');
     await waitFor(async () => (await provider.daemonPid(plan.targetId)) === null, {
@@ -308,7 +308,7 @@ describe('S3 provider', () => {
     await chmod(program, 0o755);
     await startNode({ DMS_S3VAULTFUSE_BIN: program });
     const plan = await planFor({}, true);
-    const layer = await provider.mount(plan, Promise.resolve(), deadlineIn(MOUNT_MS));
+    const layer = await provider.mount(plan, () => Promise.resolve(), deadlineIn(MOUNT_MS));
     expect(layer).toMatchObject({ fstype: 'fuse', source: 'TrilioVault' });
     expect(layer.options).toEqual(expect.arrayContaining(['ro', 'nosuid', 'nodev']));
     await unmount(plan, layer);
@@ -323,14 +323,14 @@ describe('S3 provider', () => {
       keystone_token: parseTargetRequest({ ...plain(plan), keystone_token: foreign }, 'mount').keystone_token,
     };
     await expect(
-      provider.mount({ ...plan, request }, Promise.resolve(), deadlineIn(MOUNT_MS)),
+      provider.mount({ ...plan, request }, () => Promise.resolve(), deadlineIn(MOUNT_MS)),
     ).rejects.toMatchObject({
       code: 'FORBIDDEN',
       message: expect.stringContaining('does not let the owner of the token') as string,
     });
     const source = plan.source.replace('127.0.0.1', 'localhost');
     await expect(
-      provider.mount({ ...plan, source }, Promise.resolve(), deadlineIn(MOUNT_MS)),
+      provider.mount({ ...plan, source }, () => Promise.resolve(), deadlineIn(MOUNT_MS)),
     ).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
       message: expect.stringContaining('backup_target.secret_ref') as string,

@@ -126,12 +126,16 @@ export class MountsService {
 
   async #mountClaimed(command: TargetCommand, plan: MountPlan, deadline: Deadline): Promise<CommandResult> {
     const provider = this.observations.providerOf(plan.request.backup_target.type);
-    const mountpoint = this.guard.prepare(plan.mountPath);
-    mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
+    let mountpoint = Promise.resolve();
+    const makeMountpoint = (): Promise<void> => {
+      mountpoint = this.guard.prepare(plan.mountPath);
+      mountpoint.catch(() => undefined); // told by the provider, unless that fails before it has waited for it
+      return mountpoint;
+    };
     let layer: MountEntry;
     try {
       layer = await measured('mount', { target_type: provider.type }, () =>
-        provider.mount(plan, mountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
+        provider.mount(plan, makeMountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
       );
     } catch (met) {
       const error = namingShortage(met, `${plan.mountPath} could not be mounted on`);

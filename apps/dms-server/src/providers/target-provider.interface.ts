@@ -60,12 +60,13 @@ export interface TargetProvider {
    * Mounts and returns once the mount is in the mount table and has answered a readdir.
    * Where it fails it has taken back what it did as far as it could; the caller looks at the mount table again.
    *
-   * @param mountpoint resolves when the guarded, empty directory stands: until then nothing may be mounted, and what
-   *   takes long beside it, such as reading a secret, need not wait. What it rejects with is to be thrown.
+   * @param makeMountpoint to be called once, as soon as the mount may be tried; resolves when the guarded, empty directory
+   *   stands. Until then nothing may be mounted, and what takes long beside it, such as reading a secret, need not wait.
+   *   What it rejects with is to be thrown.
    * @returns the layer that it made
    * @throws DmsError MOUNT_FAILED (with the program's own words), SECRET_UNAVAILABLE, AUTH_EXPIRED, FORBIDDEN, TIMEOUT
    */
-  mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry>;
+  mount(plan: MountPlan, makeMountpoint: () => Promise<void>, deadline: Deadline): Promise<MountEntry>;
 
   /** Takes the layer away: umount first, backoff while busy, signals only as far as policy allows. */
   unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult>;

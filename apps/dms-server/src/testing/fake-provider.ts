@@ -31,8 +31,12 @@ export class FakeProvider implements TargetProvider {
     private readonly kernel: FakeKernel,
   ) {}
 
-  async mount(plan: MountPlan, mountpoint: Promise<void>, _deadline: Deadline): Promise<MountEntry> {
-    await mountpoint;
+  async mount(
+    plan: MountPlan,
+    makeMountpoint: () => Promise<void>,
+    _deadline: Deadline,
+  ): Promise<MountEntry> {
+    await makeMountpoint();
     this.kernel.log.push(`mount ${plan.targetId} at ${plan.mountPath}`);
     await this.pause();
     if (this.mountError !== null && !this.leaveLayer) throw this.mountError;

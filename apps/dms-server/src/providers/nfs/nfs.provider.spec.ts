@@ -72,7 +72,7 @@ describe('NfsProvider', () => {
   it('tells the words of mount(8), through the words of DMS_ROOTWRAP', async () => {
     const plan = planFor(join(directory, 'mnt'));
     await expect(
-      providerWith('echo wrapped').mount(plan, Promise.resolve(), deadlineIn(5_000)),
+      providerWith('echo wrapped').mount(plan, () => Promise.resolve(), deadlineIn(5_000)),
     ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
       message: 'mount(8) reported success, but server.example:/export is not mounted.',
@@ -80,12 +80,12 @@ describe('NfsProvider', () => {
     await expect(
       providerWith('sh -c echo${IFS}"mount.nfs:no";exit${IFS}32').mount(
         plan,
-        Promise.resolve(),
+        () => Promise.resolve(),
         deadlineIn(5_000),
       ),
     ).rejects.toMatchObject({ code: 'MOUNT_FAILED', message: 'mount.nfs:no' });
     await expect(
-      providerWith('no-such-wrapper').mount(plan, Promise.resolve(), deadlineIn(5_000)),
+      providerWith('no-such-wrapper').mount(plan, () => Promise.resolve(), deadlineIn(5_000)),
     ).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
       message: 'no-such-wrapper: it is not installed',
@@ -96,7 +96,7 @@ describe('NfsProvider', () => {
   it('fails with the words of the real mount(8), and leaves nothing', async () => {
     const provider = providerWith();
     const error: unknown = await provider
-      .mount(planFor(join(directory, 'mnt')), Promise.resolve(), deadlineIn(20_000))
+      .mount(planFor(join(directory, 'mnt')), () => Promise.resolve(), deadlineIn(20_000))
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'MOUNT_FAILED',
@@ -108,16 +108,17 @@ describe('NfsProvider', () => {
   it('does not know the outcome of a mount that was killed at its deadline', async () => {
     const slow = providerWith('sh -c sleep${IFS}30').mount(
       planFor(join(directory, 'mnt')),
-      Promise.resolve(),
+      () => Promise.resolve(),
       deadlineIn(200),
     );
     await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
-  it('calls no mount(8) for a server that does not answer, and not even asks it again at once', async () => {
+  it('makes nothing and calls no mount(8) for a server that does not answer, and not even asks it again at once', async () => {
     const provider = providerWith('sh -c echo${IFS}"called"');
+    const makeMountpoint = jest.fn(() => Promise.resolve());
     const mount = (): Promise<unknown> =>
-      provider.mount(planFor(join(directory, 'mnt')), Promise.resolve(), deadlineIn(5_000));
+      provider.mount(planFor(join(directory, 'mnt')), makeMountpoint, deadlineIn(5_000));
     ping = Promise.resolve({ kind: 'silent', reason: 'cannot be reached (EHOSTUNREACH)' });
     await expect(mount()).rejects.toMatchObject({
       code: 'MOUNT_FAILED',
@@ -128,6 +129,7 @@ describe('NfsProvider', () => {
     await expect(mount()).rejects.toMatchObject({
       message: expect.stringMatching('has not answered for') as string,
     });
+    expect(makeMountpoint).not.toHaveBeenCalled();
   });
 
   describe('with a mount(8) that makes a layer', () => {
@@ -151,7 +153,7 @@ describe('NfsProvider', () => {
       const breaker = new ServerBreaker(settings, children);
       const answers = { ping: () => ping };
       const provider = new NfsProvider(settings, children, kernel, kernel, unmounter, breaker, answers);
-      return provider.mount(planFor(mountPath), Promise.resolve(), deadlineIn(5_000));
+      return provider.mount(planFor(mountPath), () => Promise.resolve(), deadlineIn(5_000));
     };
     beforeEach(() => {
       kernel.layers = [];

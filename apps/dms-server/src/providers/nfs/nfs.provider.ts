@@ -58,9 +58,8 @@ export class NfsProvider implements TargetProvider {
     this.#commandPrefix = (settings.rootwrap ?? '').split(/\s+/).filter((word) => word !== '');
   }
 
-  async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
-    await mountpoint;
-    const outcome = await this.#callMount(plan, deadline);
+  async mount(plan: MountPlan, makeMountpoint: () => Promise<void>, deadline: Deadline): Promise<MountEntry> {
+    const outcome = await this.#callMount(plan, makeMountpoint, deadline);
     let layer: MountEntry | undefined;
     try {
       checkMounted(plan, outcome);
@@ -77,8 +76,12 @@ export class NfsProvider implements TargetProvider {
     }
   }
 
-  /** @throws DmsError MOUNT_FAILED where the server does not answer: then mount(8) is not called at all */
-  async #callMount(plan: MountPlan, deadline: Deadline): Promise<ChildOutcome> {
+  /** @throws DmsError MOUNT_FAILED where the server does not answer: then nothing is made, and mount(8) not called */
+  async #callMount(
+    plan: MountPlan,
+    makeMountpoint: () => Promise<void>,
+    deadline: Deadline,
+  ): Promise<ChildOutcome> {
     const options = (plan.request.backup_target.nfs_mount_opts ?? '').split(',');
     const server = serverOf(plan.source, options);
     const attempt = await this.breaker.attempt(
@@ -87,7 +90,9 @@ export class NfsProvider implements TargetProvider {
       deadline,
       async () => {
         const answer = isTcp(options) ? await this.#ping(server, deadline) : ANSWERS;
-        return answer.kind === 'answers' ? await this.#runMount(plan, deadline) : answer;
+        if (answer.kind !== 'answers') return answer;
+        await makeMountpoint();
+        return await this.#runMount(plan, deadline);
       },
       isAnswer,
     );

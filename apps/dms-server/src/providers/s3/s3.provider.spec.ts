@@ -22,7 +22,7 @@ describe('S3Provider', () => {
     const none = {} as never;
     const provider = new S3Provider(keyManager, daemon, none, none, none, settings);
     const plan = { targetId: 't', source: 'x', request: { keystone_token: 'token' } } as never;
-    const mounting = provider.mount(plan, Promise.resolve(), deadlineIn(1_000));
+    const mounting = provider.mount(plan, () => Promise.resolve(), deadlineIn(1_000));
     await expect(mounting).rejects.toBe(refusal);
     await new Promise((resolve) => setImmediate(resolve));
     expect(wasAwaitedAtOnce).toBe(true);

@@ -40,7 +40,7 @@ export class S3Provider implements TargetProvider {
     @Inject(SETTINGS) private readonly settings: ServerSettings,
   ) {}
 
-  async mount(plan: MountPlan, mountpoint: Promise<void>, deadline: Deadline): Promise<MountEntry> {
+  async mount(plan: MountPlan, makeMountpoint: () => Promise<void>, deadline: Deadline): Promise<MountEntry> {
     const { keystone_token: token } = plan.request;
     if (!token) {
       throw DmsError.validation([
@@ -52,7 +52,7 @@ export class S3Provider implements TargetProvider {
     const reading = measured('secret', { target_type: this.type }, () =>
       this.keyManager.readSecret(plan.source, token, deadline),
     ).then(parseS3Credentials);
-    const ready = Promise.all([reading, mountpoint]).then(([credentials]) => credentials);
+    const ready = Promise.all([reading, makeMountpoint()]).then(([credentials]) => credentials);
     this.#log.log(`Spawning ${daemon} for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
     happened({ what: 'fuse_process_started', targetId: plan.targetId });
