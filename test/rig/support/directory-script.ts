@@ -19,6 +19,7 @@ mounts_below() {
   done </proc/self/mountinfo | tac
 }
 
+# Fails if something is mounted there afterwards. What another process unmounts meanwhile is nobody's failure.
 unmount_below() {
   mounts_below "$1" | while IFS= read -r point; do
     timeout 3 umount -c -- "$point" 2>/dev/null && continue
@@ -27,12 +28,12 @@ unmount_below() {
     timeout 3 umount -c -f -- "$point" 2>/dev/null
     timeout 3 umount -c -l -- "$point" 2>/dev/null
   done
+  [ -z "$(mounts_below "$1")" ]
 }
 
 remove_directory() {
   [ -f "$1/${MARKER}" ] || return 0
-  unmount_below "$1"
-  if [ -n "$(mounts_below "$1")" ]; then return 1; fi
+  unmount_below "$1" || return 1
   for try in 1 2 3; do
     rm -rf --one-file-system -- "$1" 2>/dev/null && return 0
     chattr -R -f -i "$1" 2>/dev/null
