@@ -9,8 +9,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
  *
  * What asks this process to end is passed on, and the command is waited for: it cleans up. Ctrl-C reaches it by the
  * terminal, too; whoever sends a signal to npm alone reaches it by us only. Commands take both for one.
+ *
+ * @param end asks the command to end when it is aborted
  */
-export function run(command, args, environment = {}) {
+export function run(command, args, environment = {}, end = undefined) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -18,7 +20,12 @@ export function run(command, args, environment = {}) {
       env: { ...process.env, ...environment },
     });
     const passOn = (signal) => child.kill(signal);
-    const forget = () => SIGNALS.forEach((signal) => process.off(signal, passOn));
+    const passEnd = () => passOn('SIGTERM');
+    const forget = () => {
+      for (const signal of SIGNALS) process.off(signal, passOn);
+      end?.removeEventListener('abort', passEnd);
+    };
+    end?.addEventListener('abort', passEnd);
     for (const signal of SIGNALS) process.on(signal, passOn);
     child.once('error', (error) => {
       forget();

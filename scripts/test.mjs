@@ -30,18 +30,40 @@ const NO_REPORT = {
   testResults: [],
 };
 
+/** What a test left running keeps Jest from ending after its last test. */
+const END_MS = 60_000;
+
+/** Calls `then` once Jest has written its report and does not end. @returns stops the watch */
+function watchForEnd(report, then) {
+  let deadline;
+  const watch = setInterval(() => {
+    if (!existsSync(report)) return;
+    clearInterval(watch);
+    deadline = setTimeout(then, END_MS);
+  }, 1_000);
+  return () => {
+    clearInterval(watch);
+    clearTimeout(deadline);
+  };
+}
+
 /** Runs the tests of one Jest project, and resolves with its exit status and its report; ends here where a signal ended it. */
 async function runProject(project, ...options) {
   const report = join(results, `${project}.json`);
   rmSync(report, { force: true });
-  const status = await run(
+  const left = new AbortController();
+  const endWatch = watchForEnd(report, () => left.abort());
+  const ended = await run(
     process.execPath,
     ['node_modules/jest/bin/jest.js', '--selectProjects', project, '--passWithNoTests']
       .concat(options)
       .concat(['--json', '--outputFile', report])
       .concat(rest),
     { DMS_TEST_UNAVAILABLE: JSON.stringify(unavailable) },
-  );
+    left.signal,
+  ).finally(endWatch);
+  if (left.signal.aborted) console.error(`Something that the ${project} tests left running had to be ended.`);
+  const status = left.signal.aborted ? 1 : ended;
   if (status > 128) {
     console.error(`The ${project} tests were ended by a signal.`);
     process.exit(status);
