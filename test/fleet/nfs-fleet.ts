@@ -152,7 +152,8 @@ export class NfsFleet {
     const script = [
       `grep -F ${target.id} /proc/self/mountinfo`,
       `pgrep -af '[m]ount.*${target.id}'`,
-      `ls -A ${node.runDirectory}/children`,
+      // No child was ever needed where nothing was begun.
+      `ls -A ${node.runDirectory}/children 2>/dev/null`,
     ].join('\n');
     // Children that ask other mounts whether they are well come and go.
     let left = '';
