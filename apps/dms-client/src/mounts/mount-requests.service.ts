@@ -1,5 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError, type OperationDto, type TargetAction, type TargetRequestDto } from '@app/contracts';
+import {
+  DmsError,
+  type MountResponseDto,
+  type OperationDto,
+  type TargetAction,
+  type TargetRequestDto,
+} from '@app/contracts';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { OperationsService } from '../operations/operations.service';
 import { IdempotencyService } from './idempotency.service';
@@ -29,9 +35,12 @@ export class MountRequestsService {
     request: TargetRequestDto,
     { key, caller, scope }: KeyedRequest & { caller: CallerPresence },
   ): Promise<TargetResponse> {
-    return this.idempotency.once({ key, scope }, action, request, (begun) =>
+    const response = await this.idempotency.once({ key, scope }, action, request, (begun) =>
       this.#run(action, request, { caller, scope, ...begun }),
     );
+    // Also an answer that an earlier request got with the same key.
+    if (action === 'mount') await this.mounts.lookAgain(request, response as MountResponseDto);
+    return response;
   }
 
   /** Takes the request in and answers with its operation; it goes on by itself, and its end stands in the operation. */

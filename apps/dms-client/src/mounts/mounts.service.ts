@@ -49,7 +49,8 @@ export class MountsService {
   ) {}
 
   /**
-   * Mounts the target for the job, or lets the job join the mount that stands.
+   * Mounts the target for the job, or lets the job join the mount that stands. Before that is answered,
+   * {@link lookAgain} has to be asked.
    *
    * @param request has passed `parseTargetRequest`
    * @throws DmsError VALIDATION_FAILED, FORBIDDEN, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
@@ -58,9 +59,7 @@ export class MountsService {
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
     await this.#checkPath(request);
-    const response = (await this.#submit('mount', request, options)) as MountResponseDto;
-    await this.#lookAgain(request, response);
-    return response;
+    return (await this.#submit('mount', request, options)) as MountResponseDto;
   }
 
   /**
@@ -81,8 +80,12 @@ export class MountsService {
     throw DmsError.validation([{ field: 'backup_target.filesystem_export_mount_path', problem }]);
   }
 
-  /** Success is answered only while the binding is held: since the commit the mount may have been lost. */
-  async #lookAgain(request: TargetRequestDto, response: MountResponseDto): Promise<void> {
+  /**
+   * Success is answered only while the binding is held: since the commit the mount may have been lost.
+   *
+   * @throws DmsError TIMEOUT
+   */
+  async lookAgain(request: TargetRequestDto, response: MountResponseDto): Promise<void> {
     const { operation_id: operationId, epoch, mnt_id: mntId } = response;
     const key = { host: request.host, targetId: request.backup_target.id };
     for (let look = 1; look <= LOOKS; look += 1) {
