@@ -131,6 +131,22 @@ describeOnRig('sharing a mount', (rig) => {
     expect({ status, ...body }).toMatchObject({ physically_mounted: false, error_code: 'UNMOUNTED_DIRTY' });
   });
 
+  it('tells a job how its own mount ended, whatever others did with the target since', async () => {
+    const target = await fleet.targets.s3('bad-end');
+    const codeOf = async (job: number): Promise<unknown> =>
+      (await send('unmount', job, target)).body.error_code;
+    await send('mount', 3, target);
+    expect(await codeOf(3)).toBeNull();
+    await send('mount', 1, target);
+    process.kill(Number(readFileSync(join(fleet.node.pidDirectory, `${target.id}.pid`), 'utf8')), 'SIGKILL');
+    expect(await codeOf(1)).toBe('UNMOUNTED_DIRTY');
+    expect(await codeOf(3)).toBeNull();
+    await send('mount', 2, target);
+    expect(await codeOf(1)).toBe('UNMOUNTED_DIRTY');
+    expect(await codeOf(2)).toBeNull();
+    expect([await codeOf(1), await codeOf(2), await codeOf(3)]).toEqual(['UNMOUNTED_DIRTY', null, null]);
+  });
+
   it('counts several holds of one job', async () => {
     const target = await fleet.targets.s3('holds');
     await send('mount', 1, target, { hold_id: 'first' });

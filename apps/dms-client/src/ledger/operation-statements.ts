@@ -50,7 +50,17 @@ export interface NewerOperation {
   readonly arrival: number;
 }
 
-/** Executing operations of a target that are looked at together. */
+/** How the last request of a job went that succeeded. */
+export interface LastSuccess {
+  readonly action: OperationAction;
+  readonly errorCode: ErrorCode | null;
+  /** The whole sentence of the answer. */
+  readonly message: string | null;
+  /** Its place in the order in which the target's requests came in. */
+  readonly arrival: number;
+}
+
+/** Operations of a target that are looked at together. */
 const LOOKED_AT = 500;
 
 const CAME_IN = 'CAST(? AS DATETIME(6)) - INTERVAL ? MICROSECOND';
@@ -139,6 +149,31 @@ export class OperationStatements {
       [this.key.host, this.key.targetId, arrival, jobids],
     )) as (Omit<NewerOperation, 'jobid' | 'arrival'> & { jobid: unknown; arrival: unknown })[];
     return rows.map((row) => ({ ...row, jobid: Number(row.jobid), arrival: Number(row.arrival) }));
+  }
+
+  /** The last request of each job that succeeded, by job; jobs are left out of which none is known. */
+  async lastSuccesses(jobids: readonly number[]): Promise<Map<number, LastSuccess>> {
+    if (jobids.length === 0) return new Map();
+    const rows = (await this.runner.query(
+      `SELECT jobid, action, error_code AS errorCode, success_msg AS message, arrival FROM mount_operations
+       WHERE host = ? AND backup_target_id = ? AND jobid IN (?) AND status = 'success' AND arrival IS NOT NULL
+       ORDER BY arrival DESC LIMIT ${LOOKED_AT}`,
+      [this.key.host, this.key.targetId, jobids],
+    )) as (LastSuccess & { jobid: unknown })[];
+    const byArrival = rows.map((row) => ({ ...row, jobid: Number(row.jobid), arrival: Number(row.arrival) }));
+    return new Map(byArrival.reverse().map(({ jobid, ...success }) => [jobid, success]));
+  }
+
+  /** The place of the last request that had the target mounted, rather than share a mount that stood; null: none is known. */
+  async lastMountMade(): Promise<number | null> {
+    const [row] = (await this.runner.query(
+      `SELECT arrival FROM mount_operations
+       WHERE host = ? AND backup_target_id = ? AND action = 'mount' AND status = 'success' AND arrival IS NOT NULL
+         AND JSON_VALUE(response_data, '$.reused_existing') IN ('false', '0')
+       ORDER BY arrival DESC LIMIT 1`,
+      [this.key.host, this.key.targetId],
+    )) as ({ arrival: unknown } | undefined)[];
+    return row === undefined ? null : Number(row.arrival);
   }
 
   /** Executing operations that no process has renewed for `silentMs`, as far as this process has observed. */

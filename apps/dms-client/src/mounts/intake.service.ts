@@ -8,16 +8,10 @@ import { MountReports } from '../nodes/mount-reports';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
+import { earlierLosses } from './earlier-losses';
 import { answerStrangers } from './strangers';
 import { endsBinding, releasedBy } from './released';
-import {
-  endedBadly,
-  errorEnd,
-  mountResponse,
-  successEnd,
-  type UnmountResult,
-  unmountResponse,
-} from './responses';
+import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
 import { logFoundHolds } from './unmount-log';
 import { bindingOf, jobOf, openingOf, type TargetResponse, type WaitingRequest } from './waiting-request';
 
@@ -135,8 +129,10 @@ export class IntakeService {
       ending: released.map(jobOf).filter(holds).length,
       remaining,
     });
+    const losses = await earlierLosses(transaction, unmounts.map(jobOf), before);
     for (const waiting of unmounts) {
-      if (before.get(jobOf(waiting))?.state === 'lost') waiting.problem = MOUNT_WAS_LOST;
+      const isLost = before.get(jobOf(waiting))?.state === 'lost';
+      waiting.problem = isLost ? MOUNT_WAS_LOST : (losses.get(jobOf(waiting)) ?? null);
     }
     if (remaining === 0 && row.state !== 'ABSENT') {
       await operations.begin(unmounts.map(openingOf));
@@ -144,9 +140,7 @@ export class IntakeService {
       return;
     }
     const answers = unmounts.map((waiting) => {
-      const isKnown = before.has(jobOf(waiting));
-      const problem = waiting.problem ?? (isKnown ? endedBadly(row) : null);
-      const result: UnmountResult = { unmounted: false, remaining, problem };
+      const result: UnmountResult = { unmounted: false, remaining, problem: waiting.problem };
       return { waiting, response: unmountResponse(waiting, row, result) };
     });
     await answerAll(transaction, answers, results);

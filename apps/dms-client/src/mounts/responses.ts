@@ -48,6 +48,11 @@ export function notFlushed(why: string | null): NonNullable<UnmountResult['probl
   return { code: 'UNMOUNTED_DIRTY', message: why ?? 'the daemon is not known to have flushed cleanly' };
 }
 
+/** The reason in the text of an answer that told one; null: there is none. */
+export function reasonIn(message: string | null): string | null {
+  return /(?:, but|go cleanly): (.*)$/s.exec(message ?? '')?.[1] ?? null;
+}
+
 /** How the last unmount of a target went that is gone, if not cleanly: until it is mounted anew, whoever asks is told. */
 export function endedBadly({ state, errorCode, errorMessage }: TargetRow): UnmountResult['problem'] {
   return state === 'ABSENT' && errorCode === 'UNMOUNTED_DIRTY' ? notFlushed(errorMessage ?? null) : null;
@@ -80,8 +85,10 @@ function unmountMessage(
   const path = row.mountPath ?? waiting.mountPath ?? `its path on ${waiting.request.host}`;
   if (problem !== null && row.state === 'ABSENT')
     return `Target unmounted from ${path}, but: ${problem.message}`;
-  if (problem !== null)
+  if (problem !== null && remaining === 0)
     return `${releasedText(waiting)}; the mount at ${path} still stands and is being taken away: ${problem.message}`;
+  if (problem !== null)
+    return `${releasedText(waiting)}; ${remaining} other job(s) use the mount at ${path}, but: ${problem.message}`;
   if (unmounted) return `Target unmounted successfully from ${path}`;
   if (remaining === 0) return `Target not mounted at ${path}`;
   if (waiting.released === 'one of several')
