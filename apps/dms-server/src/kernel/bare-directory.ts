@@ -58,6 +58,8 @@ export class BareDirectory {
     }
     const outcome = await this.#runScript(path, ['make', fresh, path], [fresh, path]);
     if (outcome === null) return true;
+    // Not by the program itself, where that was killed.
+    if ((await this.table.placeholderAt(fresh)) !== 'none') await this.#uncover(path, fresh);
     await rmdir(fresh).catch((error: unknown) =>
       this.#log.debug({ msg: 'What was begun is gone, or in use', fresh, err: error }),
     );
@@ -147,11 +149,15 @@ export class BareDirectory {
       const failure = await this.#run(path, program, args);
       if (failure === null) return null;
       for (const cover of covers) {
-        if ((await this.table.placeholderAt(cover)) === 'unfinished')
-          await this.#run(path, 'umount', ['-c', '-l', cover]);
+        if ((await this.table.placeholderAt(cover)) === 'unfinished') await this.#uncover(path, cover);
       }
       return failure;
     });
+  }
+
+  async #uncover(path: string, cover: string): Promise<void> {
+    const failure = await this.#run(path, 'umount', ['-c', '-l', cover]);
+    if (failure !== null) this.#log.warn(`A cover is left at ${cover}: ${failure.words}`);
   }
 
   /** @returns why it failed, null where it did not @throws DmsError NODE_FULL if nothing can be started now */
