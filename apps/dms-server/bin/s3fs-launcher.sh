@@ -1,6 +1,7 @@
 #!/bin/sh
 # Stands in for s3vaultfuse.py where that is not installed: takes the same environment, no arguments, and becomes s3fs
-# in the foreground. The keys stay in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), where s3fs finds them.
+# in the foreground. The keys stay in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), where
+# s3fs finds them.
 set -u
 fail() {
   echo "[CRT] s3fs-launcher: $1"
@@ -18,9 +19,20 @@ case $mount_path in /*) ;; *) fail 'vault_data_directory is not an absolute path
 set -- -f -o fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev -o connect_timeout=10,dbglevel=err
 if [ -n "${vault_s3_endpoint_url:-}" ]; then
   set -- "$@" -o "url=$vault_s3_endpoint_url" -o use_path_request_style
-elif [ "${vault_s3_ssl:-true}" = false ]; then
-  set -- "$@" -o url=http://s3.amazonaws.com
+else
+  scheme=https
+  [ "${vault_s3_ssl:-true}" = true ] || scheme=http
+  case $bucket in
+    *.*)
+      # As a part of the host name it would not fit the certificate. In the path it is found only in its own region.
+      region=${vault_s3_region_name:+.$vault_s3_region_name}
+      set -- "$@" -o "url=$scheme://s3$region.amazonaws.com" -o use_path_request_style
+      ;;
+    *) [ $scheme = https ] || set -- "$@" -o url=http://s3.amazonaws.com ;;
+  esac
 fi
+[ -z "${AWS_SESSION_TOKEN:-}" ] || set -- "$@" -o use_session_token
+[ -z "${dms_multipart_size:-}" ] || set -- "$@" -o "multipart_size=$dms_multipart_size"
 [ -z "${vault_s3_region_name:-}" ] || set -- "$@" -o "endpoint=$vault_s3_region_name"
 [ "${vault_s3_ssl_verify:-true}" = true ] || set -- "$@" -o no_check_certificate,ssl_verify_hostname=0
 [ -z "${vault_s3_ssl_cert:-}" ] || export CURL_CA_BUNDLE="$vault_s3_ssl_cert"

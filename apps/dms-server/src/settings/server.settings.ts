@@ -95,6 +95,27 @@ export const SERVER_SETTINGS = {
     default: '/usr/bin/s3vaultfuse.py',
     parse: asText,
   },
+  s3Proxy: {
+    env: 'DMS_S3_PROXY',
+    file: 's3_proxy',
+    help: 'HTTP proxy through which FUSE programs reach their endpoints, e.g. http://proxy:3128. Variables of the environment such as https_proxy are not passed on.',
+    default: null,
+    parse: asHttpUrl,
+  },
+  s3NoProxy: {
+    env: 'DMS_S3_NO_PROXY',
+    file: 's3_no_proxy',
+    help: 'Hosts that FUSE programs reach without DMS_S3_PROXY, comma separated; a name stands for what lies below it, too.',
+    default: null,
+    parse: asText,
+  },
+  s3MultipartSize: {
+    env: 'DMS_S3_MULTIPART_SIZE',
+    file: 's3_multipart_size',
+    help: 'MiB of each part of an upload by s3fs, which takes 10 where this is not set. An object has 10,000 parts at most, so this times 10,000 is the largest file: 97.6 GiB with 10. s3vaultfuse.py cuts its files itself.',
+    default: null,
+    parse: asInteger(5, 5120),
+  },
   vaultDataDirectoryOld: {
     env: 'DMS_VAULT_DATA_DIRECTORY_OLD',
     file: 'vault_data_directory_old',

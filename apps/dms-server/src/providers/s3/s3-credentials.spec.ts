@@ -24,6 +24,7 @@ describe('parseS3Credentials', () => {
       'vault_s3_secret_access_key',
       'vault_s3_aws_secret_access_key',
     ],
+    sessionToken: ['aws_session_token', 'session_token', 'vault_s3_session_token'],
     bucket: ['bucket', 'vault_s3_bucket'],
     region: ['region', 'region_name', 'vault_s3_region', 'vault_s3_region_name'],
     endpointUrl: ['endpoint_url', 'vault_s3_endpoint_url'],
@@ -39,6 +40,7 @@ describe('parseS3Credentials', () => {
   const VALUES: Record<keyof S3Credentials, readonly [stored: unknown, read: unknown]> = {
     accessKeyId: ['AK-2', 'AK-2'],
     secretAccessKey: ['SK-2', 'SK-2'],
+    sessionToken: ['ST-2', 'ST-2'],
     bucket: ['other', 'other'],
     region: ['us-west-2', 'us-west-2'],
     endpointUrl: ['https://s3.example/', 'https://s3.example'],
@@ -182,7 +184,7 @@ describe('s3Environment', () => {
     const mount = { mountPath: '/base/xxx', readOnly: false };
     const hostile = {
       LD_PRELOAD: '/tmp/x.so', PATH: '/tmp', 'A=B': 'c', 'X\nLD_PRELOAD': 'y', BASH_ENV: 'x', CURL_CA_BUNDLE: 'x',
-      vault_data_directory: '/etc', helper_command: 'sh', dms_read_only: 'false', AWS_SESSION_TOKEN: 'x', __proto__: 'x',
+      vault_data_directory: '/etc', helper_command: 'sh', dms_read_only: 'false', __proto__: 'x',
       metadata: { LD_PRELOAD: 'x' },
     }; // prettier-ignore
     expect(s3Environment(parse({ ...PLAIN, ...hostile }), mount, settings)).toEqual(
@@ -213,6 +215,27 @@ describe('s3Environment', () => {
       helper_command: 'sudo /usr/bin/workloadmgr-rootwrap /etc/triliovault-wlm/rootwrap.conf privsep-helper',
       AWS_ACCESS_KEY_ID: new Secret('AK'),
       AWS_SECRET_ACCESS_KEY: new Secret('SK'),
+    });
+  });
+
+  it('has further variables for what a secret or a setting asks for', () => {
+    const settings = loadServerSettings({
+      DMS_RABBITMQ_URL: 'amqp://none',
+      DMS_CONFIG_FILE: '/none',
+      DMS_S3_PROXY: 'http://proxy.example:3128',
+      DMS_S3_NO_PROXY: 's3.example,.internal',
+      DMS_S3_MULTIPART_SIZE: '50',
+    });
+    const mount = { mountPath: '/base/xxx', readOnly: true };
+    expect(s3Environment(parse({ ...PLAIN, aws_session_token: 'ST' }), mount, settings)).toMatchObject({
+      AWS_SESSION_TOKEN: new Secret('ST'),
+      http_proxy: 'http://proxy.example:3128',
+      https_proxy: 'http://proxy.example:3128',
+      HTTPS_PROXY: 'http://proxy.example:3128',
+      no_proxy: 's3.example,.internal',
+      NO_PROXY: 's3.example,.internal',
+      dms_multipart_size: '50',
+      dms_read_only: 'true',
     });
   });
 });

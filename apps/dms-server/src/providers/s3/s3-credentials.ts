@@ -6,6 +6,8 @@ import { PayloadValues, unusable } from './payload-values';
 export interface S3Credentials {
   readonly accessKeyId: Secret;
   readonly secretAccessKey: Secret;
+  /** Of keys that are valid for a time only; they are not renewed while the target is mounted. */
+  readonly sessionToken: Secret | null;
   readonly bucket: string;
   readonly region: string | null;
   /** With its scheme; null: AWS. */
@@ -50,9 +52,11 @@ export function parseS3Credentials(payload: Secret): S3Credentials {
   values.require(REQUIRED);
   const bucket = values.text('bucket', BUCKET) ?? '';
   const ssl = values.flag('ssl', true);
+  const sessionToken = values.text('session_token');
   return {
     accessKeyId: new Secret(values.text('access_key_id') ?? ''),
     secretAccessKey: new Secret(values.text('secret_access_key') ?? ''),
+    sessionToken: sessionToken === null ? null : new Secret(sessionToken),
     bucket,
     region: values.text('region', WORD),
     endpointUrl: endpointOf(values.text('endpoint_url'), ssl),

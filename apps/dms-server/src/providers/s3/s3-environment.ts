@@ -4,7 +4,13 @@ import { type S3Credentials } from './s3-credentials';
 
 type VaultSettings = Pick<
   ServerSettings,
-  'vaultDataDirectoryOld' | 'vaultMaxPoolConnections' | 'vaultLogConfig' | 'vaultHelperCommand'
+  | 's3Proxy'
+  | 's3NoProxy'
+  | 's3MultipartSize'
+  | 'vaultDataDirectoryOld'
+  | 'vaultMaxPoolConnections'
+  | 'vaultLogConfig'
+  | 'vaultHelperCommand'
 >;
 
 /** Passed on where they have no value, too, as the Python system does. */
@@ -39,10 +45,21 @@ export function s3Environment(
     helper_command: settings.vaultHelperCommand,
     // Not an option of s3vaultfuse.py: our own launcher of s3fs takes it.
     dms_read_only: mount.readOnly ? 'true' : '',
+    dms_multipart_size: String(settings.s3MultipartSize ?? ''),
+    ...proxyVariables(settings),
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_SESSION_TOKEN: credentials.sessionToken ?? '',
   };
   return Object.fromEntries(
     Object.entries(variables).filter(([name, value]) => value !== '' || ALWAYS.has(name)),
   );
+}
+
+/** Both spellings: curl reads some in lower case only, and programs in Python others. */
+function proxyVariables({ s3Proxy, s3NoProxy }: VaultSettings): Record<string, string> {
+  if (s3Proxy === null) return {};
+  const variables = { http_proxy: s3Proxy, https_proxy: s3Proxy, no_proxy: s3NoProxy ?? '' };
+  const inCapitals = Object.entries(variables).map(([name, value]) => [name.toUpperCase(), value] as const);
+  return { ...variables, ...Object.fromEntries(inCapitals) };
 }

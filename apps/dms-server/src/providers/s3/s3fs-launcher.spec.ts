@@ -58,6 +58,22 @@ describe('s3fs-launcher.sh', () => {
   });
 
   it.each([
+    ['https://s3.amazonaws.com', {}],
+    ['https://s3.eu-west-1.amazonaws.com', { vault_s3_region_name: 'eu-west-1' }],
+    ['http://s3.amazonaws.com', { vault_s3_ssl: 'false' }],
+  ])('asks AWS for a bucket with dots by its path, at %s', (url, environment) => {
+    const words = launch({ ...REQUIRED, vault_s3_bucket: 'backups.example.org', ...environment });
+    expect(words).toEqual(expect.arrayContaining([`url=${url}`, 'use_path_request_style']));
+  });
+
+  it('has s3fs use a session token and parts of a size, where there are any', () => {
+    const words = launch({ ...REQUIRED, AWS_SESSION_TOKEN: 'S3CRET', dms_multipart_size: '50' });
+    expect(words).toEqual(expect.arrayContaining(['use_session_token', 'multipart_size=50']));
+    expect(words.join()).not.toContain('S3CRET');
+    expect(launch(REQUIRED).join()).not.toMatch(/session|multipart/);
+  });
+
+  it.each([
     [{ ...REQUIRED, vault_s3_bucket: '-oallow_root' }],
     [{ ...REQUIRED, vault_s3_bucket: '' }],
     [{ ...REQUIRED, vault_data_directory: 'relative' }],
