@@ -31,6 +31,24 @@ describe('a signature', () => {
     await expect(verify(COMMAND)).resolves.toBeUndefined();
   });
 
+  it('is right by a key that is given twice', async () => {
+    const signature = await signMessage(COMMAND, key, 60_000);
+    const keys = [key.publicKey, { ...key.publicKey }];
+    await expect(verifyMessage(signature, COMMAND, keys)).resolves.toBeUndefined();
+  });
+
+  it('has to name its key where there are several', async () => {
+    const header = Buffer.from('{"alg":"EdDSA","typ":"dms-command+jwt"}').toString('base64url');
+    const [, ...rest] = (await signMessage(COMMAND, key, 60_000)).split('.');
+    await expect(verify(COMMAND, [header, ...rest].join('.'))).rejects.toThrow('names no key');
+  });
+
+  it('is not judged by an error that is about something else', async () => {
+    const broken = { ...key.publicKey, x: 'short' };
+    const verdict = verifyMessage(await signMessage(COMMAND, key, 60_000), COMMAND, [broken]);
+    await expect(verdict).rejects.not.toThrow(SignatureError);
+  });
+
   it.each<[string, Partial<SignedMessage>, RegExp]>([
     ['the queue of another node', { address: 'dms.compute-02' }, /another aud$/],
     ['another body', { content: Buffer.from('{"action": "inventory"}') }, /another sha256$/],

@@ -59,9 +59,9 @@ export async function signMessage(
 }
 
 /**
- * Resolves where the signature is of this message and by one of these keys.
+ * Resolves where the signature is of this message and by one of these keys; a key may be among them more than once.
  *
- * @throws SignatureError
+ * @throws SignatureError where it is not; any other error says nothing about the signature
  */
 export async function verifyMessage(
   signature: unknown,
@@ -73,7 +73,7 @@ export async function verifyMessage(
   const isDated = message.kind !== 'reply';
   let payload: Record<string, unknown>;
   try {
-    ({ payload } = await jwtVerify(signature, createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) }), {
+    ({ payload } = await jwtVerify(signature, keySetOf(keys), {
       algorithms: ['EdDSA'],
       typ: typeOf(message),
       requiredClaims: isDated ? ['exp', 'iat'] : [],
@@ -88,6 +88,11 @@ export async function verifyMessage(
   if (isDated && Number(payload.iat) > Date.now() / 1000 + CLOCK_TOLERANCE_S) {
     throw new SignatureError("was signed in the future by this program's clock");
   }
+}
+
+function keySetOf(keys: readonly PublicKey<'Ed25519'>[]): ReturnType<typeof createLocalJWKSet> {
+  const byId = new Map(keys.map((key) => [key.kid, { ...key }]));
+  return createLocalJWKSet({ keys: [...byId.values()] });
 }
 
 function typeOf({ kind }: SignedMessage): string {
@@ -116,12 +121,25 @@ function digestOf(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('base64url');
 }
 
-function errorOf(error: unknown): SignatureError {
+const WRONG = 'bears a wrong signature';
+/** What the library finds wrong with a signature. Its other errors are about the keys, or about itself. */
+const VERDICTS: ReadonlyMap<unknown, string> = new Map([
+  ['ERR_JWT_EXPIRED', "bears a signature that has expired by this program's clock"],
+  // Each key is given once: the signature fits several because it names none.
+  ['ERR_JWKS_MULTIPLE_MATCHING_KEYS', 'bears a signature that names no key'],
+  ['ERR_JWS_SIGNATURE_VERIFICATION_FAILED', WRONG],
+  ['ERR_JWS_INVALID', WRONG],
+  ['ERR_JWT_INVALID', WRONG],
+  ['ERR_JWT_CLAIM_VALIDATION_FAILED', WRONG],
+  ['ERR_JOSE_ALG_NOT_ALLOWED', WRONG],
+  ['ERR_JOSE_NOT_SUPPORTED', WRONG],
+]);
+
+function errorOf(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   if (code === 'ERR_JWKS_NO_MATCHING_KEY') {
     return new UnknownSignerError('is signed with a key that is not trusted here', { cause: error });
   }
-  const expired = code === 'ERR_JWT_EXPIRED';
-  const reason = expired ? "a signature that has expired by this program's clock" : 'a wrong signature';
-  return new SignatureError(`bears ${reason}`, { cause: error });
+  const verdict = VERDICTS.get(code);
+  return verdict === undefined ? error : new SignatureError(verdict, { cause: error });
 }

@@ -22,7 +22,8 @@ export async function readSigningKey(path: string): Promise<KeyPair<'Ed25519'>> 
 }
 
 /**
- * The Ed25519 public keys of a file that only its owner may write: PEM blocks one after the other, or a JWK set.
+ * The Ed25519 public keys of a file that only its owner may write: PEM blocks one after the other, or a JWK set. One that
+ * stands there more than once counts once.
  *
  * @throws Error that names the file and what is wrong with it
  */
@@ -31,7 +32,8 @@ export async function readTrustedKeys(path: string): Promise<PublicKey<'Ed25519'
     const text = readGuarded(path, OTHERS_MAY_WRITE, 'must be writable by its owner alone').trim();
     const keys = text.startsWith('{') ? keysOfSet(text) : keysOfPem(text);
     if (keys.length === 0) throw new Error('holds no public key (PEM or JWK set)');
-    return Promise.all(keys.map((key) => publicKeyOf(key, 'Ed25519')));
+    const read = await Promise.all(keys.map((key) => publicKeyOf(key, 'Ed25519')));
+    return [...new Map(read.map((key) => [key.kid, key])).values()];
   });
 }
 
