@@ -59,6 +59,9 @@ export function differenceOf(plan: MountPlan, mountedAs: MountedAs): string | nu
 /**
  * Why nothing may be mounted at a path, or null: another target's mount or somebody's layer is there, above, or below.
  * Above it: the directory would be made in that mount. Below: the mount would hide it.
+ *
+ * The message names no other target and no path beside the one that was asked for, as whoever asks may be of another
+ * project: what is in the way is the cause of the error.
  */
 export function conflictAt(
   plan: MountPlan,
@@ -71,19 +74,22 @@ export function conflictAt(
       targetId !== plan.targetId && mountedAs !== null && overlap(mountedAs.mountPath, plan.mountPath),
   );
   if (other !== undefined) {
-    return new DmsError(
-      'CONFLICT',
-      `${plan.mountPath} belongs to target "${other.targetId}", which is mounted at ${other.mountedAs?.mountPath ?? ''}`,
+    return taken(
+      plan,
+      'another target is mounted',
+      `target "${other.targetId}" at ${other.mountedAs?.mountPath ?? ''}`,
     );
   }
   const below = table.filter((layer) => isUnderBase(layer.mountPath, bases));
   const layers = below.filter((layer) => overlap(layer.mountPath, plan.mountPath));
   if (layers.length === 0) return null;
   const paths = [...new Set(layers.map((layer) => layer.mountPath))].join(', ');
-  return new DmsError(
-    'CONFLICT',
-    `${plan.mountPath} is in use: ${layers.length} mount(s) that are not this target's stand at ${paths}`,
-  );
+  return taken(plan, `${layers.length} mount(s) that are not this target's stand`, `mounts at ${paths}`);
+}
+
+function taken({ mountPath }: MountPlan, what: string, inTheWay: string): DmsError {
+  const text = `${mountPath} is taken: ${what} there, above it or below it`;
+  return new DmsError('CONFLICT', text, { cause: inTheWay });
 }
 
 function overlap(one: string, other: string): boolean {

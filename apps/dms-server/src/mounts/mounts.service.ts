@@ -106,7 +106,11 @@ export class MountsService {
   /** Looks whether the path is free and remembers it as this target's, with nothing in between. */
   #claim(command: TargetCommand, plan: MountPlan, table: Awaited<ReturnType<MountTable['read']>>): void {
     const conflict = conflictAt(plan, this.settings.mountBases, table, this.fences.records());
-    if (conflict !== null) throw conflict;
+    if (conflict !== null) {
+      const { message, cause } = conflict;
+      this.#logger.warn({ msg: message, target: plan.targetId, in_the_way: cause });
+      throw conflict;
+    }
     const former = this.fences.recordOf(plan.targetId).mountedAs;
     // Whoever held a former mount has nothing of this one. How that one ended the client has asked for by now.
     const holders = this.#holders(command, []);

@@ -86,6 +86,18 @@ describe('mount', () => {
     expect(node.kernel.log).toEqual([]);
   });
 
+  it.each([
+    ['at the path', `${BASE}/private-t9`],
+    ['below it', `${BASE}/private-t9/deeper`],
+    ['above it', `${BASE}`],
+  ])('does not tell who asks for a path %s of what is in the way', async (_what, asked) => {
+    await mount(1, { id: 'private-t9', path: `${BASE}/private-t9` });
+    node.kernel.mountLayer(`${BASE}/private-t9/layer`, 'server:/secret');
+    const { error_code, error_msg } = await mount(1, { id: 't2', path: asked });
+    expect(error_code).toMatch(/CONFLICT|VALIDATION_FAILED/);
+    expect(String(error_msg).replaceAll(asked, '')).not.toMatch(/private-t9|layer|secret/);
+  });
+
   it('does not mount two targets on one path, not even at the same time', async () => {
     const results = await Promise.all([mount(1, { path: PATH }), mount(1, { id: 't2', path: PATH })]);
     expect(results.map(({ error_code }) => error_code)).toEqual([null, 'CONFLICT']);
