@@ -189,9 +189,9 @@ describeOnRig('access by its modes', (rig) => {
 
   it('takes in mode none no request of a web page', async () => {
     const { hostname, port } = new URL(fleet.clients[0].url);
-    const statusWith = (headers: Record<string, string>): Promise<number | undefined> =>
+    const statusWith = (headers: Record<string, string>, path = '/api/v1/bindings'): Promise<unknown> =>
       new Promise((resolve, reject) => {
-        request({ hostname, port, path: '/api/v1/bindings', headers }, (response) => {
+        request({ hostname, port, path, headers }, (response) => {
           response.resume().once('end', () => resolve(response.statusCode));
         })
           .once('error', reject)
@@ -201,6 +201,13 @@ describeOnRig('access by its modes', (rig) => {
     expect(await statusWith({ host: `localhost:${port}`, origin: fleet.clients[0].url })).toBe(200);
     expect(await statusWith({ host: 'rebound.example' })).toBe(403);
     expect(await statusWith({ origin: 'https://page.example' })).toBe(403);
+    // An image of a page, or a link on it.
+    expect(await statusWith({ 'sec-fetch-site': 'cross-site' })).toBe(403);
+    for (const path of ['/health/live', '/metrics', '/docs/json', '/docs', '/none']) {
+      expect(await statusWith({ host: 'rebound.example' }, path)).toBe(403);
+      expect(await statusWith({ 'sec-fetch-site': 'cross-site' }, path)).toBe(403);
+    }
+    expect(await statusWith({}, '/health/live')).toBe(200);
   });
 
   it('sends the headers that matter, none for other origins, and no stack', async () => {

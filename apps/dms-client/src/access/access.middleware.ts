@@ -18,6 +18,7 @@ export class AccessMiddleware {
 
   /** An Express middleware; errors go to the error filter. */
   readonly use = (request: Request, response: Response, next: NextFunction): void => {
+    this.authenticator.refuseStrangers?.(request);
     if (!GUARDED.test(request.path)) return next();
     this.#admit(request, response).then(() => next(), next);
   };

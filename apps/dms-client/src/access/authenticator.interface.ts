@@ -15,4 +15,11 @@ export interface Authenticator {
    *   AUTH_UNAVAILABLE where they cannot be checked at the moment: nobody is let in without a check
    */
   authenticate(request: Credentials): Promise<Identity>;
+  /**
+   * Left out where every request may come as far as {@link authenticate}. Asked on every path, also where no
+   * credentials are needed.
+   *
+   * @throws DmsError FORBIDDEN
+   */
+  refuseStrangers?(request: Pick<Credentials, 'headers'>): void;
 }

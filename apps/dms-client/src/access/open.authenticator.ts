@@ -10,13 +10,18 @@ import { isLoopback } from './loopback';
 export class OpenAuthenticator implements Authenticator {
   readonly challenge = null;
 
-  authenticate({ headers }: Credentials): Promise<Identity> {
+  authenticate(): Promise<Identity> {
+    return Promise.resolve(ANYONE);
+  }
+
+  refuseStrangers({ headers }: Pick<Credentials, 'headers'>): void {
     const { host, origin } = headers;
-    if (names(`http://${host ?? ''}`) && (origin === undefined || names(origin)))
-      return Promise.resolve(ANYONE);
+    // A browser names no origin where a page loads something, or leads to it: Fetch Metadata tells of those.
+    const isOwnPage = origin === undefined ? headers['sec-fetch-site'] !== 'cross-site' : names(origin);
+    if (isOwnPage && names(`http://${host ?? ''}`)) return;
     const message =
       'With DMS_AUTH_MODE=none, requests are taken for loopback addresses only, and from no other web page';
-    return Promise.reject(new DmsError('FORBIDDEN', message));
+    throw new DmsError('FORBIDDEN', message);
   }
 }
 
