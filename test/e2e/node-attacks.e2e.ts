@@ -132,7 +132,7 @@ describeOnRig('attacks on a node', (rig) => {
       ...['http://a,uid=0', String.raw`http://a\054uid=0`, 'http://a/\nLD_PRELOAD=x', 'file:///etc'].map((endpoint_url) => ({ endpoint_url })),
       ...['a,uid=0', 'a\nLD_PRELOAD=x'].map((region) => ({ region })),
       { aws_secret_access_key: 'x\nLD_PRELOAD=/tmp/x.so' },
-      { vault_s3_ssl_cert: '/a,uid=0' },
+      ...['/a,uid=0', '/etc/shadow', '/etc/ssl/../shadow', '/etc/ssl', '/etc/sslx/ca.pem'].map((ssl_cert) => ({ ssl_cert })),
     ]; // prettier-ignore
     for (const changes of values) {
       const secret_ref = await fleet.targets.secret(target.bucket, changes);
@@ -148,7 +148,7 @@ describeOnRig('attacks on a node', (rig) => {
   it('a secret with variables of its own: the FUSE process has those it is to have, and no other', async () => {
     const secret_ref = await fleet.targets.secret(target.bucket, {
       LD_PRELOAD: '/tmp/x.so', PATH: '/tmp', BASH_ENV: '/tmp/x', CURL_CA_BUNDLE: '/tmp/x', 'A=B': 'c', helper_command: 'sh',
-      'X\nLD_PRELOAD': 'x', vault_data_directory: '/etc', log_config_append: '/tmp/x', AWS_SESSION_TOKEN: 'x',
+      'X\nLD_PRELOAD': 'x', vault_data_directory: '/etc', log_config_append: '/tmp/x', AWS_PROFILE: 'x',
     }); // prettier-ignore
     const its = withTarget({ secret_ref });
     expect(await mount(its)).toMatchObject({ status: 'success' });

@@ -109,6 +109,13 @@ export const SERVER_SETTINGS = {
     default: null,
     parse: asText,
   },
+  s3CertificateDirs: {
+    env: 'DMS_S3_CERT_DIR',
+    file: 's3_cert_dir',
+    help: 'Directories, comma separated, below which ssl_cert of a secret may name a file: the FUSE program opens it as root.',
+    default: '/etc/ssl,/etc/pki,/etc/trilio-dms,/usr/local/share/ca-certificates',
+    parse: asDirectories,
+  },
   s3MultipartSize: {
     env: 'DMS_S3_MULTIPART_SIZE',
     file: 's3_multipart_size',

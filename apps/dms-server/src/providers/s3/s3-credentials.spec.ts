@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Secret } from '@app/contracts';
 import { loadServerSettings } from '../../settings/server.settings';
-import { parseS3Credentials, type S3Credentials } from './s3-credentials';
+import { parseS3Credentials, requireCertificateBelow, type S3Credentials } from './s3-credentials';
 import { s3Environment } from './s3-environment';
 
 const parse = (payload: unknown): S3Credentials =>
@@ -176,6 +176,22 @@ describe('parseS3Credentials', () => {
     expect(message).toContain(words);
     expect(message).not.toContain('S3CRET');
   });
+});
+
+describe('the file of authorities that a secret names', () => {
+  const within = (sslCert: string | null): void =>
+    requireCertificateBelow(['/etc/ssl', '/etc/pki'], { sslCert });
+
+  it.each([null, '/etc/ssl/ca.pem', '/etc/pki/tls/certs/ca-bundle.crt'])('may be %s', (sslCert) => {
+    expect(() => within(sslCert)).not.toThrow();
+  });
+
+  it.each(['/etc/shadow', '/etc/ssl', '/etc/sslx/ca.pem', '/etc/ssl/../shadow', '/etc/ssl//ca.pem', '/'])(
+    'may not be %s',
+    (sslCert) => {
+      expect(() => within(sslCert)).toThrow('DMS_S3_CERT_DIR');
+    },
+  );
 });
 
 describe('s3Environment', () => {

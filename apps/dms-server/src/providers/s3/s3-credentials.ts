@@ -1,4 +1,5 @@
-import { originOf, Secret } from '@app/contracts';
+import { posix } from 'node:path';
+import { isUnderBase, originOf, Secret } from '@app/contracts';
 import { parseObject } from './openstack-error';
 import { PayloadValues, unusable } from './payload-values';
 
@@ -70,6 +71,22 @@ export function parseS3Credentials(payload: Secret): S3Credentials {
     bucketObjectLock: values.flag('bucket_object_lock', false),
     useManifestSuffix: values.flag('use_manifest_suffix', false),
   };
+}
+
+/**
+ * Who writes a secret names a file that root opens.
+ *
+ * @param directories below which it has to lie; who may write there, links included, is trusted
+ * @throws DmsError SECRET_UNAVAILABLE
+ */
+export function requireCertificateBelow(
+  directories: readonly string[],
+  { sslCert }: Pick<S3Credentials, 'sslCert'>,
+): void {
+  if (sslCert === null || (posix.normalize(sslCert) === sslCert && isUnderBase(sslCert, directories))) return;
+  throw unusable(
+    `"ssl_cert" is not a file below ${directories.join(', ')}, the directories of DMS_S3_CERT_DIR`,
+  );
 }
 
 function endpointOf(value: string | null, ssl: boolean): string | null {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DmsError } from '@app/contracts';
+import { DmsError, type Secret } from '@app/contracts';
 import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
@@ -19,7 +19,7 @@ import {
 } from '../target-provider.interface';
 import { KEY_MANAGER, type KeyManager } from './key-manager.interface';
 import { fuseProgramName } from './fuse-program';
-import { parseS3Credentials } from './s3-credentials';
+import { parseS3Credentials, requireCertificateBelow, type S3Credentials } from './s3-credentials';
 import { isFuse, S3Daemon } from './s3-daemon';
 
 /** How long the end of a daemon is waited for before the mount table is looked at again. */
@@ -51,7 +51,7 @@ export class S3Provider implements TargetProvider {
     // Nothing is waited for between here and who takes what is rejected: Node.js would end the process.
     const reading = measured('secret', { target_type: this.type }, () =>
       this.keyManager.readSecret(plan.source, token, deadline),
-    ).then(parseS3Credentials);
+    ).then((payload) => this.#credentials(payload));
     const ready = Promise.all([reading, makeMountpoint()]).then(([credentials]) => credentials);
     this.#log.log(`Spawning ${daemon} for target ${plan.targetId}`);
     const layer = await this.daemon.start(plan, ready, deadline);
@@ -62,6 +62,12 @@ export class S3Provider implements TargetProvider {
     this.#log.log(`  PID file: ${this.processes.pidFile(plan.targetId)}`);
     this.#log.log(`  Total tracked processes: ${await this.processes.count()}`);
     return layer;
+  }
+
+  #credentials(payload: Secret): S3Credentials {
+    const credentials = parseS3Credentials(payload);
+    requireCertificateBelow(this.settings.s3CertificateDirs, credentials);
+    return credentials;
   }
 
   async unmount(plan: UnmountPlan, deadline: Deadline): Promise<UnmountResult> {
