@@ -5,6 +5,8 @@ import { type MountEntry } from './mount-table.interface';
 
 const FIELD = 'backup_target.filesystem_export_mount_path';
 const DIRECTORY_MODE = 0o755;
+/** So many directories above a mountpoint are made for one mount: each costs the node an inode and work. */
+const MADE_AT_MOST = 8;
 const WRITABLE_BY_OTHERS = 0o022;
 /** In such a directory nobody but their owners may rename or remove what others have made. */
 const STICKY = 0o1000;
@@ -34,7 +36,7 @@ export function baseOf(path: string, bases: readonly string[]): string {
  *
  * @param mounts the mount table: a directory in which something is mounted is not looked at
  * @returns those below the base that it made
- * @throws DmsError VALIDATION_FAILED if a symbolic link, a file or a mount is in the way
+ * @throws DmsError VALIDATION_FAILED if a symbolic link, a file or a mount is in the way, or too many are missing
  * @throws DmsError MOUNT_FAILED if a directory can be changed by others
  */
 export async function prepareWay(
@@ -43,14 +45,29 @@ export async function prepareWay(
   mounts: readonly MountEntry[],
 ): Promise<string[]> {
   await prepareBase(base);
+  const directories = directoriesAbove(path).filter((above) => isUnderBase(above, [base]));
+  await checkNumber(directories);
   const made: string[] = [];
-  for (const directory of directoriesAbove(path).filter((above) => isUnderBase(above, [base]))) {
+  for (const directory of directories) {
     if (mounts.some((mount) => mount.mountPath === directory))
       throw refused(`lies inside the mount ${directory}`);
     if (await makeDirectory(directory)) made.push(directory);
     await checkDirectory(directory);
   }
   return made;
+}
+
+/** One that is there has all above it. */
+async function checkNumber(directories: readonly string[]): Promise<void> {
+  const nearest = directories.at(-(MADE_AT_MOST + 1));
+  if (nearest === undefined) return;
+  // Whatever else is wrong with the way is told by who goes it.
+  const isMissing = await lstat(nearest).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+  );
+  if (isMissing)
+    throw refused(`needs more than ${MADE_AT_MOST} new directories above it: make some of them before`);
 }
 
 /**

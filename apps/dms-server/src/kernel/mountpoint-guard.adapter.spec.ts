@@ -118,6 +118,20 @@ const isRoot = process.getuid?.() === 0;
     expect(await readdir(join(base, 'a'))).toEqual([]);
   });
 
+  it('makes a few directories on the way, and refuses a path that needs many', async () => {
+    const deep = join(base, ...Array.from({ length: 8 }, (_, index) => `d${index}`), 'mountpoint');
+    await guard.prepare(deep);
+    await guard.remove(deep);
+    expect(await readdir(base)).toEqual([]);
+    for (const levels of [9, 500]) {
+      const path = join(base, ...Array.from({ length: levels }, () => 'd'), 'mountpoint');
+      await expect(guard.prepare(path)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+      expect(await readdir(base)).toEqual([]);
+    }
+    await mkdir(join(base, 'd'), { mode: 0o755 });
+    await guard.prepare(join(base, 'd', ...Array.from({ length: 8 }, () => 'd'), 'mountpoint'));
+  });
+
   it('closes an empty directory that was there before', async () => {
     await mkdir(path, { recursive: true, mode: 0o755 });
     await guard.prepare(path);
