@@ -18,6 +18,7 @@ export * from './responses/target-response.dto';
 export * from './rules/identifiers';
 export * from './rules/mount-path';
 export * from './rules/nfs-options';
+export * from './rules/plain-text';
 export * from './rules/source';
 export * from './secrets/secret';
 export * from './wire/clock-tolerance';

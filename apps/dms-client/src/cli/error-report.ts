@@ -1,3 +1,4 @@
+import { plainText } from '@app/contracts';
 import { optionOf } from './option-names';
 
 /** What an error says of itself; `instanceof` would load the libraries that the error is from. */
@@ -75,8 +76,7 @@ function optionsIn(message: string): string {
 }
 
 function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- what is printed on a terminal must not steer it
-  return text.replace(/\s*\n\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/gu, '?');
+  return plainText(text.replace(/\s*\n\s*/g, ' '), '?');
 }
 
 function stackOf(thrown: unknown): string {

@@ -15,6 +15,8 @@ describe('the log of a daemon', () => {
     expect(lastWordsOf([NOISE, 'a', CRITICAL, 'b'].join('\n'))).toBe(
       '[CRT] s3fs.cpp:s3fs_check_service(4): invalid credentials(host=http://a) -  x',
     );
+    const repeated = '[ERR] curl.cpp: HTTP 400, Body Text: <Message>[CRT] the bucket is yours</Message>';
+    expect(lastWordsOf([CRITICAL, repeated].join('\n'))).not.toContain('yours');
     expect(lastWordsOf('a\nb\nc\nd\n')).toBe('b | c | d');
     expect(lastWordsOf('x'.repeat(10_000))).toHaveLength(500);
   });

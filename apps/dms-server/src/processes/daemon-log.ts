@@ -1,3 +1,7 @@
+import { plainText } from '@app/contracts';
+
+/** As s3fs begins a line of its own, and its launcher: what it repeats of an endpoint's answer stands further on. */
+const CRITICAL_LINE = /^(?:\d{4}-\S+ )?\[CRT\] /;
 const ERROR_LINE = /\[(CRT|ERR)\]|^Traceback |\b(CRITICAL|ERROR)\b/;
 /** s3fs calls it critical that it was told how much to log. */
 const NO_ERROR = /\[CRT\].*change debug level from/;
@@ -11,7 +15,7 @@ export function errorLinesOf(log: string): string[] {
 
 /** The critical ones (`[CRT]`): with such a line s3fs ends. */
 export function criticalLinesOf(log: string): string[] {
-  return linesOf(log).filter((line) => line.includes('[CRT]'));
+  return linesOf(log).filter((line) => CRITICAL_LINE.test(line));
 }
 
 /** The words of a log that say why the daemon failed: its critical lines, else its last ones. */
@@ -23,8 +27,7 @@ export function lastWordsOf(log: string): string {
 /** Lines of a log on one line, without control characters and the time and place that s3fs puts before a message. */
 export function printable(lines: readonly string[]): string {
   const text = lines.map((line) => line.replace(/^.*?(?=\[(CRT|ERR)\])/, '').trim()).join(' | ');
-  // eslint-disable-next-line no-control-regex -- control characters are what is taken out
-  return text.replace(/[\u0000-\u001f\u007f]+/gu, ' ').slice(0, MAX_CHARACTERS);
+  return plainText(text).slice(0, MAX_CHARACTERS);
 }
 
 function linesOf(log: string): string[] {

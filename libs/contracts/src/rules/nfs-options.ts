@@ -1,3 +1,5 @@
+import { plainText } from './plain-text';
+
 /**
  * NFS mount options that a request may carry (nfs(5)). What is not here is refused: an option can make the kernel
  * contact other hosts, mount in the background, or lift nosuid and nodev.
@@ -88,8 +90,7 @@ export function asksReadOnly(value: string | null | undefined): boolean {
 
 /** Something long is no name of an option: it could be a password that stands in the wrong place. */
 function refusal(name: string): string {
-  // eslint-disable-next-line no-control-regex -- the name goes into an error text
-  const printable = name.replace(/[\u0000-\u001f\u007f]/gu, '?');
+  const printable = plainText(name, '?');
   const option = printable.length > MAX_SHOWN_CHARACTERS ? 'an option' : `option "${printable}"`;
   return `${option} is not allowed; docs/HTTP.md lists those that are, under "NFS options"`;
 }

@@ -1,4 +1,5 @@
 import CliTable from 'cli-table3';
+import { plainText } from '@app/contracts';
 import { type Cell, type Facts, type Table, type View } from './view';
 
 /** Columns without lines: it is read as well, and takes less room. */
@@ -41,6 +42,8 @@ function text(cell: Cell): string {
 
 /** What comes from a ledger or a node must not steer the terminal. */
 function printable(value: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return value.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/gu, '?');
+  return value
+    .split('\n')
+    .map((line) => plainText(line, '?'))
+    .join('\n');
 }

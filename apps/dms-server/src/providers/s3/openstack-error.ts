@@ -1,4 +1,4 @@
-import { type Secret } from '@app/contracts';
+import { plainText, type Secret } from '@app/contracts';
 
 const MAX_CHARACTERS = 300;
 
@@ -15,9 +15,7 @@ export function saidIn(body: string, token: Secret): string {
     (candidate) => typeof candidate === 'string',
   );
   if (typeof text !== 'string') return '';
-  // eslint-disable-next-line no-control-regex -- control characters are what is taken out
-  const printable = text.replaceAll(token.reveal(), '***').replace(/[\u0000-\u001f\u007f]+/gu, ' ');
-  return printable.slice(0, MAX_CHARACTERS).trim();
+  return plainText(text.replaceAll(token.reveal(), '***')).slice(0, MAX_CHARACTERS).trim();
 }
 
 /** `text` as a JSON object, null where it is anything else. */

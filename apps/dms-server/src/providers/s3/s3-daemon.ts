@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DmsError } from '@app/contracts';
+import { DmsError, quoted } from '@app/contracts';
 import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../../processes/child-runner.interface';
@@ -131,7 +131,7 @@ export class S3Daemon {
     if (!(error instanceof DmsError)) return error;
     await this.processes.waitForExit(plan.targetId, plan.mountPath, LAST_WORDS_MS);
     const words = lastWordsOf(await this.processes.logTail(plan.targetId));
-    return words === '' ? error : new DmsError(error.code, `${error.message} It said: ${words}`);
+    return words === '' ? error : new DmsError(error.code, `${error.message} It said: ${quoted(words)}`);
   }
 
   async #takeBack(plan: MountPlan): Promise<void> {

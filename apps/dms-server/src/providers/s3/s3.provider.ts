@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DmsError, type Secret } from '@app/contracts';
+import { DmsError, quoted, type Secret } from '@app/contracts';
 import { happened, measured } from '@app/platform';
 import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
@@ -167,7 +167,8 @@ export class S3Provider implements TargetProvider {
 function flushProblem(exit: DaemonExit | null): string | null {
   if (exit === null) return 'the FUSE process did not end by itself in time and was killed';
   if (exit.cleanFlush === true) return null;
-  if (exit.errorLines.length > 0) return `the FUSE process reported: ${printable(exit.errorLines.slice(-3))}`;
+  if (exit.errorLines.length > 0)
+    return `the FUSE process reported: ${quoted(printable(exit.errorLines.slice(-3)))}`;
   if (exit.status === null) return 'how the FUSE process ended is not known';
   return exit.status === 0
     ? 'the FUSE process said more than was kept'
