@@ -130,5 +130,10 @@ export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
 
 function frameOf(event: StateEventDto): string {
   // JSON holds no line break, so that one data line is enough.
-  return `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+  return `${line('id', event.id)}${line('event', event.kind)}${line('data', JSON.stringify(event))}\n`;
+}
+
+/** A field of a frame. What a line break in a value would begin is another field, or another frame. */
+function line(field: 'id' | 'event' | 'data', value: string): string {
+  return `${field}: ${value.replace(/[\r\n\0]/g, ' ')}\n`;
 }

@@ -107,6 +107,14 @@ describe('streams of events', () => {
     expect(sink.written.at(-1)).toMatch(/^id: [0-9a-f-]{36}\nevent: lost\ndata: \{.*\}\n\n$/);
   });
 
+  it.each(['a\ndata: {}', 'a\r\n\r\nid: b', 'a\0'])('are one frame each, whatever is in them: %j', (id) => {
+    const sink = new FakeSink();
+    streams.open({}, sink);
+    committed('h', 't', [1]);
+    events.hear({ ...published[0], id });
+    expect(sink.written.at(-1)).toMatch(/^id: [^\r\n\0]*\nevent: lost\ndata: \{[^\r\n\0]*\}\n\n$/);
+  });
+
   it('tell what others committed, and do not publish it again', () => {
     const sink = new FakeSink();
     streams.open({}, sink);

@@ -1,4 +1,5 @@
 import { hostProblem, identifierProblem } from '../rules/identifiers';
+import { mountPathProblem } from '../rules/mount-path';
 
 export const NODE_EVENT_KINDS = ['vanished', 'broken', 'mounted', 'unmounted'] as const;
 
@@ -35,7 +36,13 @@ export type TroubledMount = Pick<NodeEvent, 'epoch' | 'mnt_id' | 'backup_target_
 /** A hello names no more of them. */
 export const MAX_TROUBLED_MOUNTS = 100;
 
-const MAX_TEXT = 4_096;
+/** ISO 8601 with a time and its zone. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** True for a time as events have it. */
+export function isTime(value: unknown): value is string {
+  return typeof value === 'string' && TIME.test(value);
+}
 
 /** `value` as an event of a node, or null where it is none. Fields that this version does not know are left out. */
 export function asNodeEvent(value: unknown): NodeEvent | null {
@@ -43,11 +50,19 @@ export function asNodeEvent(value: unknown): NodeEvent | null {
   const { event, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at } =
     value as Partial<NodeEvent>;
   const kind = NODE_EVENT_KINDS.find((known) => known === event);
-  if (kind === undefined || !isText(node) || !isText(backup_target_id)) return null;
-  if (hostProblem(node) !== null || identifierProblem(backup_target_id) !== null) return null;
-  if (!isText(incarnation) || !isText(mount_path) || !isText(at)) return null;
-  if (!isCount(epoch) || !isCount(mnt_id)) return null;
-  return { event: kind, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at };
+  const problems = [
+    hostProblem(node),
+    identifierProblem(incarnation),
+    identifierProblem(backup_target_id),
+    mountPathProblem(mount_path),
+  ];
+  if (kind === undefined || problems.some((problem) => problem !== null)) return null;
+  if (!isTime(at) || !isCount(epoch) || !isCount(mnt_id)) return null;
+  const texts = { node, incarnation, backup_target_id, mount_path } as Pick<
+    NodeEvent,
+    'node' | 'incarnation' | 'backup_target_id' | 'mount_path'
+  >;
+  return { event: kind, ...texts, epoch, mnt_id, at };
 }
 
 /** The well-formed ones of `value`, MAX_TROUBLED_MOUNTS at most. */
@@ -61,10 +76,6 @@ export function asTroubledMounts(value: unknown): TroubledMount[] {
     const { event: kind, epoch, mnt_id, backup_target_id, mount_path, at } = event;
     return [{ event: kind, epoch, mnt_id, backup_target_id, mount_path, at }];
   });
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT;
 }
 
 function isCount(value: unknown): value is number {

@@ -6,6 +6,9 @@ import {
   type OperationStatus,
 } from '../responses/ledger.dto';
 import { hostProblem, identifierProblem } from '../rules/identifiers';
+import { mountPathProblem } from '../rules/mount-path';
+import { holdsControl } from '../rules/plain-text';
+import { isTime } from './event';
 
 export const STATE_EVENT_KINDS = [
   'mounted',
@@ -57,22 +60,24 @@ export class StateEventDto {
   at: string;
 }
 
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** `value` as an event, or null where it is none. Fields that this version does not know are left out. */
 export function asStateEvent(value: unknown): StateEventDto | null {
   if (typeof value !== 'object' || value === null) return null;
   const event = value as Partial<StateEventDto>;
   const { id, kind, host, backup_target_id, epoch, mount_path, jobids, operation, at } = event;
   const fits =
-    typeof id === 'string' &&
+    isName(id) &&
     STATE_EVENT_KINDS.some((known) => known === kind) &&
     hostProblem(host) === null &&
     identifierProblem(backup_target_id) === null &&
     Number.isSafeInteger(epoch) &&
-    (mount_path === null || typeof mount_path === 'string') &&
+    (mount_path === null || mountPathProblem(mount_path) === null) &&
     Array.isArray(jobids) &&
     jobids.every((jobid) => Number.isSafeInteger(jobid)) &&
     (operation === null || isBrief(operation)) &&
-    typeof at === 'string';
+    isTime(at);
   if (!fits) return null;
   const brief = operation ? withRequestId(operation) : null;
   return {
@@ -90,16 +95,22 @@ export function asStateEvent(value: unknown): StateEventDto | null {
 
 /** Versions before it do not say it. */
 function withRequestId({ id, action, status, error_code, request_id }: OperationBriefDto): OperationBriefDto {
-  return { id, action, status, error_code, request_id: typeof request_id === 'string' ? request_id : null };
+  const isKnown = typeof request_id === 'string' && !holdsControl(request_id);
+  return { id, action, status, error_code, request_id: isKnown ? request_id : null };
 }
 
 function isBrief(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { id, action, status, error_code } = value as Partial<OperationBriefDto>;
   return (
-    typeof id === 'string' &&
+    isName(id) &&
     OPERATION_ACTIONS.some((known) => known === action) &&
     OPERATION_STATUSES.some((known) => known === status) &&
-    (error_code === null || typeof error_code === 'string')
+    (error_code === null || isName(error_code))
   );
+}
+
+/** True for a UUID, and for a code. */
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && NAME.test(value);
 }
