@@ -30,6 +30,8 @@ export * from './wire/key-pair';
 export * from './wire/names';
 export * from './wire/other-ledger';
 export * from './wire/public-key';
+export * from './wire/inventory';
+export * from './wire/observation';
 export * from './wire/reply';
 export * from './wire/sealed-token';
 export * from './wire/signature';

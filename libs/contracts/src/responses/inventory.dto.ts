@@ -1,12 +1,6 @@
 import { type TargetType } from '../requests/target-request.dto';
-import {
-  type ForeignMount,
-  type FuseProcess,
-  type Inventory,
-  type MountObservation,
-  type MountObservationState,
-  type MountUser,
-} from '../wire/reply';
+import { type ForeignMount, type FuseProcess, type Inventory } from '../wire/inventory';
+import { type MountObservation, type MountObservationState, type MountUser } from '../wire/observation';
 
 /** A process that keeps a mount busy. */
 export class MountUserDto implements MountUser {

@@ -1,5 +1,5 @@
 import { type ErrorCode } from '../errors/error-codes';
-import { type MountObservationState } from '../wire/reply';
+import { type MountObservationState } from '../wire/observation';
 import { type InventoryDto } from './inventory.dto';
 import { BindingDto, type MountState, NodeDto } from './ledger.dto';
 import { OutcomeDto } from './target-response.dto';

@@ -1,63 +1,12 @@
 import { type ErrorCode, isErrorCode } from '../errors/error-codes';
-import { type TargetType } from '../requests/target-request.dto';
+import { asInventory, type Inventory } from './inventory';
+import { isObservation, type MountObservation } from './observation';
 
 /** The reply that every program of the Python system knows: exactly these keys, in this order. */
 export interface LegacyReply {
   readonly status: 'success' | 'error';
   readonly error_msg: string | null;
   readonly success_msg: string | null;
-}
-
-export const MOUNT_OBSERVATION_STATES = ['absent', 'mounted', 'broken', 'foreign', 'unknown'] as const;
-
-/**
- * - `absent`: no layer at the path;
- * - `mounted`: ours, and it answers;
- * - `broken`: ours, but dead (ENOTCONN, ESTALE, its daemon gone) or stacked;
- * - `foreign`: somebody else's mount holds the path;
- * - `unknown`: it cannot be said yet, for a child of an earlier command may still live or a look did not answer.
- */
-export type MountObservationState = (typeof MOUNT_OBSERVATION_STATES)[number];
-
-/** A process that keeps a mount busy. */
-export interface MountUser {
-  readonly pid: number;
-  readonly command: string;
-  /** What it has open there; null where that cannot be seen. */
-  readonly path: string | null;
-}
-
-/** What a node sees of one target, read from its mount table, never guessed. */
-export interface MountObservation {
-  readonly state: MountObservationState;
-  /** A layer stands at the path in the mount table, whoever's it is. */
-  readonly mounted: boolean;
-  /** Children of this or an earlier command that may still live. */
-  readonly children_left: number;
-  readonly backup_target_id: string;
-  readonly mount_path: string | null;
-  /** What the node's memory says was mounted: the normalised export or secret reference. */
-  readonly source: string | null;
-  readonly type: TargetType | null;
-  /** Type of the file system in the mount table, e.g. `fuse.s3fs` or `nfs4`. */
-  readonly fstype: string | null;
-  /** A mount of ours keeps the first id that the mount table showed, also where the node has moved to another namespace. */
-  readonly mnt_id: number | null;
-  /** `major:minor` of the mounted device. */
-  readonly device: string | null;
-  readonly read_only: boolean | null;
-  readonly layers: number;
-  /** The FUSE daemon. */
-  readonly pid: number | null;
-  /** After an unmount: true only where the daemon is known to have flushed cleanly; null: not applicable. */
-  readonly flush_verified: boolean | null;
-  /** Why it is false: what a node remembers of a failed flush until the target is mounted anew. Absent: nothing. */
-  readonly flush_problem?: string;
-  /** Who keeps the mount busy. */
-  readonly users: readonly MountUser[];
-  /** The last (epoch, operation) that the node's memory holds for this target. */
-  readonly epoch: number;
-  readonly operation_id: string | null;
 }
 
 /** A mount that a node carried out for a program that sends no epochs, and which has not sent the unmount. */
@@ -90,35 +39,6 @@ export interface NodeReply extends LegacyReply {
   readonly legacy_holders?: readonly LegacyHolderView[];
 }
 
-/** A mount table entry that is not ours, below one of the node's bases. */
-export interface ForeignMount {
-  readonly mount_path: string;
-  readonly source: string;
-  readonly fstype: string;
-  readonly mnt_id: number;
-}
-
-/** A FUSE daemon that the node keeps. */
-export interface FuseProcess {
-  readonly backup_target_id: string;
-  readonly pid: number;
-  readonly alive: boolean;
-  readonly mount_path: string;
-  /** ISO 8601, UTC. */
-  readonly started_at: string | null;
-  readonly rss_bytes: number | null;
-  readonly cpu_percent: number | null;
-  /** Of the process: `runs`, `sleeps`, `stopped` (by SIGSTOP or a debugger) or `waits` (in the kernel). Absent in older programs. */
-  readonly state?: string;
-}
-
-/** All that a node knows and sees. */
-export interface Inventory {
-  readonly mounts: readonly MountObservation[];
-  readonly foreign: readonly ForeignMount[];
-  readonly processes: readonly FuseProcess[];
-}
-
 /** A reply as it came: one of ours, or of a Python server, which knows only the three keys. */
 export type ParsedReply = { kind: 'node'; reply: NodeReply } | { kind: 'legacy'; reply: LegacyReply };
 
@@ -138,6 +58,7 @@ export function parseReply(body: unknown): ParsedReply | null {
   if (typeof reply.node !== 'string' || typeof reply.incarnation !== 'string') {
     return { kind: 'legacy', reply: legacy };
   }
+  const inventory = asInventory(reply.inventory);
   return {
     kind: 'node',
     reply: {
@@ -150,7 +71,7 @@ export function parseReply(body: unknown): ParsedReply | null {
       node: reply.node,
       mount: isObservation(reply.mount) ? reply.mount : null,
       acted: reply.acted !== false,
-      ...(reply.inventory === undefined ? {} : { inventory: reply.inventory }),
+      ...(inventory === null ? {} : { inventory }),
       ...(typeof reply.ledger === 'string' ? { ledger: reply.ledger } : {}),
       ...(areLegacyHolders(reply.legacy_holders) ? { legacy_holders: reply.legacy_holders } : {}),
     },
@@ -176,16 +97,4 @@ function isLegacyHolder(value: unknown): value is LegacyHolderView {
   const { id, jobid, age_ms } = value as Partial<LegacyHolderView>;
   const isJob = jobid === null || Number.isSafeInteger(jobid);
   return typeof id === 'string' && isJob && Number.isInteger(age_ms);
-}
-
-function isObservation(value: unknown): value is MountObservation {
-  if (typeof value !== 'object' || value === null) return false;
-  const mount = value as Partial<MountObservation>;
-  return (
-    MOUNT_OBSERVATION_STATES.some((state) => state === mount.state) &&
-    typeof mount.mounted === 'boolean' &&
-    typeof mount.backup_target_id === 'string' &&
-    Number.isInteger(mount.children_left) &&
-    Number.isInteger(mount.epoch)
-  );
 }
