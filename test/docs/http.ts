@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_NFS_OPTIONS, NFS_OPTIONS } from '@app/contracts';
+import { BODY_BOUNDS, DEFAULT_NFS_OPTIONS, NFS_OPTIONS } from '@app/contracts';
 import { ROOT } from '../fleet/programs';
 import { HTTP_EXAMPLES } from './http-examples';
 import { inCell, lastOf, meaningOf, nameOf, referencesIn, resolved, typeOf } from './http-schemas';
 import { type OpenApi, type Operation, type Schema } from './open-api';
+
+const count = (bound: keyof typeof BODY_BOUNDS): string => BODY_BOUNDS[bound].toLocaleString('en');
 
 const INTRODUCTION = `# HTTP calls
 
@@ -13,7 +15,9 @@ a page to try things on. What the answers promise is in [SEMANTICS.md](SEMANTICS
 
 - **Who.** \`X-Auth-Token\` with a Keystone token, \`Authorization: Bearer …\`, or nothing, as \`DMS_AUTH_MODE\` says. Who may
   make a call stands with it; the levels are explained in [SEMANTICS.md](SEMANTICS.md#access).
-- **Bodies** are JSON, of 1 MiB at most. A field that is not known is ignored; one that is wrong is named.
+- **Bodies** are JSON, of 1 MiB at most, and hold at most ${count('values')} values, ${count('levels')} levels of
+  objects and lists, ${count('keys')} keys in an object, ${count('elements')} elements in a list and ${count('characters')}
+  characters in a text. A field that is not known is ignored; one that is wrong is named.
 - **Errors** have a status and a body with \`error_code\`, a code of
   [the table of errors](../libs/contracts/src/errors/error-codes.ts), \`error_msg\`, and \`details\` for each field. Beside
   those of a call there are 400 \`VALIDATION_FAILED\`, 401 \`UNAUTHENTICATED\`, 403 \`FORBIDDEN\`, 413 \`TOO_LARGE\`, 429

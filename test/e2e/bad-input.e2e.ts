@@ -5,6 +5,8 @@ import { describeOnRig } from './on-rig';
 
 type Body = Record<string, unknown>;
 
+const WIDE = Object.fromEntries(Array.from({ length: 80_000 }, (_, index) => [index.toString(36), 0]));
+
 /** [what is wrong, the field that the answer names, how the request is spoilt] */
 const CASES: [string, string, (request: Body) => Body][] = [
   ['a job id as string', 'job.jobid', (r) => ({ ...r, job: { jobid: 'job-789' } })],
@@ -15,6 +17,8 @@ const CASES: [string, string, (request: Body) => Body][] = [
   ['no job', 'job', ({ job: _, ...r }) => r],
   ['a job that is an array', 'job', (r) => ({ ...r, job: [] })],
   ['two job ids that differ', 'jobid', (r) => ({ ...r, jobid: 99_999 })],
+  ['80,000 keys in one object', 'body', (r) => ({ ...r, job: { ...(r.job as Body), job_details: [{ id: 1, data: WIDE }] } })],
+  ['80,000 keys that nobody knows', 'body', (r) => ({ ...r, ...WIDE })],
   ['no host', 'host', ({ host: _, ...r }) => r],
   ['a host with a slash', 'host', (r) => ({ ...r, host: 'a/b' })],
   ['a host of 252 bytes', 'host', (r) => ({ ...r, host: 'h'.repeat(252) })],

@@ -7,6 +7,7 @@ export * from './errors/error-remedies';
 export * from './requests/target-request.dto';
 export * from './requests/target-request.parser';
 export * from './requests/satisfies.decorator';
+export { BODY_BOUNDS } from './requests/body-bounds';
 export * from './requests/validate';
 export * from './responses/http-answer';
 export * from './responses/inventory.dto';

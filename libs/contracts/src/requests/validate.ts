@@ -2,9 +2,7 @@ import { type ClassConstructor, plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { DmsError, type FieldProblem } from '../errors/dms-error';
 import { typeName } from '../rules/identifiers';
-
-/** What is nested deeper is nobody's request, and could not be looked through without an end of the stack. */
-const MAX_LEVELS = 100;
+import { boundProblem } from './body-bounds';
 
 /**
  * The plain object `body` as an instance of `type`, with fields that the class does not know left out.
@@ -15,10 +13,8 @@ export function validated<T extends object>(type: ClassConstructor<T>, body: unk
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw DmsError.validation([{ field: 'body', problem: `must be a JSON object, not ${typeName(body)}` }]);
   }
-  if (isDeeper(body, MAX_LEVELS)) {
-    const problem = `must not be nested deeper than ${MAX_LEVELS} levels`;
-    throw DmsError.validation([{ field: 'body', problem }]);
-  }
+  const problem = boundProblem(body);
+  if (problem !== null) throw DmsError.validation([{ field: 'body', problem }]);
   const instance = plainToInstance(type, body);
   const problems = validateSync(instance, {
     whitelist: true,
@@ -36,16 +32,4 @@ function fieldProblems(error: ValidationError, parent: string): FieldProblem[] {
     ...(own.length > 0 ? [{ field, problem: own.at(-1) ?? '' }] : []),
     ...(error.children ?? []).flatMap((child) => fieldProblems(child, field)),
   ];
-}
-
-/** True if objects and arrays stand more than `levels` deep in `body`. */
-function isDeeper(body: object, levels: number): boolean {
-  let level: object[] = [body];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth === levels) return true;
-    level = level
-      .flatMap((value): unknown[] => Object.values(value))
-      .filter((value): value is object => typeof value === 'object' && value !== null);
-  }
-  return false;
 }
