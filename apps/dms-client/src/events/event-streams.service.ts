@@ -6,6 +6,9 @@ import { type EventsQueryDto, fits } from './events.dto';
 import { type EventListener, EventsService } from './events.service';
 
 const MAX_STREAMS = 1_000;
+/** Of these, so many are for those alone who see all projects. */
+const RESERVED_STREAMS = 50;
+const MAX_STREAMS_OF_PROJECT = 100;
 /** A subscriber that leaves more than this unread is cut off; it may come again. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 /** Events of which it is not known yet whether a subscriber may see them. */
@@ -31,7 +34,8 @@ export interface EventSink {
 @Injectable()
 export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
   readonly #log = new Logger(EventStreamsService.name);
-  readonly #sinks = new Set<EventSink>();
+  /** Each with the project whose events it is told; null: all. */
+  readonly #sinks = new Map<EventSink, string | null>();
   readonly #recent: StateEventDto[] = [];
 
   constructor(
@@ -46,13 +50,14 @@ export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** @throws DmsError RATE_LIMITED where there are too many subscribers */
-  requireRoom(): void {
-    if (this.#sinks.size < MAX_STREAMS) return;
-    throw new DmsError(
-      'RATE_LIMITED',
-      `${MAX_STREAMS} subscribers listen to events already; try again later`,
-    );
+  /** @throws DmsError RATE_LIMITED where there are too many subscribers, in all or of that project */
+  requireRoom({ projectId }: ProjectScope = ALL_PROJECTS): void {
+    const most = projectId === null ? MAX_STREAMS : MAX_STREAMS - RESERVED_STREAMS;
+    if (this.#sinks.size >= most) throw tooMany(`${most} subscribers listen to events already`);
+    if (projectId === null) return;
+    const ofProject = [...this.#sinks.values()].filter((other) => other === projectId).length;
+    if (ofProject >= MAX_STREAMS_OF_PROJECT)
+      throw tooMany(`${MAX_STREAMS_OF_PROJECT} subscribers of this project listen to events already`);
   }
 
   /**
@@ -68,7 +73,7 @@ export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
     { projectId }: ProjectScope = ALL_PROJECTS,
     lastEventId: string | null = null,
   ): void {
-    this.#sinks.add(sink);
+    this.#sinks.set(sink, projectId);
     const tell = (event: StateEventDto): void => {
       if (fits(filter, event)) this.#write(sink, frameOf(event));
     };
@@ -94,7 +99,7 @@ export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
 
   /** The server does not close while a stream is open. */
   onModuleDestroy(): void {
-    for (const sink of this.#sinks) sink.end();
+    for (const sink of this.#sinks.keys()) sink.end();
   }
 
   /** Passes on, in their order, the events that a project may see. */
@@ -126,6 +131,10 @@ export class EventStreamsService implements OnModuleInit, OnModuleDestroy {
     this.#log.warn(`A subscriber to events does not read them: it is cut off`);
     sink.destroy();
   }
+}
+
+function tooMany(what: string): DmsError {
+  return new DmsError('RATE_LIMITED', `${what}; try again later`);
 }
 
 function frameOf(event: StateEventDto): string {

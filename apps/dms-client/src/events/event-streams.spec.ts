@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type StateEventDto } from '@app/contracts';
-import { type ProjectScope } from '../access/identity';
+import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { type CommittedChanges } from '../ledger/changes';
 import { type CommitListener, type TargetLedger } from '../ledger/target-ledger';
 import { type EventAudienceService } from './event-audience.service';
@@ -192,6 +192,21 @@ describe('streams of events', () => {
     expect(sinks.every(({ ended }) => ended)).toBe(true);
     expect(jest.getTimerCount()).toBe(0);
     streams.requireRoom();
+  });
+
+  it('leave room for other projects and for admins, however many one project opens', () => {
+    const project = (index: number): ProjectScope => ({ projectId: `p${index}`, proven: true });
+    const open = (scope: ProjectScope): void => {
+      streams.requireRoom(scope);
+      streams.open({}, new FakeSink(), scope);
+    };
+    for (let index = 0; index < 100; index += 1) open(project(0));
+    expect(() => open(project(0))).toThrow('of this project');
+    for (let index = 0; index < 850; index += 1) open(project(1 + (index % 9)));
+    expect(() => open(project(10))).toThrow('950 subscribers');
+    for (let index = 0; index < 50; index += 1) open(ALL_PROJECTS);
+    expect(() => open(ALL_PROJECTS)).toThrow('1000 subscribers');
+    streams.onModuleDestroy();
   });
 
   it('survive a listener that fails', () => {

@@ -40,14 +40,15 @@ export class EventsHttpController {
     @Res() response: Response,
   ): void {
     if (response.closed) return;
-    this.streams.requireRoom();
+    const scope = scopeOf(identity);
+    this.streams.requireRoom(scope);
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       // nginx would hold events back.
       'x-accel-buffering': 'no',
     });
-    this.streams.open(filter, response, scopeOf(identity), lastEventId ?? null);
+    this.streams.open(filter, response, scope, lastEventId ?? null);
     response.once(
       'close',
       this.identities.watch(request, identity, () => response.end()),
