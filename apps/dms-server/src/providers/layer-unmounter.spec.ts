@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MountProbeAdapter } from '../kernel/mount-probe.adapter';
 import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { type MountEntry } from '../kernel/mount-table.interface';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
@@ -71,6 +73,19 @@ const isRoot = process.getuid?.() === 0;
     await new Promise((resolve) => setTimeout(resolve, 100));
     await file.close();
     expect(await later).toEqual({ kind: 'out' });
+  });
+
+  it('takes out a mount that a probe of dms-server was inside of, once the probe is kept out', async () => {
+    mount('ours');
+    const probes = new MountProbeAdapter(new ChildRunnerAdapter({ runDir: directory }));
+    const inside = join(mountPath, 'inside');
+    const stay = (path: string): [string, ...string[]] =>
+      ['sh', '-c', 'cd "$1" && touch "$2" && exec sleep 30', 'sh', path, inside]; // prettier-ignore
+    const probe = probes.probe('t', mountPath, 30_000, stay);
+    while (!existsSync(inside)) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await takeOut()).toEqual({ kind: 'busy' });
+    expect(await probes.keepOut('t', () => takeOut())).toEqual({ kind: 'out' });
+    expect(await probe).toEqual({ kind: 'withdrawn' });
   });
 
   it('takes a busy one out lazily only where that is allowed', async () => {

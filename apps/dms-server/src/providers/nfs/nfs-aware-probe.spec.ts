@@ -45,6 +45,14 @@ describe('a look into an NFS mount', () => {
     expect(kernel.log).toEqual(['run stat']);
   });
 
+  it('blames no server for a look that an unmount has ended', async () => {
+    const probes = new MountProbeAdapter(kernel);
+    jest.spyOn(probes, 'probe').mockResolvedValue({ kind: 'withdrawn' });
+    probe = new NfsAwareProbe(kernel, breaker, probes);
+    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'withdrawn' });
+    expect(breaker.silentFor('server:2049')).toBeNull();
+  });
+
   it('blames no server for a look that had no time', async () => {
     kernel.childOutcome = { kind: 'deadline', gone: true, output: '' };
     expect(await probe.probe('t', '/m', 100)).toEqual({ kind: 'silent' });

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { MountProbeAdapter, type ProbeCommand } from '../../kernel/mount-probe.adapter';
-import { type MountProbe, type ProbeResult } from '../../kernel/mount-probe.interface';
+import { type MountProbe, probeOwner, type ProbeResult } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountTable } from '../../kernel/mount-table.interface';
 import { deadlineIn } from '../deadlines';
 import { isNfs, serverOf } from './nfs-server';
@@ -45,12 +45,29 @@ export class NfsAwareProbe implements MountProbe {
       asNfsMeansIt(await this.probes.probe(targetId, mountPath, deadline.remainingMs(), ASK_AND_LIST));
     const attempt = await this.breaker.attempt(
       serverOf(top.source, top.superOptions).name,
-      targetId,
+      probeOwner(targetId),
       deadline,
       look,
-      ({ kind }) => (kind !== 'silent' ? true : deadlineMs >= FAIR_MS ? false : null),
+      ({ kind }) => hasAnswered(kind, deadlineMs),
     );
     return attempt.kind === 'done' ? attempt.result : { kind: 'silent' };
+  }
+
+  keepOut<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+    return this.probes.keepOut(targetId, work);
+  }
+}
+
+/** Whether the server answered; null where the end of the look does not tell. */
+function hasAnswered(kind: ProbeResult['kind'], deadlineMs: number): boolean | null {
+  switch (kind) {
+    case 'answers':
+    case 'dead':
+      return true;
+    case 'silent':
+      return deadlineMs >= FAIR_MS ? false : null;
+    case 'withdrawn':
+      return null;
   }
 }
 
