@@ -75,6 +75,27 @@ const isRoot = process.getuid?.() === 0;
     expect(await later).toEqual({ kind: 'out' });
   });
 
+  it.each([
+    'umount: %: target is busy.',
+    'umount: %: target is busy\n        (In some cases useful info about processes that use it is found by lsof(8).)',
+    'umount.nfs4: %: device is busy',
+    'umount.nfs: %: Device or resource busy',
+    "umount: can't unmount %: Resource busy",
+  ])('is busy where the umount program says "%s"', async (words) => {
+    mount('ours');
+    const prefix = ['sh', '-c', `echo "${words.replace('%', mountPath)}"; exit 32`];
+    expect(await takeOut('0', prefix)).toEqual({ kind: 'busy' });
+  });
+
+  it('does not take the name of a mountpoint for what the umount program says', async () => {
+    mount('ours');
+    const words = 'umount: /base/a: target is busy: must be superuser to unmount.';
+    expect(await takeOut('0', ['sh', '-c', `echo "${words}"; exit 32`])).toEqual({
+      kind: 'failed',
+      reason: words,
+    });
+  });
+
   it('takes out a mount that a probe of dms-server was inside of, once the probe is kept out', async () => {
     mount('ours');
     const probes = new MountProbeAdapter(new ChildRunnerAdapter({ runDir: directory }));

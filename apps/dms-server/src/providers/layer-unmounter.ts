@@ -8,7 +8,11 @@ import { waitUntil } from '../processes/delay';
 import { allows, type HarshStep, type ServerSettings, SETTINGS } from '../settings/server.settings';
 import { type Deadline } from './target-provider.interface';
 
-const BUSY = /target is busy|Device or resource busy/i;
+/**
+ * How a line of output says EBUSY: umount(8) "target is busy", its NFS helper "device is busy", libc "Device or resource
+ * busy". None of them has an exit status for it. Only the end of a line is read, because the path stands before it.
+ */
+const BUSY = /: ((target|device) is busy|(device or )?resource busy)\.?$/im;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 const HARSH_OPTIONS: readonly (readonly [HarshStep, string])[] = [
