@@ -137,6 +137,9 @@ describe('NfsProvider', () => {
     let shown = SOURCE;
     let made: MountEntry | undefined;
     let outcome: ChildOutcome = DONE;
+    /** How the question ends whether the export can be written to. */
+    let written: ChildOutcome = DONE;
+    const asked: string[] = [];
     const children: ChildRunner = {
       childrenLeft: () => Promise.resolve(0),
       endLeftOver: () => Promise.resolve(),
@@ -144,21 +147,61 @@ describe('NfsProvider', () => {
         const path = args.at(-1) ?? '';
         if (program === 'mount') made = kernel.mountLayer(path, shown);
         if (program === 'umount') kernel.layers.pop();
+        if (program === '/bin/sh') {
+          asked.push(path);
+          return Promise.resolve(written);
+        }
         return Promise.resolve(program === 'mount' ? outcome : DONE);
       },
     };
-    const mounted = (mountPath: string): Promise<MountEntry> => {
+    const mounted = (mountPath: string, readOnly = false): Promise<MountEntry> => {
       const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
       const unmounter = new LayerUnmounter(settings, kernel, children);
       const breaker = new ServerBreaker(settings, children);
       const answers = { ping: () => ping };
       const provider = new NfsProvider(settings, children, kernel, kernel, unmounter, breaker, answers);
-      return provider.mount(planFor(mountPath), () => Promise.resolve(), deadlineIn(5_000));
+      return provider.mount(planFor(mountPath, null, readOnly), () => Promise.resolve(), deadlineIn(5_000));
     };
     beforeEach(() => {
       kernel.layers = [];
       kernel.probes.clear();
       outcome = DONE;
+      written = DONE;
+      asked.length = 0;
+      shown = SOURCE;
+    });
+
+    const touch = (words: string): ChildOutcome => ({
+      ...{ kind: 'exited', code: 1, signal: null },
+      output: `touch: setting times of '/base/t': ${words}\n`,
+    });
+
+    it('fails a mount for writing of an export that is read-only, tells the remedy, and leaves nothing', async () => {
+      written = touch('Read-only file system');
+      await expect(mounted(join(directory, 'mnt'))).rejects.toMatchObject({
+        code: 'MOUNT_FAILED',
+        message:
+          'server.example:/export cannot be mounted for writing: its server exports it read-only to this node. ' +
+          'Mount it with "read_only": true (--read-only), or export it for writing.',
+      });
+      expect(kernel.layers).toEqual([]);
+    });
+
+    it('mounts a read-only export for reading, and does not ask whether it can be written to', async () => {
+      written = touch('Read-only file system');
+      expect(await mounted(join(directory, 'mnt'), true)).toBe(made);
+      expect(asked).toEqual([]);
+    });
+
+    it.each<[string, ChildOutcome]>([
+      ['root may write', DONE],
+      ['root is nobody on the server', touch('Operation not permitted')],
+      ['the server does not answer in time', { kind: 'deadline', gone: true, output: '' }],
+      ['the programs for it are missing', { kind: 'not-started', reason: 'no sh' }],
+    ])('mounts for writing where %s', async (_, answer) => {
+      written = answer;
+      expect(await mounted(join(directory, 'mnt'))).toBe(made);
+      expect(asked).toEqual([join(directory, 'mnt')]);
     });
 
     // As the kernel shows an export whose path has empty components, or is a symbolic link on the server.

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, nfsOptionsFor, normalizeExport } from '@app/contracts';
+import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
-import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
+import { MOUNT_PROBE, type MountProbe, probeOwner } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
 import {
   CHILD_RUNNER,
@@ -22,12 +23,14 @@ import {
 import { NFS_PING, type NfsPing, type PingAnswer } from './nfs-ping.interface';
 import { isNfs, isTcp, type NfsServer, serverOf } from './nfs-server';
 import { ServerBreaker } from './server-breaker';
+import { saysReadOnly, writeCheckOf } from './write-check';
 
 /** What an unmount after a failed mount may take. */
 const TAKE_BACK_MS = 10_000;
 const ANSWERS: PingAnswer = { kind: 'answers' };
 /** mount.nfs gave up by itself. */
 const GAVE_UP = /timed out/i;
+
 /** sync(1) could not open the mount. */
 const NOT_BEGUN = /error opening/;
 
@@ -69,6 +72,7 @@ export class NfsProvider implements TargetProvider {
         throw new DmsError('MOUNT_FAILED', `mount(8) reported success, but ${plan.source} is not mounted.`);
       }
       await this.#checkAnswers(plan, deadline);
+      if (!plan.readOnly) await this.#checkWritable(plan, deadline);
       return layer;
     } catch (error) {
       await this.#takeOut(plan, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
@@ -188,6 +192,34 @@ export class NfsProvider implements TargetProvider {
     if (result.kind === 'answers') return;
     const reason = result.kind === 'dead' ? result.reason : 'it did not answer in time';
     throw new DmsError('MOUNT_FAILED', `${plan.source} was mounted but cannot be read: ${reason}`);
+  }
+
+  /**
+   * An export that is read-only for this node is mounted all the same if it is asked for rw, and fails at each write. What
+   * cannot be found out, because the server is slow, say, fails no mount.
+   */
+  async #checkWritable(plan: MountPlan, deadline: Deadline): Promise<void> {
+    const options = (plan.request.backup_target.nfs_mount_opts ?? '').split(',');
+    const targetId = probeOwner(plan.targetId);
+    const limited = atMost(deadline, this.settings.probeTimeoutMs);
+    const attempt = await this.breaker.attempt(
+      serverOf(plan.source, options).name,
+      targetId,
+      limited,
+      () =>
+        this.children.run({
+          targetId,
+          ...writeCheckOf(plan.mountPath),
+          deadlineMs: limited.remainingMs(),
+        }),
+      () => null,
+    );
+    if (attempt.kind === 'refused' || !saysReadOnly(attempt.result)) return;
+    throw new DmsError(
+      'MOUNT_FAILED',
+      `${plan.source} cannot be mounted for writing: its server exports it read-only to this node. ` +
+        'Mount it with "read_only": true (--read-only), or export it for writing.',
+    );
   }
 }
 
