@@ -1,3 +1,5 @@
+import { chmod, chown, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
 import { waitFor } from '../rig';
 import { describeOnNfsRig } from './on-rig';
@@ -39,5 +41,22 @@ describeOnNfsRig('an unmount of an NFS export', (rig) => {
       timeoutMs: AGAIN_LIMIT_MS,
       what: 'the mount to be gone',
     });
+  });
+
+  it('is clean where the server lets only the owner of the directory open it, and root is nobody there', async () => {
+    const [target] = await fleet.targets(1, 'private', fleet.server, { squash: 'Root_Squash' });
+    await chown(target.directory, 1000, 1000);
+    await chmod(target.directory, 0o700);
+    // The server remembers whose the directory was.
+    await fleet.server.restart();
+    await fleet.mountsWithin(AGAIN_LIMIT_MS, 2, target);
+    const path = fleet.mountPath(target);
+    const { output } = await fleet.node.sh(
+      `ls ${path} 2>&1; setpriv --reuid=1000 --clear-groups sh -c 'printf all >${path}/file' && echo written`,
+    );
+    expect(output).toMatch(/Permission denied[^]*written/);
+    const { body } = await fleet.unmount(2, target);
+    expect(body).toMatchObject({ unmounted: true, error_code: null });
+    expect(await readFile(join(target.directory, 'file'), 'utf8')).toBe('all');
   });
 });

@@ -27,6 +27,7 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { LayerUnmounter } from './layer-unmounter';
 import { NfsAwareProbe } from './nfs/nfs-aware-probe';
 import { NfsProvider } from './nfs/nfs.provider';
+import { NfsFlush } from './nfs/nfs-flush';
 import { NFS_PING } from './nfs/nfs-ping.interface';
 import { RpcPing } from './nfs/rpc-ping.adapter';
 import { ServerBreaker } from './nfs/server-breaker';
@@ -69,6 +70,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     LayerUnmounter,
     MadeDirectories,
     MountProbeAdapter,
+    NfsFlush,
     OpenStackReader,
     ProcessStarts,
     S3Daemon,

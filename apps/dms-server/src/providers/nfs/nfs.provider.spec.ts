@@ -14,6 +14,7 @@ import { FakeKernel } from '../../testing/fake-kernel';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter } from '../layer-unmounter';
 import { type MountPlan } from '../target-provider.interface';
+import { NfsFlush } from './nfs-flush';
 import { type PingAnswer } from './nfs-ping.interface';
 import { mountCommand, NfsProvider } from './nfs.provider';
 import { ServerBreaker } from './server-breaker';
@@ -66,7 +67,9 @@ describe('NfsProvider', () => {
     const unmounter = new LayerUnmounter(settings, table, children);
     const probe = new MountProbeAdapter(children);
     const breaker = new ServerBreaker(settings, children);
-    return new NfsProvider(settings, children, table, probe, unmounter, breaker, { ping: () => ping });
+    const answers = { ping: () => ping };
+    const flush = new NfsFlush(children);
+    return new NfsProvider(settings, children, table, probe, unmounter, breaker, answers, flush);
   }
 
   it('tells the words of mount(8), through the words of DMS_ROOTWRAP', async () => {
@@ -159,7 +162,17 @@ describe('NfsProvider', () => {
       const unmounter = new LayerUnmounter(settings, kernel, children);
       const breaker = new ServerBreaker(settings, children);
       const answers = { ping: () => ping };
-      const provider = new NfsProvider(settings, children, kernel, kernel, unmounter, breaker, answers);
+      const flush = new NfsFlush(children);
+      const provider = new NfsProvider(
+        settings,
+        children,
+        kernel,
+        kernel,
+        unmounter,
+        breaker,
+        answers,
+        flush,
+      );
       return provider.mount(planFor(mountPath, null, readOnly), () => Promise.resolve(), deadlineIn(5_000));
     };
     beforeEach(() => {

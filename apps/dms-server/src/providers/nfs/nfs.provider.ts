@@ -20,6 +20,7 @@ import {
   type UnmountPlan,
   type UnmountResult,
 } from '../target-provider.interface';
+import { NfsFlush } from './nfs-flush';
 import { NFS_PING, type NfsPing, type PingAnswer } from './nfs-ping.interface';
 import { isNfs, isTcp, type NfsServer, serverOf } from './nfs-server';
 import { ServerBreaker } from './server-breaker';
@@ -30,18 +31,6 @@ const TAKE_BACK_MS = 10_000;
 const ANSWERS: PingAnswer = { kind: 'answers' };
 /** mount.nfs gave up by itself. */
 const GAVE_UP = /timed out/i;
-
-/** sync(1) could not open the mount. */
-const NOT_BEGUN = /error opening/;
-
-/**
- * - `failed`: the server refused data, which the kernel tells once only;
- * - `hangs`: data may wait for the server;
- * - `unknown`: the flush was not begun, so that the next one still tells how it is.
- */
-type Flush =
-  | { readonly kind: 'done'; readonly detail: null }
-  | { readonly kind: 'failed' | 'unknown' | 'hangs'; readonly detail: string };
 
 /** Mounts NFS exports with mount(8), of servers that answer. */
 @Injectable()
@@ -57,6 +46,7 @@ export class NfsProvider implements TargetProvider {
     private readonly unmounter: LayerUnmounter,
     private readonly breaker: ServerBreaker,
     @Inject(NFS_PING) private readonly nfsPing: NfsPing,
+    private readonly nfsFlush: NfsFlush,
   ) {
     this.#commandPrefix = (settings.rootwrap ?? '').split(/\s+/).filter((word) => word !== '');
   }
@@ -133,7 +123,7 @@ export class NfsProvider implements TargetProvider {
     deadline: Deadline,
   ): Promise<UnmountResult> {
     const { mountPath } = mountedAs;
-    const flush = await this.#flush(targetId, mountPath, deadline.remainingMs() / 2);
+    const flush = await this.nfsFlush.flush(targetId, mountPath, deadline.remainingMs() / 2);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     if (flush.kind === 'failed') await flushFailed?.(flush.detail);
     const isClaim = mountedAs.mntId === null;
@@ -142,23 +132,6 @@ export class NfsProvider implements TargetProvider {
     if (result.kind !== 'out') return result;
     const flushVerified = flush.kind === 'done';
     return { kind: 'gone', flushVerified, detail: flush.detail, everywhere: false };
-  }
-
-  async #flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
-    const args = ['--file-system', '--', mountPath];
-    const outcome = await this.children.run({ targetId, program: 'sync', args, deadlineMs });
-    switch (outcome.kind) {
-      case 'exited':
-        if (outcome.code === 0) return { kind: 'done', detail: null };
-        return {
-          kind: NOT_BEGUN.test(outcome.output) ? 'unknown' : 'failed',
-          detail: outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`,
-        };
-      case 'not-started':
-        return { kind: 'unknown', detail: outcome.reason };
-      case 'deadline':
-        return { kind: 'hangs', detail: 'the server does not answer, and data may not be written yet' };
-    }
   }
 
   clear(): Promise<null> {
