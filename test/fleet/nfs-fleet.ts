@@ -157,7 +157,8 @@ export class NfsFleet {
     const script = [
       `grep -F ${target.id} /proc/self/mountinfo`,
       `pgrep -af '[m]ount.*${target.id}'`,
-      `ls -A ${node.runDirectory}/children`,
+      // Not made before the first child.
+      `ls -A ${node.runDirectory}/children 2>/dev/null`,
     ].join('\n');
     // Children that ask other mounts whether they are well come and go.
     let left = '';
