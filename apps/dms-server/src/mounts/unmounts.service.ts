@@ -67,7 +67,7 @@ export class UnmountsService {
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
     if (layers.length > 0) this.#taken.add(id);
-    const limited = atMost(deadline, this.settings.unmountTimeoutMs);
+    const limited = atMost(deadline, this.settings.unmountTimeoutMs, 'DMS_UNMOUNT_TIMEOUT');
     const left = layers.length === 0 && !this.#taken.has(id);
     const plan = {
       ...{ targetId: id, mountedAs, hung: survey.hung, left },

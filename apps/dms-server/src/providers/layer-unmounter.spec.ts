@@ -8,7 +8,7 @@ import { MountTableAdapter } from '../kernel/mount-table.adapter';
 import { type MountEntry } from '../kernel/mount-table.interface';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { loadServerSettings } from '../settings/server.settings';
-import { deadlineIn } from './deadlines';
+import { deadlineIn, namedLimit } from './deadlines';
 import { LayerUnmounter, type TakeOutResult } from './layer-unmounter';
 
 const isRoot = process.getuid?.() === 0;
@@ -33,7 +33,12 @@ const isRoot = process.getuid?.() === 0;
     execFileSync('mount', ['-t', 'tmpfs', source, mountPath]);
   }
 
-  function takeOut(busySeconds = '0.2', commandPrefix: string[] = [], policy = ''): Promise<TakeOutResult> {
+  function takeOut(
+    busySeconds = '0.2',
+    commandPrefix: string[] = [],
+    policy = '',
+    withinMs = 5_000,
+  ): Promise<TakeOutResult> {
     const settings = loadServerSettings({
       DMS_RABBITMQ_URL: 'amqp://none',
       DMS_RUN_DIR: directory,
@@ -43,7 +48,10 @@ const isRoot = process.getuid?.() === 0;
     });
     const isOurs = (layer: MountEntry): boolean => layer.source === 'ours';
     const unmounter = new LayerUnmounter(settings, table, new ChildRunnerAdapter(settings));
-    return unmounter.takeOut({ targetId: 't', mountPath, isOurs, commandPrefix }, deadlineIn(5_000));
+    return unmounter.takeOut(
+      { targetId: 't', mountPath, isOurs, commandPrefix },
+      deadlineIn(withinMs, namedLimit('DMS_UNMOUNT_TIMEOUT', withinMs)),
+    );
   }
 
   it('takes out our layers, and is content where there is none', async () => {
@@ -125,10 +133,14 @@ const isRoot = process.getuid?.() === 0;
     }
   });
 
-  it('tells the words of a command that fails', async () => {
+  it('tells the words of a command that fails, or the setting that ended it', async () => {
     mount('ours');
     const prefix = ['sh', '-c', 'echo "not for you"; exit 1'];
     expect(await takeOut('0', prefix)).toEqual({ kind: 'failed', reason: 'not for you' });
+    expect(await takeOut('0', ['sh', '-c', 'sleep 30'], '', 200)).toEqual({
+      kind: 'failed',
+      reason: 'umount did not return within DMS_UNMOUNT_TIMEOUT (0.2 s)',
+    });
     expect(await takeOut('0', ['no-such-wrapper'])).toEqual({
       kind: 'failed',
       reason: 'no-such-wrapper: it is not installed',

@@ -63,7 +63,7 @@ export class LayerUnmounter {
       const left = await this.table.layersAt(layer.mountPath);
       if (!left.some(layer.isOurs)) return { kind: 'out' };
       if (outcome.kind !== 'exited' || !BUSY.test(outcome.output)) {
-        return { kind: 'failed', reason: failureOf(outcome) };
+        return { kind: 'failed', reason: failureOf(outcome, deadline) };
       }
       const leftMs = Math.min(busyEnd - performance.now(), deadline.remainingMs());
       if (leftMs <= pauseMs) return await this.#harshly(layer, deadline);
@@ -112,10 +112,10 @@ async function dangerOnWay(path: string): Promise<string | null> {
   }
 }
 
-function failureOf(outcome: ChildOutcome): string {
+function failureOf(outcome: ChildOutcome, { setBy }: Deadline): string {
   switch (outcome.kind) {
     case 'deadline':
-      return 'umount did not return within its time';
+      return `umount did not return within ${setBy}`;
     case 'not-started':
       return outcome.reason;
     case 'exited':

@@ -1,4 +1,5 @@
 import { type ChildCommand, type ChildOutcome } from '../../processes/child-runner.interface';
+import { deadlineIn } from '../deadlines';
 import { NfsFlush } from './nfs-flush';
 
 const PATH = '/base/t';
@@ -22,7 +23,7 @@ describe('the flush of an NFS mount', () => {
       childrenLeft: () => Promise.resolve(0),
       endLeftOver: () => Promise.resolve(),
     };
-    return new NfsFlush(children).flush('t', PATH, 5_000);
+    return new NfsFlush(children).flush('t', PATH, deadlineIn(5_000, 'DMS_UNMOUNT_TIMEOUT (60 s)'));
   }
 
   it('is done by root where the server lets root open the mount', async () => {
@@ -55,7 +56,12 @@ describe('the flush of an NFS mount', () => {
     expect(await flushWith(DENIED, exited(1, `${words}\n`))).toEqual(failed);
   });
 
-  it('hangs where the server does not answer in time', async () => {
-    expect(await flushWith({ kind: 'deadline', gone: true, output: '' })).toMatchObject({ kind: 'hangs' });
+  it('hangs where the server does not take all data in half of the time, and names the setting', async () => {
+    expect(await flushWith({ kind: 'deadline', gone: true, output: '' })).toEqual({
+      kind: 'hangs',
+      detail:
+        'the server has not taken all data within half of DMS_UNMOUNT_TIMEOUT (60 s), and data may not be written yet',
+    });
+    expect(commands[0].deadlineMs).toBeLessThanOrEqual(2_500);
   });
 });

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CHILD_RUNNER, type ChildOutcome, type ChildRunner } from '../../processes/child-runner.interface';
 import { deadlineIn } from '../deadlines';
+import { type Deadline } from '../target-provider.interface';
 
 /**
  * - `failed`: the server refused data, which the kernel tells once only;
@@ -31,17 +32,18 @@ const AS_OWNER = `
 export class NfsFlush {
   constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
 
-  async flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
-    const deadline = deadlineIn(deadlineMs);
+  /** Takes half of the time at most: the other half is the unmount's own. */
+  async flush(targetId: string, mountPath: string, whole: Deadline): Promise<Flush> {
+    const deadline = deadlineIn(whole.remainingMs() / 2, whole.setBy);
     const run = (program: string, args: readonly string[]): Promise<ChildOutcome> =>
       this.children.run({ targetId, program, args, deadlineMs: deadline.remainingMs() });
     const asRoot = await run('sync', ['--file-system', '--', mountPath]);
     const isDenied = asRoot.kind === 'exited' && asRoot.code !== 0 && DENIED.test(asRoot.output);
-    return flushOf(isDenied ? await run('/bin/sh', ['-c', AS_OWNER, 'sh', mountPath]) : asRoot);
+    return flushOf(isDenied ? await run('/bin/sh', ['-c', AS_OWNER, 'sh', mountPath]) : asRoot, deadline);
   }
 }
 
-function flushOf(outcome: ChildOutcome): Flush {
+function flushOf(outcome: ChildOutcome, { setBy }: Deadline): Flush {
   switch (outcome.kind) {
     case 'exited': {
       if (outcome.code === 0) return { kind: 'done', detail: null };
@@ -51,7 +53,10 @@ function flushOf(outcome: ChildOutcome): Flush {
     case 'not-started':
       return unknown(outcome.reason);
     case 'deadline':
-      return { kind: 'hangs', detail: 'the server does not answer, and data may not be written yet' };
+      return {
+        kind: 'hangs',
+        detail: `the server has not taken all data within half of ${setBy}, and data may not be written yet`,
+      };
   }
 }
 

@@ -108,13 +108,16 @@ describe('NfsProvider', () => {
     expect(await new MountTableAdapter().layersAt(join(directory, 'mnt'))).toEqual([]);
   });
 
-  it('does not know the outcome of a mount that was killed at its deadline', async () => {
+  it('does not know the outcome of a mount that was killed at its deadline, and names the setting', async () => {
     const slow = providerWith('sh -c sleep${IFS}30').mount(
       planFor(join(directory, 'mnt')),
       () => Promise.resolve(),
-      deadlineIn(200),
+      deadlineIn(200, 'DMS_MOUNT_TIMEOUT (0.2 s)'),
     );
-    await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(slow).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: `${SOURCE} could not be mounted within DMS_MOUNT_TIMEOUT (0.2 s).`,
+    });
   });
 
   it('makes nothing and calls no mount(8) for a server that does not answer, and not even asks it again at once', async () => {
@@ -157,7 +160,7 @@ describe('NfsProvider', () => {
         return Promise.resolve(program === 'mount' ? outcome : DONE);
       },
     };
-    const mounted = (mountPath: string, readOnly = false): Promise<MountEntry> => {
+    const mounted = (mountPath: string, readOnly = false, withinMs = 5_000): Promise<MountEntry> => {
       const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
       const unmounter = new LayerUnmounter(settings, kernel, children);
       const breaker = new ServerBreaker(settings, children);
@@ -173,7 +176,11 @@ describe('NfsProvider', () => {
         answers,
         flush,
       );
-      return provider.mount(planFor(mountPath, null, readOnly), () => Promise.resolve(), deadlineIn(5_000));
+      return provider.mount(
+        planFor(mountPath, null, readOnly),
+        () => Promise.resolve(),
+        deadlineIn(withinMs),
+      );
     };
     beforeEach(() => {
       kernel.layers = [];
@@ -235,6 +242,16 @@ describe('NfsProvider', () => {
         expect(kernel.layers).toEqual([]);
       },
     );
+
+    it('names the setting where a mount that was made does not answer in time', async () => {
+      kernel.probes.set(join(directory, 'mnt'), { kind: 'silent' });
+      await expect(mounted(join(directory, 'mnt'))).rejects.toMatchObject({
+        message: `${SOURCE} was mounted but cannot be read: it did not answer within the time of its command`,
+      });
+      await expect(mounted(join(directory, 'mnt'), false, 60_000)).rejects.toMatchObject({
+        message: `${SOURCE} was mounted but cannot be read: it did not answer within DMS_PROBE_TIMEOUT (10 s)`,
+      });
+    });
 
     it('takes away what a mount(8) has made that failed or was killed, and no layer of another server', async () => {
       const path = join(directory, 'mnt');

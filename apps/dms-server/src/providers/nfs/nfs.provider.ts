@@ -55,7 +55,7 @@ export class NfsProvider implements TargetProvider {
     const outcome = await this.#callMount(plan, makeMountpoint, deadline);
     let layer: MountEntry | undefined;
     try {
-      checkMounted(plan, outcome);
+      checkMounted(plan, outcome, deadline);
       // Whatever source it shows: a path that is a symbolic link on the server is shown as what it leads to.
       layer = (await this.table.layersAt(plan.mountPath)).findLast(isNfs);
       if (layer === undefined) {
@@ -68,6 +68,10 @@ export class NfsProvider implements TargetProvider {
       await this.#takeOut(plan, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
       throw error;
     }
+  }
+
+  #forProbe(deadline: Deadline): Deadline {
+    return atMost(deadline, this.settings.probeTimeoutMs, 'DMS_PROBE_TIMEOUT');
   }
 
   /** @throws DmsError MOUNT_FAILED where the server does not answer: then nothing is made, and mount(8) not called */
@@ -97,11 +101,7 @@ export class NfsProvider implements TargetProvider {
   }
 
   async #ping({ address, port }: NfsServer, deadline: Deadline): Promise<PingAnswer> {
-    return await this.nfsPing.ping(
-      address,
-      port,
-      Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs),
-    );
+    return await this.nfsPing.ping(address, port, this.#forProbe(deadline));
   }
 
   async #runMount(plan: MountPlan, deadline: Deadline): Promise<ChildOutcome> {
@@ -123,7 +123,7 @@ export class NfsProvider implements TargetProvider {
     deadline: Deadline,
   ): Promise<UnmountResult> {
     const { mountPath } = mountedAs;
-    const flush = await this.nfsFlush.flush(targetId, mountPath, deadline.remainingMs() / 2);
+    const flush = await this.nfsFlush.flush(targetId, mountPath, deadline);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     if (flush.kind === 'failed') await flushFailed?.(flush.detail);
     const isClaim = mountedAs.mntId === null;
@@ -160,10 +160,10 @@ export class NfsProvider implements TargetProvider {
   }
 
   async #checkAnswers(plan: MountPlan, deadline: Deadline): Promise<void> {
-    const limitMs = Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs);
-    const result = await this.probe.probe(plan.targetId, plan.mountPath, limitMs);
+    const limited = this.#forProbe(deadline);
+    const result = await this.probe.probe(plan.targetId, plan.mountPath, limited.remainingMs());
     if (result.kind === 'answers') return;
-    const reason = result.kind === 'dead' ? result.reason : 'it did not answer in time';
+    const reason = result.kind === 'dead' ? result.reason : `it did not answer within ${limited.setBy}`;
     throw new DmsError('MOUNT_FAILED', `${plan.source} was mounted but cannot be read: ${reason}`);
   }
 
@@ -174,7 +174,7 @@ export class NfsProvider implements TargetProvider {
   async #checkWritable(plan: MountPlan, deadline: Deadline): Promise<void> {
     const options = (plan.request.backup_target.nfs_mount_opts ?? '').split(',');
     const targetId = probeOwner(plan.targetId);
-    const limited = atMost(deadline, this.settings.probeTimeoutMs);
+    const limited = this.#forProbe(deadline);
     const attempt = await this.breaker.attempt(
       serverOf(plan.source, options).name,
       targetId,
@@ -202,10 +202,10 @@ export function mountCommand(plan: MountPlan): string[] {
   return ['mount', '-t', 'nfs', '-o', options, '--', plan.source, plan.mountPath];
 }
 
-function checkMounted(plan: MountPlan, outcome: ChildOutcome): void {
+function checkMounted(plan: MountPlan, outcome: ChildOutcome, { setBy }: Deadline): void {
   if (outcome.kind === 'deadline') {
     const left = outcome.gone ? '' : '; the mount command hangs in the kernel and may still act';
-    throw new DmsError('TIMEOUT', `${plan.source} could not be mounted in time${left}.`);
+    throw new DmsError('TIMEOUT', `${plan.source} could not be mounted within ${setBy}${left}.`);
   }
   if (outcome.kind === 'not-started')
     throw new DmsError(codeOfNotStarted(outcome, 'MOUNT_FAILED'), outcome.reason);
