@@ -35,7 +35,9 @@ interface Workload {
 }
 
 const KUSTOMIZATIONS = ['base', 'overlays/lab', 'overlays/production'] as const;
-const KEPT = 'sys_admin dac_override sys_ptrace linux_immutable kill net_bind_service'.split(' ').sort();
+const KEPT = 'sys_admin dac_override sys_ptrace linux_immutable kill net_bind_service setuid'
+  .split(' ')
+  .sort();
 
 const settingNames = (program: string): string[] => {
   const table: Record<string, { readonly env: string }> =

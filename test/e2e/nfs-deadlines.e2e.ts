@@ -88,7 +88,9 @@ describeOnNfsRig('an NFS server that does not answer', (rig) => {
       expect(ms).toBeLessThan(MOUNT_LIMIT_MS);
       expect(new Set(result.map(({ body }) => body.error_code))).toEqual(new Set(['MOUNT_FAILED']));
       const messages = result.map(({ body }) => String(body.error_msg));
-      const late = messages.filter((text) => /could not be mounted in time/.test(text)).length;
+      const late = messages.filter((text) =>
+        /could not be mounted within DMS_MOUNT_TIMEOUT \(8 s\)/.test(text),
+      ).length;
       expect(late).toBeGreaterThan(0);
       // One that comes when the first ones have run into their deadline is not tried any more.
       expect(late).toBeLessThanOrEqual(CONCURRENCY);

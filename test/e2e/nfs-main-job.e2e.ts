@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, symlink } from 'node:fs/promises';
+import { chown, mkdir, readFile, readdir, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from '../rig';
 import { NfsFleet, type NfsTarget } from '../fleet/nfs-fleet';
@@ -133,6 +133,38 @@ describeOnNfsRig('the main job over NFS', (rig) => {
       });
       expect(await fleet.mounts()).toEqual([]);
     }
+  });
+
+  it.each(['No_Root_Squash', 'Root_Squash'] as const)(
+    'fails a mount for writing of an export that is read-only (%s), leaves nothing, and mounts it for reading',
+    async (squash) => {
+      const [readOnly] = await fleet.targets(1, 'read-only', fleet.server, { access: 'RO', squash });
+      const { status, body } = await fleet.mount(8, readOnly);
+      expect({ status, code: body.error_code }).toEqual({ status: 502, code: 'MOUNT_FAILED' });
+      expect(body.error_msg).toContain('exports it read-only to this node');
+      expect(await fleet.mounts()).toEqual([]);
+      expect(await fleet.state(readOnly)).toBe('ABSENT');
+      const options = 'ro,softerr';
+      expect((await fleet.mount(8, readOnly, { options })).body).toMatchObject({ status: 'success' });
+      expect((await fleet.unmount(8, readOnly, { options })).body).toMatchObject({ unmounted: true });
+    },
+  );
+
+  it('mounts for writing an export to which root may not write and others may, and changes nothing there', async () => {
+    const [squashed] = await fleet.targets(1, 'squashed', fleet.server, { squash: 'Root_Squash' });
+    const times = async (): Promise<number[]> => {
+      const { mtimeMs, ctimeMs } = await stat(squashed.directory);
+      return [mtimeMs, ctimeMs];
+    };
+    await mkdir(join(squashed.directory, 'of-user'));
+    await chown(join(squashed.directory, 'of-user'), 1000, 1000);
+    const before = await times();
+    expect((await fleet.mount(9, squashed)).body).toMatchObject({ status: 'success' });
+    expect(await times()).toEqual(before);
+    const path = fleet.mountPath(squashed);
+    const { status } = await fleet.node.sh(`setpriv --reuid=1000 --clear-groups touch ${path}/of-user/file`);
+    expect(status).toBe(0);
+    expect((await fleet.unmount(9, squashed)).body).toMatchObject({ unmounted: true, error_code: null });
   });
 
   it('fails in the words of mount.nfs where there is no such export, and leaves nothing', async () => {

@@ -25,7 +25,15 @@ const differs =
   version?.[1] === '252' ? null : `: scores are of systemd 252, this is ${version?.[1] ?? 'none'}`;
 
 /** What dms-server keeps of root's rights: docs/DEPLOYMENT.md says why each. */
-const KEPT = ['dac_override', 'kill', 'linux_immutable', 'net_bind_service', 'sys_ptrace', 'sys_admin'];
+const KEPT = [
+  'dac_override',
+  'kill',
+  'setuid',
+  'linux_immutable',
+  'net_bind_service',
+  'sys_ptrace',
+  'sys_admin',
+];
 const AUTHORITIES = '/etc/ssl/certs';
 
 describeOnRig('the units of systemd', (rig) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Ganesha, type NfsExport, type RigAddresses, waitFor } from '../rig';
+import { Ganesha, type NfsExport, type NfsExportRights, type RigAddresses, waitFor } from '../rig';
 import { type Answer } from './api';
 import { Fleet, type FleetOptions } from './fleet';
 import { HostNfsNode } from './host-nfs-node';
@@ -82,11 +82,16 @@ export class NfsFleet {
   }
 
   /** New exports as targets; a server that runs is started anew, once. */
-  async targets(count: number, name: string, server = this.server): Promise<NfsTarget[]> {
+  async targets(
+    count: number,
+    name: string,
+    server = this.server,
+    rights: NfsExportRights = {},
+  ): Promise<NfsTarget[]> {
     const made: NfsTarget[] = [];
     for (let index = 1; index <= count; index += 1) {
       const id = `${name}-${randomUUID().slice(0, 8)}`;
-      const { path, directory }: NfsExport = await server.addExport(id);
+      const { path, directory }: NfsExport = await server.addExport(id, rights);
       made.push({ id, server, directory, path });
     }
     if (server.running) await server.restart();

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 const NAMES: Readonly<Record<number, string>> = {
   1: 'dac_override',
   5: 'kill',
+  7: 'setuid',
   9: 'linux_immutable',
   10: 'net_bind_service',
   19: 'sys_ptrace',

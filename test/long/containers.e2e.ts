@@ -13,7 +13,15 @@ import { ContainerHost, missingForContainers } from '../rig/containers/container
 import { buildImage, makeBaseImage } from '../rig/containers/images';
 
 const missing = missingForContainers();
-const KEPT = ['dac_override', 'kill', 'linux_immutable', 'net_bind_service', 'sys_ptrace', 'sys_admin'];
+const KEPT = [
+  'dac_override',
+  'kill',
+  'setuid',
+  'linux_immutable',
+  'net_bind_service',
+  'sys_ptrace',
+  'sys_admin',
+];
 const CLIENT_USER = 10001;
 const HOST = 'container-node';
 

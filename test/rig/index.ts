@@ -5,7 +5,7 @@ export { GaleraNode } from './database/galera-node';
 export { MariaDb, type MariaDbOptions } from './database/mariadb';
 export { ReplicatedDatabase } from './database/replicated-database';
 export { Ganesha } from './nfs/ganesha';
-export { type NfsExport } from './nfs/ganesha-configuration';
+export { type NfsExport, type NfsExportRights } from './nfs/ganesha-configuration';
 export { type CloudUser, PROJECTS, USERS, type UserName } from './openstack/accounts';
 export { Barbican, type BarbicanOptions } from './openstack/barbican';
 export { Cloud, type CloudOptions } from './openstack/cloud';

@@ -1,5 +1,12 @@
+/** What a server lets clients do with an export. */
+export interface NfsExportRights {
+  readonly access?: 'RW' | 'RO';
+  /** `Root_Squash`: root of a client is nobody. */
+  readonly squash?: 'No_Root_Squash' | 'Root_Squash';
+}
+
 /** A directory that an NFS server hands out. */
-export interface NfsExport {
+export interface NfsExport extends NfsExportRights {
   /** Part of every file handle: under another id, handles that clients hold are stale. */
   readonly id: number;
   /** `/name`, as clients ask for it. */
@@ -20,7 +27,7 @@ export interface GaneshaConfiguration {
 /** Short, so that a server that comes back, and a client that was away, need not wait long for their state. */
 const LEASE_SECONDS = 10;
 
-/** The text of ganesha.conf: NFS 4.1 and 4.2 over TCP on 127.0.0.1, no Kerberos, no rpcbind, root stays root. */
+/** The text of ganesha.conf: NFS 4.1 and 4.2 over TCP on 127.0.0.1, no Kerberos, no rpcbind. */
 export function ganeshaConfiguration(options: GaneshaConfiguration): string {
   return [
     block('NFS_CORE_PARAM', {
@@ -46,13 +53,13 @@ export function ganeshaConfiguration(options: GaneshaConfiguration): string {
   ].join('\n');
 }
 
-function exportBlock({ id, path, directory }: NfsExport): string {
+function exportBlock({ id, path, directory, access = 'RW', squash = 'No_Root_Squash' }: NfsExport): string {
   const values = {
     Export_Id: id,
     Path: quoted(directory),
     Pseudo: quoted(path),
-    Access_Type: 'RW',
-    Squash: 'No_Root_Squash',
+    Access_Type: access,
+    Squash: squash,
     SecType: 'sys',
     Protocols: 4,
     Transports: 'TCP',

@@ -6,7 +6,7 @@ import { Child } from '../support/child';
 import { cleanEnvironment } from '../support/environment';
 import { freePort } from '../support/ports';
 import { Service } from '../support/service';
-import { ganeshaConfiguration, type NfsExport } from './ganesha-configuration';
+import { ganeshaConfiguration, type NfsExport, type NfsExportRights } from './ganesha-configuration';
 
 /** Where Debian's and Ubuntu's packages put the module that exports a directory of this machine. */
 const PLUGIN_DIRECTORIES = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
@@ -39,8 +39,8 @@ export class Ganesha extends Service {
   }
 
   /** Adds an export `/name` of a new directory; a server that runs knows it after its next start. */
-  async addExport(name: string): Promise<NfsExport> {
-    const made = { id: this.#newId(), path: `/${name}`, directory: this.exportDirectory(name) };
+  async addExport(name: string, rights: NfsExportRights = {}): Promise<NfsExport> {
+    const made = { ...rights, id: this.#newId(), path: `/${name}`, directory: this.exportDirectory(name) };
     await mkdir(made.directory, { recursive: true });
     this.#exports.set(name, made);
     return made;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { CHILD_RUNNER, codeOfNotStarted, type ChildRunner } from '../processes/child-runner.interface';
-import { type Heartbeat, type HeartbeatAnswer } from './heartbeat.interface';
+import { type Heartbeat, type HeartbeatAnswer, heartbeatOwner } from './heartbeat.interface';
 
 /** Asks with statfs(2), which every FUSE daemon is asked for and s3fs answers without a word to its server. */
 @Injectable()
@@ -35,9 +35,7 @@ export class StatfsHeartbeat implements Heartbeat {
     deadlineMs: number,
     signal: AbortSignal,
   ): Promise<HeartbeatAnswer> {
-    // A question changes nothing: one that hangs must not keep the target's commands from being settled. No id of a
-    // target holds a slash.
-    const owner = `heartbeat/${targetId}`;
+    const owner = heartbeatOwner(targetId);
     if (deadlineMs <= 0 || (await this.children.childrenLeft(owner)) > 0) return 'silent';
     const outcome = await this.children.run({
       targetId: owner,

@@ -20,4 +20,12 @@ export interface Heartbeat {
   withdraw(targetId: string): Promise<void>;
 }
 
+/**
+ * The name under which the child of a question is recorded. It is not the target's own: a question changes nothing, so one
+ * that hangs must not keep the target's commands from being settled. No id of a target holds a slash.
+ */
+export function heartbeatOwner(targetId: string): string {
+  return `heartbeat/${targetId}`;
+}
+
 export const HEARTBEAT = Symbol('Heartbeat');

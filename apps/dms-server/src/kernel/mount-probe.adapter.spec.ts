@@ -41,11 +41,15 @@ describe('MountProbeAdapter', () => {
 
     run(command: ChildCommand): Promise<ChildOutcome> {
       this.commands.push(command);
-      return new Promise((resolve) => this.ends.push(resolve));
+      return new Promise((resolve) => {
+        this.ends.push(resolve);
+        const killed: ChildOutcome = { kind: 'deadline', gone: true, output: '' };
+        command.signal?.addEventListener('abort', () => resolve(killed));
+      });
     }
 
-    childrenLeft(): Promise<number> {
-      return Promise.resolve(this.left);
+    childrenLeft(owner: string): Promise<number> {
+      return Promise.resolve(owner === 'probe/t' ? this.left : 0);
     }
 
     endLeftOver(): Promise<void> {
@@ -69,11 +73,39 @@ describe('MountProbeAdapter', () => {
       adapter.probe('u', '/u', 1_000),
     ];
     await new Promise((resolve) => setImmediate(resolve));
-    expect(children.commands.map(({ targetId }) => targetId)).toEqual(['t', 'u']);
+    expect(children.commands.map(({ targetId }) => targetId)).toEqual(['probe/t', 'probe/u']);
     for (const end of children.ends.splice(0)) end(exited(0));
     await new Promise((resolve) => setImmediate(resolve));
     for (const end of children.ends.splice(0)) end(exited(0));
     expect(await Promise.all(probes)).toEqual(Array(3).fill({ kind: 'answers' }));
     expect(children.commands).toHaveLength(3);
+  });
+
+  it('ends a probe before the mount is taken away, and begins none until then', async () => {
+    const children = new Children();
+    const adapter = new MountProbeAdapter(children);
+    const running = adapter.probe('t', '/t', 1_000);
+    const waiting = adapter.probe('t', '/t', 1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await adapter.keepOut('t', async () => {
+      await expect(running).resolves.toEqual({ kind: 'withdrawn' });
+      await expect(waiting).resolves.toEqual({ kind: 'withdrawn' });
+      await expect(adapter.probe('t', '/t', 1_000)).resolves.toEqual({ kind: 'withdrawn' });
+      expect(children.commands).toHaveLength(1);
+    });
+    const after = adapter.probe('t', '/t', 1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    children.ends.at(-1)?.(exited(0));
+    await expect(after).resolves.toEqual({ kind: 'answers' });
+  });
+
+  it('ends no probe of another target', async () => {
+    const children = new Children();
+    const adapter = new MountProbeAdapter(children);
+    const other = adapter.probe('u', '/u', 1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await adapter.keepOut('t', () => Promise.resolve());
+    children.ends[0](exited(0));
+    await expect(other).resolves.toEqual({ kind: 'answers' });
   });
 });

@@ -8,7 +8,7 @@ import {
   type ChildOutcome,
   type ChildRunner,
 } from '../processes/child-runner.interface';
-import { type MountProbe, type ProbeResult } from './mount-probe.interface';
+import { type MountProbe, probeOwner, type ProbeResult } from './mount-probe.interface';
 
 /** The words with which a mount is looked into. */
 export type ProbeCommand = (mountPath: string) => readonly [string, ...string[]];
@@ -30,7 +30,9 @@ const ANSWERED = /(Permission denied|No such file or directory)$/;
 @Injectable()
 export class MountProbeAdapter implements MountProbe {
   /** The probe that runs for a target: a second one waits for it, so that at most one can hang. */
-  readonly #running = new Map<string, Promise<ProbeResult>>();
+  readonly #running = new Map<string, { abort: AbortController; result: Promise<ProbeResult> }>();
+  /** Targets that may not be probed now. */
+  readonly #keptOut = new Set<string>();
 
   constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
 
@@ -42,14 +44,28 @@ export class MountProbeAdapter implements MountProbe {
   ): Promise<ProbeResult> {
     const end = Date.now() + deadlineMs;
     for (let other = this.#running.get(targetId); other; other = this.#running.get(targetId)) {
-      await other.catch(() => undefined); // its own caller is told
+      await other.result.catch(() => undefined); // its own caller is told
     }
-    const probe = this.#probeAlone(targetId, command(mountPath), end - Date.now());
-    this.#running.set(targetId, probe);
+    if (this.#keptOut.has(targetId)) return { kind: 'withdrawn' };
+    const abort = new AbortController();
+    const result = this.#probeAlone(targetId, command(mountPath), end - Date.now(), abort.signal);
+    this.#running.set(targetId, { abort, result });
     try {
-      return await probe;
+      return await result;
     } finally {
       this.#running.delete(targetId);
+    }
+  }
+
+  async keepOut<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+    this.#keptOut.add(targetId);
+    try {
+      const running = this.#running.get(targetId);
+      running?.abort.abort();
+      await running?.result.catch(() => undefined); // its own caller is told
+      return await work();
+    } finally {
+      this.#keptOut.delete(targetId);
     }
   }
 
@@ -57,10 +73,12 @@ export class MountProbeAdapter implements MountProbe {
     targetId: string,
     [program, ...args]: readonly [string, ...string[]],
     deadlineMs: number,
+    signal: AbortSignal,
   ): Promise<ProbeResult> {
-    if (deadlineMs <= 0 || (await this.children.childrenLeft(targetId)) > 0) return { kind: 'silent' };
-    const outcome = await this.children.run({ targetId, program, args, deadlineMs });
-    return interpretProbe(outcome);
+    const owner = probeOwner(targetId);
+    if (deadlineMs <= 0 || (await this.children.childrenLeft(owner)) > 0) return { kind: 'silent' };
+    const outcome = await this.children.run({ targetId: owner, program, args, deadlineMs, signal });
+    return signal.aborted && outcome.kind === 'deadline' ? { kind: 'withdrawn' } : interpretProbe(outcome);
   }
 }
 

@@ -26,7 +26,8 @@ export class ProcMountUsers implements MountUsers {
   async usersOf(targetId: string, mountPath: string): Promise<MountUser[]> {
     const pattern = mountPath.replace(/[\\*?[\]]/g, String.raw`\$&`);
     const outcome = await this.children.run({
-      targetId,
+      // No target: a search says nothing of whether a command of the target has ended.
+      targetId: `users/${targetId}`,
       program: '/bin/sh',
       args: ['-c', SEARCH, 'sh', pattern],
       deadlineMs: SEARCH_MS,

@@ -57,7 +57,7 @@ export function isUncertain(result: CommandResult): boolean {
 
 function reasonOf({ children_left, mount_path, pid }: MountObservation): string {
   if (children_left > 0) return `${children_left} process(es) of an earlier command may still act`;
-  const silence = `${mount_path ?? 'the mount'} gives no answer`;
+  const silence = `${mount_path ?? 'the mount'} gives no answer (DMS_PROBE_TIMEOUT says how long it may take)`;
   return pid === null ? silence : `${silence}; its FUSE daemon is process ${pid}: ${cureOf(pid)}`;
 }
 

@@ -139,7 +139,11 @@ export class MountsService {
     let layer: MountEntry;
     try {
       layer = await measured('mount', { target_type: provider.type }, () =>
-        provider.mount(plan, makeMountpoint, atMost(deadline, this.settings.mountTimeoutMs)),
+        provider.mount(
+          plan,
+          makeMountpoint,
+          atMost(deadline, this.settings.mountTimeoutMs, 'DMS_MOUNT_TIMEOUT'),
+        ),
       );
     } catch (met) {
       const error = namingShortage(met, `${plan.mountPath} could not be mounted on`);

@@ -7,7 +7,8 @@ import {
 } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
 import { knownMntId, type MountedAs, type TargetRecord } from '../fence/target-record';
-import { MOUNT_PROBE, type MountProbe, type ProbeResult } from '../kernel/mount-probe.interface';
+import { heartbeatOwner } from '../kernel/heartbeat.interface';
+import { MOUNT_PROBE, type MountProbe, probeOwner, type ProbeResult } from '../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../processes/child-runner.interface';
 import { TARGET_PROVIDERS, type TargetProvider } from '../providers/target-provider.interface';
@@ -66,6 +67,13 @@ export class ObservationService {
   /** Children of earlier commands that may still act; while there are any, nothing of the target is settled. */
   async childrenLeft(targetId: string): Promise<number> {
     return await this.children.childrenLeft(targetId);
+  }
+
+  /** Whether a question of dms-server's own to the mount hangs in the kernel: it keeps the mount busy until it is answered. */
+  async hasHangingQuestion(targetId: string): Promise<boolean> {
+    const owners = [probeOwner(targetId), heartbeatOwner(targetId)];
+    const left = await Promise.all(owners.map((owner) => this.children.childrenLeft(owner)));
+    return left.some((count) => count > 0);
   }
 
   /** Reads what is known without touching the mount. */
@@ -140,6 +148,7 @@ function stateByProbe(answer: ProbeResult): MountObservationState {
     case 'dead':
       return 'broken';
     case 'silent':
+    case 'withdrawn':
       return 'unknown';
   }
 }

@@ -13,6 +13,7 @@ import { AbsenceService } from './absence.service';
 import { problem, refused, success, uncertain } from './answers';
 import { CopiedMounts } from './copied-mounts';
 import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
+import { MOUNT_PROBE, type MountProbe } from '../kernel/mount-probe.interface';
 import { MOUNT_USERS, type MountUsers } from '../kernel/mount-users.interface';
 import { FlushFailures } from './flush-failures';
 import { NO_HINT, ObservationService, type Survey } from './observation.service';
@@ -31,6 +32,7 @@ export class UnmountsService {
     @Inject(SETTINGS) private readonly settings: ServerSettings,
     @Inject(MOUNT_USERS) private readonly users: MountUsers,
     @Inject(HEARTBEAT) private readonly heartbeat: Heartbeat,
+    @Inject(MOUNT_PROBE) private readonly probe: MountProbe,
     private readonly observations: ObservationService,
     private readonly fences: FenceService,
     private readonly absence: AbsenceService,
@@ -65,7 +67,7 @@ export class UnmountsService {
     if (layers.length > 0 && survey.daemonPid === null && mountedAs.type === 's3')
       happened({ what: 'fuse_process_failed', targetId: id, how: 'ended' });
     if (layers.length > 0) this.#taken.add(id);
-    const limited = atMost(deadline, this.settings.unmountTimeoutMs);
+    const limited = atMost(deadline, this.settings.unmountTimeoutMs, 'DMS_UNMOUNT_TIMEOUT');
     const left = layers.length === 0 && !this.#taken.has(id);
     const plan = {
       ...{ targetId: id, mountedAs, hung: survey.hung, left },
@@ -113,7 +115,7 @@ export class UnmountsService {
       return await measured(
         'unmount',
         { target_type: provider.type },
-        () => provider.unmount(plan, deadline),
+        () => this.probe.keepOut(plan.targetId, () => provider.unmount(plan, deadline)),
         codeOf,
       );
     } catch (error) {
@@ -180,10 +182,16 @@ export class UnmountsService {
     }
     const found = await this.#found(() => this.users.usersOf(targetId, after.mountPath));
     const users = found.filter(({ pid }) => pid !== after.daemonPid);
-    const nobody = after.hung ? '' : ' by a process that could not be found';
-    const by = users.length === 0 ? nobody : ` by ${namesOf(users)}`;
+    const by = users.length === 0 ? await this.#byNobodyFound(after) : ` by ${namesOf(users)}`;
     const text = `${after.mountPath} is in use${by}${after.hung ? hangOf(after.daemonPid) : ''}`;
     return problem('BUSY', `${text}${lossOf(mount)}`, { ...mount, users });
+  }
+
+  async #byNobodyFound({ hung, record }: Survey): Promise<string> {
+    if (hung) return '';
+    return (await this.observations.hasHangingQuestion(record.targetId))
+      ? ' by a question of dms-server, which hangs until the mount answers it'
+      : ' by a process that could not be found';
   }
 
   /**

@@ -62,6 +62,31 @@ describe('unmount', () => {
     expect(steps).toEqual(['withdraw t1', 'unmount t1']);
   });
 
+  it('first ends its own probes of the mount, and lets none in until it is done', async () => {
+    await mount(1);
+    await unmount(2);
+    const steps = node.kernel.log.filter((line) => ['keep out of t1', 'unmount t1'].includes(line));
+    expect(steps).toEqual(['keep out of t1', 'unmount t1']);
+  });
+
+  it('is begun also where a probe of its mount hangs in the kernel', async () => {
+    await mount(1);
+    node.kernel.left.set('probe/t1', 1);
+    await expect(unmount(2)).resolves.toMatchObject({ status: 'success', mount: { state: 'absent' } });
+  });
+
+  it('says that a question of dms-server keeps it busy where one hangs and nobody else is found', async () => {
+    await mount(1);
+    node.kernel.left.set('heartbeat/t1', 1);
+    node.users = [];
+    node.nfs.takeAway = false;
+    node.nfs.unmountResult = { kind: 'busy' };
+    await expect(unmount(2)).resolves.toMatchObject({
+      error_code: 'BUSY',
+      error_msg: `${PATH} is in use by a question of dms-server, which hangs until the mount answers it`,
+    });
+  });
+
   it('names who keeps it busy, and what stands', async () => {
     await mount(1);
     node.nfs.takeAway = false;

@@ -8,7 +8,11 @@ import { waitUntil } from '../processes/delay';
 import { allows, type HarshStep, type ServerSettings, SETTINGS } from '../settings/server.settings';
 import { type Deadline } from './target-provider.interface';
 
-const BUSY = /target is busy|Device or resource busy/i;
+/**
+ * How a line of output says EBUSY: umount(8) "target is busy", its NFS helper "device is busy", libc "Device or resource
+ * busy". None of them has an exit status for it. Only the end of a line is read, because the path stands before it.
+ */
+const BUSY = /: ((target|device) is busy|(device or )?resource busy)\.?$/im;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 const HARSH_OPTIONS: readonly (readonly [HarshStep, string])[] = [
@@ -59,7 +63,7 @@ export class LayerUnmounter {
       const left = await this.table.layersAt(layer.mountPath);
       if (!left.some(layer.isOurs)) return { kind: 'out' };
       if (outcome.kind !== 'exited' || !BUSY.test(outcome.output)) {
-        return { kind: 'failed', reason: failureOf(outcome) };
+        return { kind: 'failed', reason: failureOf(outcome, deadline) };
       }
       const leftMs = Math.min(busyEnd - performance.now(), deadline.remainingMs());
       if (leftMs <= pauseMs) return await this.#harshly(layer, deadline);
@@ -108,10 +112,10 @@ async function dangerOnWay(path: string): Promise<string | null> {
   }
 }
 
-function failureOf(outcome: ChildOutcome): string {
+function failureOf(outcome: ChildOutcome, { setBy }: Deadline): string {
   switch (outcome.kind) {
     case 'deadline':
-      return 'umount did not return within its time';
+      return `umount did not return within ${setBy}`;
     case 'not-started':
       return outcome.reason;
     case 'exited':

@@ -27,6 +27,10 @@ import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { LayerUnmounter } from './layer-unmounter';
 import { NfsAwareProbe } from './nfs/nfs-aware-probe';
 import { NfsProvider } from './nfs/nfs.provider';
+import { SlowServers } from './nfs/slow-servers';
+import { MountstatsReplies } from '../kernel/nfs-replies.adapter';
+import { NFS_REPLIES } from '../kernel/nfs-replies.interface';
+import { NfsFlush } from './nfs/nfs-flush';
 import { NFS_PING } from './nfs/nfs-ping.interface';
 import { RpcPing } from './nfs/rpc-ping.adapter';
 import { ServerBreaker } from './nfs/server-breaker';
@@ -62,6 +66,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
       useFactory: ({ fuseUnits }: ServerSettings) => launcherFor(fuseUnits),
     },
     { provide: NFS_PING, useClass: RpcPing },
+    { provide: NFS_REPLIES, useClass: MountstatsReplies },
     { provide: KEY_MANAGER, useClass: BarbicanAdapter },
     BareDirectory,
     FuseProcessesService,
@@ -69,6 +74,8 @@ const TARGET_TYPES_OF_THIS_NODE = [
     LayerUnmounter,
     MadeDirectories,
     MountProbeAdapter,
+    NfsFlush,
+    SlowServers,
     OpenStackReader,
     ProcessStarts,
     S3Daemon,
@@ -89,6 +96,8 @@ const TARGET_TYPES_OF_THIS_NODE = [
     MOUNT_COPIES,
     MOUNT_USERS,
     MOUNTPOINT_GUARD,
+    NFS_REPLIES,
+    SlowServers,
     CHILD_RUNNER,
     FuseProcessesService,
     LayerUnmounter,

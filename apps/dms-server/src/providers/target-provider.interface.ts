@@ -6,6 +6,8 @@ import { type MountedAs } from '../fence/target-record';
 export interface Deadline {
   /** Milliseconds left; 0 when it has passed. */
   remainingMs(): number;
+  /** What it was set by, as messages name it after "within": a setting with its value, or the command. */
+  readonly setBy: string;
 }
 
 export interface MountPlan {

@@ -58,6 +58,11 @@ export class FakeKernel implements MountTable, MountProbe, MountpointGuard, Chil
     return Promise.resolve(this.probes.get(mountPath) ?? { kind: 'answers' });
   }
 
+  async keepOut<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+    this.log.push(`keep out of ${targetId}`);
+    return await work();
+  }
+
   prepare(path: string): Promise<void> {
     this.log.push(`prepare ${path}`);
     return Promise.resolve();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { type NodeCommand, parseCommand } from '@app/contracts';
+import { type MountUser, type NodeCommand, parseCommand } from '@app/contracts';
 import { CommandContext } from '../commands/command.context';
 import { type CommandResult } from '../commands/command-result';
 import { deadlineIn } from '../providers/deadlines';
@@ -40,6 +40,8 @@ export class TestNode {
   readonly nfs = new FakeProvider('nfs', this.kernel);
   readonly s3 = new FakeProvider('s3', this.kernel);
   readonly hung = new HungMounts();
+  /** Who is found to use a mount. */
+  users: readonly MountUser[] = [{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }];
   /** No other namespace has anything, unless a test says so. */
   copies: MountCopies = {
     find: (_targetId, layer) => Promise.resolve({ layer, copies: [] }),
@@ -84,9 +86,7 @@ export class TestNode {
       fences,
       this.hung,
     );
-    const users = {
-      usersOf: () => Promise.resolve([{ pid: 42, command: 'tar', path: `${BASE}/t1/file` }]),
-    };
+    const users = { usersOf: () => Promise.resolve([...this.users]) };
     const heartbeat = {
       ask: () => Promise.resolve('answers' as const),
       withdraw: (targetId: string) => {
@@ -105,6 +105,7 @@ export class TestNode {
       settings,
       users,
       heartbeat,
+      kernel,
       observations,
       fences,
       absence,

@@ -6,11 +6,14 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { FenceService } from '../fence/fence.service';
-import { HEARTBEAT, type Heartbeat } from '../kernel/heartbeat.interface';
+import { HEARTBEAT, type Heartbeat, type HeartbeatAnswer } from '../kernel/heartbeat.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../kernel/mount-table.interface';
+import { NFS_REPLIES, type NfsReplies } from '../kernel/nfs-replies.interface';
 import { TargetQueues } from '../mounts/target-queue';
+import { namedLimit } from '../providers/deadlines';
 import { isNfs, serverOf } from '../providers/nfs/nfs-server';
 import { ServerBreaker } from '../providers/nfs/server-breaker';
+import { SlowServers } from '../providers/nfs/slow-servers';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { MountDoubts } from './mount-doubts';
 
@@ -48,6 +51,8 @@ export class NfsWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly doubts: MountDoubts,
     private readonly fences: FenceService,
     private readonly queues: TargetQueues,
+    @Inject(NFS_REPLIES) private readonly replies: NfsReplies,
+    private readonly slow: SlowServers,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -107,11 +112,11 @@ export class NfsWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Until one does not answer: then its server does not, and the others are not asked. */
   async #ask(server: string, mounts: readonly Watched[]): Promise<void> {
     for (const mount of mounts) {
-      const { targetId, mountPath, mntId } = mount;
+      const { targetId, mntId } = mount;
       const asked = performance.now();
       if (this.#stopped || (this.#nextAt.get(targetId) ?? 0) > asked || this.queues.isBusy(targetId))
         continue;
-      const answer = await this.heartbeat.ask(targetId, mountPath, this.settings.nfsSilenceMs);
+      const answer = await this.#answerOf(server, mount);
       // A command that came meanwhile may have changed everything.
       if (answer === 'withdrawn' || this.fences.recordOf(targetId).mountedAs?.mntId !== mntId) continue;
       if (answer === 'silent') {
@@ -123,6 +128,17 @@ export class NfsWatch implements OnApplicationBootstrap, OnApplicationShutdown {
       if (answer === 'answers') this.#well(server, mount);
       else this.#doubt(mount);
     }
+  }
+
+  /** A server that still replies when the time is over is slow, not silent. */
+  async #answerOf(server: string, { targetId, mountPath }: Watched): Promise<HeartbeatAnswer> {
+    const { nfsSilenceMs } = this.settings;
+    const { result, isAnswering } = await this.replies.during(mountPath, nfsSilenceMs, () =>
+      this.heartbeat.ask(targetId, mountPath, nfsSilenceMs),
+    );
+    if (result !== 'silent' || !(await isAnswering())) return result;
+    this.slow.noteSlow(server, mountPath, namedLimit('DMS_NFS_SILENCE', nfsSilenceMs));
+    return 'answers';
   }
 
   /** What is in doubt is asked again in the next round. */

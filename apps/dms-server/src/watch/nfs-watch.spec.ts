@@ -1,5 +1,7 @@
 import { type HeartbeatAnswer } from '../kernel/heartbeat.interface';
 import { ServerBreaker } from '../providers/nfs/server-breaker';
+import { SlowServers } from '../providers/nfs/slow-servers';
+import { FakeReplies } from '../testing/fake-replies';
 import { BASE, TestNode } from '../testing/test-node';
 import { MountDoubts } from './mount-doubts';
 import { NfsWatch } from './nfs-watch.service';
@@ -9,6 +11,7 @@ describe('the watch of NFS servers', () => {
   let doubts: MountDoubts;
   let breaker: ServerBreaker;
   let watch: NfsWatch;
+  let replies: FakeReplies;
   let asked: string[];
   let answers: Record<string, HeartbeatAnswer>;
   let ids: Record<string, number>;
@@ -28,7 +31,9 @@ describe('the watch of NFS servers', () => {
       },
       withdraw: () => Promise.resolve(),
     };
-    watch = new NfsWatch(settings, heartbeat, kernel, breaker, doubts, fences, queues);
+    replies = new FakeReplies();
+    const slow = new SlowServers();
+    watch = new NfsWatch(settings, heartbeat, kernel, breaker, doubts, fences, queues, replies, slow);
   });
   afterEach(() => node.remove());
 
@@ -47,6 +52,17 @@ describe('the watch of NFS servers', () => {
     await watch.settled();
   }
   const doubted = (): string[] => Object.keys(ids).filter((targetId) => doubts.has(targetId, ids[targetId]));
+
+  it('has no mount in doubt of a server that still replies when the time is over, and asks its other mounts, too', async () => {
+    mounted('t1');
+    mounted('t2');
+    answers = { t1: 'silent' };
+    replies.answering = true;
+    await round();
+    expect(asked).toEqual(['t1', 't2']);
+    expect(doubted()).toEqual([]);
+    expect(breaker.silentFor('server:2049')).toBeNull();
+  });
 
   it('asks NFS mounts and no others, each at its time', async () => {
     mounted('t1');

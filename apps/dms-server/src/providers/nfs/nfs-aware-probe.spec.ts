@@ -4,7 +4,9 @@ import { MountProbeAdapter } from '../../kernel/mount-probe.adapter';
 import { type ChildOutcome } from '../../processes/child-runner.interface';
 import { FakeKernel } from '../../testing/fake-kernel';
 import { NfsAwareProbe } from './nfs-aware-probe';
+import { FakeReplies } from '../../testing/fake-replies';
 import { ServerBreaker } from './server-breaker';
+import { SlowServers } from './slow-servers';
 
 // What the services log is of no interest here.
 Logger.overrideLogger(false);
@@ -19,11 +21,16 @@ describe('a look into an NFS mount', () => {
   let breaker: ServerBreaker;
   let probe: NfsAwareProbe;
 
+  let replies: FakeReplies;
+  const probeWith = (probes: MountProbeAdapter): NfsAwareProbe =>
+    new NfsAwareProbe(kernel, breaker, probes, replies, new SlowServers());
+
   beforeEach(() => {
+    replies = new FakeReplies();
     kernel = new FakeKernel();
     const settings = { nfsServerConcurrency: 4, nfsServerPauseMs: 60_000 } as ServerSettings;
     breaker = new ServerBreaker(settings, kernel);
-    probe = new NfsAwareProbe(kernel, breaker, new MountProbeAdapter(kernel));
+    probe = probeWith(new MountProbeAdapter(kernel));
     kernel.mountLayer('/m', 'server:/export');
   });
 
@@ -43,6 +50,30 @@ describe('a look into an NFS mount', () => {
     kernel.mountLayer('/f', 'bucket', { fstype: 'fuse.s3fs' });
     expect(await probe.probe('f', '/f', 5_000)).toEqual({ kind: 'answers' });
     expect(kernel.log).toEqual(['run stat']);
+  });
+
+  it('takes a look that the server still answers when its time is over for answered, and asks on', async () => {
+    kernel.childOutcome = { kind: 'deadline', gone: true, output: '' };
+    replies.answering = true;
+    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'answers' });
+    expect(breaker.silentFor('server:2049')).toBeNull();
+    replies.answering = false;
+    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'silent' });
+    expect(breaker.silentFor('server:2049')).not.toBeNull();
+  });
+
+  it('takes no stale handle for a slow server', async () => {
+    kernel.childOutcome = failed('Stale file handle');
+    replies.answering = true;
+    expect(await probe.probe('t', '/m', 5_000)).toMatchObject({ kind: 'dead' });
+  });
+
+  it('blames no server for a look that an unmount has ended', async () => {
+    const probes = new MountProbeAdapter(kernel);
+    jest.spyOn(probes, 'probe').mockResolvedValue({ kind: 'withdrawn' });
+    probe = probeWith(probes);
+    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'withdrawn' });
+    expect(breaker.silentFor('server:2049')).toBeNull();
   });
 
   it('blames no server for a look that had no time', async () => {

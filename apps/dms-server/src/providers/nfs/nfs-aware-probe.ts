@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { MountProbeAdapter, type ProbeCommand } from '../../kernel/mount-probe.adapter';
-import { type MountProbe, type ProbeResult } from '../../kernel/mount-probe.interface';
+import { type MountProbe, probeOwner, type ProbeResult } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountTable } from '../../kernel/mount-table.interface';
-import { deadlineIn } from '../deadlines';
+import { NFS_REPLIES, type NfsReplies } from '../../kernel/nfs-replies.interface';
+import { deadlineIn, namedLimit } from '../deadlines';
 import { isNfs, serverOf } from './nfs-server';
 import { ServerBreaker } from './server-breaker';
+import { SlowServers } from './slow-servers';
 
 /** What an NFS client answers in the stead of a server that does not; the mount heals by itself when it is back. */
 const NOBODY_THERE =
@@ -35,22 +37,51 @@ export class NfsAwareProbe implements MountProbe {
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
     private readonly breaker: ServerBreaker,
     private readonly probes: MountProbeAdapter,
+    @Inject(NFS_REPLIES) private readonly replies: NfsReplies,
+    private readonly slow: SlowServers,
   ) {}
 
   async probe(targetId: string, mountPath: string, deadlineMs: number): Promise<ProbeResult> {
     const top = (await this.table.layersAt(mountPath)).at(-1);
     if (top === undefined || !isNfs(top)) return await this.probes.probe(targetId, mountPath, deadlineMs);
     const deadline = deadlineIn(deadlineMs);
-    const look = async (): Promise<ProbeResult> =>
-      asNfsMeansIt(await this.probes.probe(targetId, mountPath, deadline.remainingMs(), ASK_AND_LIST));
+    const server = serverOf(top.source, top.superOptions).name;
     const attempt = await this.breaker.attempt(
-      serverOf(top.source, top.superOptions).name,
-      targetId,
+      server,
+      probeOwner(targetId),
       deadline,
-      look,
-      ({ kind }) => (kind !== 'silent' ? true : deadlineMs >= FAIR_MS ? false : null),
+      () => this.#look(server, targetId, mountPath, deadline.remainingMs()),
+      ({ kind }) => hasAnswered(kind, deadlineMs),
     );
     return attempt.kind === 'done' ? attempt.result : { kind: 'silent' };
+  }
+
+  /** A look that is cut short while the server still replies was answered, too: slowly. */
+  async #look(server: string, targetId: string, mountPath: string, withinMs: number): Promise<ProbeResult> {
+    const { result, isAnswering } = await this.replies.during(mountPath, withinMs, async () =>
+      asNfsMeansIt(await this.probes.probe(targetId, mountPath, withinMs, ASK_AND_LIST)),
+    );
+    if (result.kind === 'answers') this.slow.noteTimely(server);
+    if (result.kind !== 'silent' || !(await isAnswering())) return result;
+    this.slow.noteSlow(server, mountPath, namedLimit('DMS_PROBE_TIMEOUT', withinMs));
+    return { kind: 'answers' };
+  }
+
+  keepOut<T>(targetId: string, work: () => Promise<T>): Promise<T> {
+    return this.probes.keepOut(targetId, work);
+  }
+}
+
+/** Whether the server answered; null where the end of the look does not tell. */
+function hasAnswered(kind: ProbeResult['kind'], deadlineMs: number): boolean | null {
+  switch (kind) {
+    case 'answers':
+    case 'dead':
+      return true;
+    case 'silent':
+      return deadlineMs >= FAIR_MS ? false : null;
+    case 'withdrawn':
+      return null;
   }
 }
 

@@ -1,3 +1,5 @@
+import { type Deadline } from '../target-provider.interface';
+
 /** `reason` is the end of a sentence that begins with the server's name. */
 export type PingAnswer = { readonly kind: 'answers' } | { readonly kind: 'silent'; readonly reason: string };
 
@@ -7,7 +9,7 @@ export type PingAnswer = { readonly kind: 'answers' } | { readonly kind: 'silent
  */
 export interface NfsPing {
   /** @param port of NFS on that server */
-  ping(address: string, port: number, deadlineMs: number): Promise<PingAnswer>;
+  ping(address: string, port: number, deadline: Deadline): Promise<PingAnswer>;
 }
 
 export const NFS_PING = Symbol('NfsPing');

@@ -14,6 +14,7 @@ import { FakeKernel } from '../../testing/fake-kernel';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter } from '../layer-unmounter';
 import { type MountPlan } from '../target-provider.interface';
+import { NfsFlush } from './nfs-flush';
 import { type PingAnswer } from './nfs-ping.interface';
 import { mountCommand, NfsProvider } from './nfs.provider';
 import { ServerBreaker } from './server-breaker';
@@ -66,7 +67,9 @@ describe('NfsProvider', () => {
     const unmounter = new LayerUnmounter(settings, table, children);
     const probe = new MountProbeAdapter(children);
     const breaker = new ServerBreaker(settings, children);
-    return new NfsProvider(settings, children, table, probe, unmounter, breaker, { ping: () => ping });
+    const answers = { ping: () => ping };
+    const flush = new NfsFlush(children);
+    return new NfsProvider(settings, children, table, probe, unmounter, breaker, answers, flush);
   }
 
   it('tells the words of mount(8), through the words of DMS_ROOTWRAP', async () => {
@@ -105,13 +108,16 @@ describe('NfsProvider', () => {
     expect(await new MountTableAdapter().layersAt(join(directory, 'mnt'))).toEqual([]);
   });
 
-  it('does not know the outcome of a mount that was killed at its deadline', async () => {
+  it('does not know the outcome of a mount that was killed at its deadline, and names the setting', async () => {
     const slow = providerWith('sh -c sleep${IFS}30').mount(
       planFor(join(directory, 'mnt')),
       () => Promise.resolve(),
-      deadlineIn(200),
+      deadlineIn(200, 'DMS_MOUNT_TIMEOUT (0.2 s)'),
     );
-    await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(slow).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: `${SOURCE} could not be mounted within DMS_MOUNT_TIMEOUT (0.2 s).`,
+    });
   });
 
   it('makes nothing and calls no mount(8) for a server that does not answer, and not even asks it again at once', async () => {
@@ -137,6 +143,9 @@ describe('NfsProvider', () => {
     let shown = SOURCE;
     let made: MountEntry | undefined;
     let outcome: ChildOutcome = DONE;
+    /** How the question ends whether the export can be written to. */
+    let written: ChildOutcome = DONE;
+    const asked: string[] = [];
     const children: ChildRunner = {
       childrenLeft: () => Promise.resolve(0),
       endLeftOver: () => Promise.resolve(),
@@ -144,21 +153,75 @@ describe('NfsProvider', () => {
         const path = args.at(-1) ?? '';
         if (program === 'mount') made = kernel.mountLayer(path, shown);
         if (program === 'umount') kernel.layers.pop();
+        if (program === '/bin/sh') {
+          asked.push(path);
+          return Promise.resolve(written);
+        }
         return Promise.resolve(program === 'mount' ? outcome : DONE);
       },
     };
-    const mounted = (mountPath: string): Promise<MountEntry> => {
+    const mounted = (mountPath: string, readOnly = false, withinMs = 5_000): Promise<MountEntry> => {
       const settings = loadServerSettings({ DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' });
       const unmounter = new LayerUnmounter(settings, kernel, children);
       const breaker = new ServerBreaker(settings, children);
       const answers = { ping: () => ping };
-      const provider = new NfsProvider(settings, children, kernel, kernel, unmounter, breaker, answers);
-      return provider.mount(planFor(mountPath), () => Promise.resolve(), deadlineIn(5_000));
+      const flush = new NfsFlush(children);
+      const provider = new NfsProvider(
+        settings,
+        children,
+        kernel,
+        kernel,
+        unmounter,
+        breaker,
+        answers,
+        flush,
+      );
+      return provider.mount(
+        planFor(mountPath, null, readOnly),
+        () => Promise.resolve(),
+        deadlineIn(withinMs),
+      );
     };
     beforeEach(() => {
       kernel.layers = [];
       kernel.probes.clear();
       outcome = DONE;
+      written = DONE;
+      asked.length = 0;
+      shown = SOURCE;
+    });
+
+    const touch = (words: string): ChildOutcome => ({
+      ...{ kind: 'exited', code: 1, signal: null },
+      output: `touch: setting times of '/base/t': ${words}\n`,
+    });
+
+    it('fails a mount for writing of an export that is read-only, tells the remedy, and leaves nothing', async () => {
+      written = touch('Read-only file system');
+      await expect(mounted(join(directory, 'mnt'))).rejects.toMatchObject({
+        code: 'MOUNT_FAILED',
+        message:
+          'server.example:/export cannot be mounted for writing: its server exports it read-only to this node. ' +
+          'Mount it with "read_only": true (--read-only), or export it for writing.',
+      });
+      expect(kernel.layers).toEqual([]);
+    });
+
+    it('mounts a read-only export for reading, and does not ask whether it can be written to', async () => {
+      written = touch('Read-only file system');
+      expect(await mounted(join(directory, 'mnt'), true)).toBe(made);
+      expect(asked).toEqual([]);
+    });
+
+    it.each<[string, ChildOutcome]>([
+      ['root may write', DONE],
+      ['root is nobody on the server', touch('Operation not permitted')],
+      ['the server does not answer in time', { kind: 'deadline', gone: true, output: '' }],
+      ['the programs for it are missing', { kind: 'not-started', reason: 'no sh' }],
+    ])('mounts for writing where %s', async (_, answer) => {
+      written = answer;
+      expect(await mounted(join(directory, 'mnt'))).toBe(made);
+      expect(asked).toEqual([join(directory, 'mnt')]);
     });
 
     // As the kernel shows an export whose path has empty components, or is a symbolic link on the server.
@@ -179,6 +242,16 @@ describe('NfsProvider', () => {
         expect(kernel.layers).toEqual([]);
       },
     );
+
+    it('names the setting where a mount that was made does not answer in time', async () => {
+      kernel.probes.set(join(directory, 'mnt'), { kind: 'silent' });
+      await expect(mounted(join(directory, 'mnt'))).rejects.toMatchObject({
+        message: `${SOURCE} was mounted but cannot be read: it did not answer within the time of its command`,
+      });
+      await expect(mounted(join(directory, 'mnt'), false, 60_000)).rejects.toMatchObject({
+        message: `${SOURCE} was mounted but cannot be read: it did not answer within DMS_PROBE_TIMEOUT (10 s)`,
+      });
+    });
 
     it('takes away what a mount(8) has made that failed or was killed, and no layer of another server', async () => {
       const path = join(directory, 'mnt');

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError, nfsOptionsFor, normalizeExport } from '@app/contracts';
+import { atMost } from '../../commands/deadline';
 import { type MountedAs } from '../../fence/target-record';
-import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
+import { MOUNT_PROBE, type MountProbe, probeOwner } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
 import {
   CHILD_RUNNER,
@@ -19,26 +20,17 @@ import {
   type UnmountPlan,
   type UnmountResult,
 } from '../target-provider.interface';
+import { NfsFlush } from './nfs-flush';
 import { NFS_PING, type NfsPing, type PingAnswer } from './nfs-ping.interface';
 import { isNfs, isTcp, type NfsServer, serverOf } from './nfs-server';
 import { ServerBreaker } from './server-breaker';
+import { saysReadOnly, writeCheckOf } from './write-check';
 
 /** What an unmount after a failed mount may take. */
 const TAKE_BACK_MS = 10_000;
 const ANSWERS: PingAnswer = { kind: 'answers' };
 /** mount.nfs gave up by itself. */
 const GAVE_UP = /timed out/i;
-/** sync(1) could not open the mount. */
-const NOT_BEGUN = /error opening/;
-
-/**
- * - `failed`: the server refused data, which the kernel tells once only;
- * - `hangs`: data may wait for the server;
- * - `unknown`: the flush was not begun, so that the next one still tells how it is.
- */
-type Flush =
-  | { readonly kind: 'done'; readonly detail: null }
-  | { readonly kind: 'failed' | 'unknown' | 'hangs'; readonly detail: string };
 
 /** Mounts NFS exports with mount(8), of servers that answer. */
 @Injectable()
@@ -54,6 +46,7 @@ export class NfsProvider implements TargetProvider {
     private readonly unmounter: LayerUnmounter,
     private readonly breaker: ServerBreaker,
     @Inject(NFS_PING) private readonly nfsPing: NfsPing,
+    private readonly nfsFlush: NfsFlush,
   ) {
     this.#commandPrefix = (settings.rootwrap ?? '').split(/\s+/).filter((word) => word !== '');
   }
@@ -62,18 +55,23 @@ export class NfsProvider implements TargetProvider {
     const outcome = await this.#callMount(plan, makeMountpoint, deadline);
     let layer: MountEntry | undefined;
     try {
-      checkMounted(plan, outcome);
+      checkMounted(plan, outcome, deadline);
       // Whatever source it shows: a path that is a symbolic link on the server is shown as what it leads to.
       layer = (await this.table.layersAt(plan.mountPath)).findLast(isNfs);
       if (layer === undefined) {
         throw new DmsError('MOUNT_FAILED', `mount(8) reported success, but ${plan.source} is not mounted.`);
       }
       await this.#checkAnswers(plan, deadline);
+      if (!plan.readOnly) await this.#checkWritable(plan, deadline);
       return layer;
     } catch (error) {
       await this.#takeOut(plan, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
       throw error;
     }
+  }
+
+  #forProbe(deadline: Deadline): Deadline {
+    return atMost(deadline, this.settings.probeTimeoutMs, 'DMS_PROBE_TIMEOUT');
   }
 
   /** @throws DmsError MOUNT_FAILED where the server does not answer: then nothing is made, and mount(8) not called */
@@ -103,11 +101,7 @@ export class NfsProvider implements TargetProvider {
   }
 
   async #ping({ address, port }: NfsServer, deadline: Deadline): Promise<PingAnswer> {
-    return await this.nfsPing.ping(
-      address,
-      port,
-      Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs),
-    );
+    return await this.nfsPing.ping(address, port, this.#forProbe(deadline));
   }
 
   async #runMount(plan: MountPlan, deadline: Deadline): Promise<ChildOutcome> {
@@ -129,7 +123,7 @@ export class NfsProvider implements TargetProvider {
     deadline: Deadline,
   ): Promise<UnmountResult> {
     const { mountPath } = mountedAs;
-    const flush = await this.#flush(targetId, mountPath, deadline.remainingMs() / 2);
+    const flush = await this.nfsFlush.flush(targetId, mountPath, deadline);
     if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
     if (flush.kind === 'failed') await flushFailed?.(flush.detail);
     const isClaim = mountedAs.mntId === null;
@@ -138,23 +132,6 @@ export class NfsProvider implements TargetProvider {
     if (result.kind !== 'out') return result;
     const flushVerified = flush.kind === 'done';
     return { kind: 'gone', flushVerified, detail: flush.detail, everywhere: false };
-  }
-
-  async #flush(targetId: string, mountPath: string, deadlineMs: number): Promise<Flush> {
-    const args = ['--file-system', '--', mountPath];
-    const outcome = await this.children.run({ targetId, program: 'sync', args, deadlineMs });
-    switch (outcome.kind) {
-      case 'exited':
-        if (outcome.code === 0) return { kind: 'done', detail: null };
-        return {
-          kind: NOT_BEGUN.test(outcome.output) ? 'unknown' : 'failed',
-          detail: outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`,
-        };
-      case 'not-started':
-        return { kind: 'unknown', detail: outcome.reason };
-      case 'deadline':
-        return { kind: 'hangs', detail: 'the server does not answer, and data may not be written yet' };
-    }
   }
 
   clear(): Promise<null> {
@@ -183,11 +160,39 @@ export class NfsProvider implements TargetProvider {
   }
 
   async #checkAnswers(plan: MountPlan, deadline: Deadline): Promise<void> {
-    const limitMs = Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs);
-    const result = await this.probe.probe(plan.targetId, plan.mountPath, limitMs);
+    const limited = this.#forProbe(deadline);
+    const result = await this.probe.probe(plan.targetId, plan.mountPath, limited.remainingMs());
     if (result.kind === 'answers') return;
-    const reason = result.kind === 'dead' ? result.reason : 'it did not answer in time';
+    const reason = result.kind === 'dead' ? result.reason : `it did not answer within ${limited.setBy}`;
     throw new DmsError('MOUNT_FAILED', `${plan.source} was mounted but cannot be read: ${reason}`);
+  }
+
+  /**
+   * An export that is read-only for this node is mounted all the same if it is asked for rw, and fails at each write. What
+   * cannot be found out, because the server is slow, say, fails no mount.
+   */
+  async #checkWritable(plan: MountPlan, deadline: Deadline): Promise<void> {
+    const options = (plan.request.backup_target.nfs_mount_opts ?? '').split(',');
+    const targetId = probeOwner(plan.targetId);
+    const limited = this.#forProbe(deadline);
+    const attempt = await this.breaker.attempt(
+      serverOf(plan.source, options).name,
+      targetId,
+      limited,
+      () =>
+        this.children.run({
+          targetId,
+          ...writeCheckOf(plan.mountPath),
+          deadlineMs: limited.remainingMs(),
+        }),
+      () => null,
+    );
+    if (attempt.kind === 'refused' || !saysReadOnly(attempt.result)) return;
+    throw new DmsError(
+      'MOUNT_FAILED',
+      `${plan.source} cannot be mounted for writing: its server exports it read-only to this node. ` +
+        'Mount it with "read_only": true (--read-only), or export it for writing.',
+    );
   }
 }
 
@@ -197,10 +202,10 @@ export function mountCommand(plan: MountPlan): string[] {
   return ['mount', '-t', 'nfs', '-o', options, '--', plan.source, plan.mountPath];
 }
 
-function checkMounted(plan: MountPlan, outcome: ChildOutcome): void {
+function checkMounted(plan: MountPlan, outcome: ChildOutcome, { setBy }: Deadline): void {
   if (outcome.kind === 'deadline') {
     const left = outcome.gone ? '' : '; the mount command hangs in the kernel and may still act';
-    throw new DmsError('TIMEOUT', `${plan.source} could not be mounted in time${left}.`);
+    throw new DmsError('TIMEOUT', `${plan.source} could not be mounted within ${setBy}${left}.`);
   }
   if (outcome.kind === 'not-started')
     throw new DmsError(codeOfNotStarted(outcome, 'MOUNT_FAILED'), outcome.reason);

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
+import { type Deadline } from '../target-provider.interface';
 import { type NfsPing, type PingAnswer } from './nfs-ping.interface';
 
 const NFS_PROGRAM = 100_003;
@@ -16,7 +17,7 @@ const WORD = 4;
  */
 @Injectable()
 export class RpcPing implements NfsPing {
-  ping(address: string, port: number, deadlineMs: number): Promise<PingAnswer> {
+  ping(address: string, port: number, deadline: Deadline): Promise<PingAnswer> {
     return new Promise((resolve) => {
       const id = randomInt(2 ** 32);
       const socket = connect({ host: withoutBrackets(address), port });
@@ -27,8 +28,8 @@ export class RpcPing implements NfsPing {
       };
       const timer = setTimeout(() => {
         const what = socket.connecting ? 'cannot be reached' : 'accepts connections and does not answer';
-        end({ kind: 'silent', reason: `${what} (${Math.round(deadlineMs / 100) / 10} s)` });
-      }, deadlineMs);
+        end({ kind: 'silent', reason: `${what} within ${deadline.setBy}` });
+      }, deadline.remainingMs());
       socket.once('connect', () => socket.write(nullCall(id)));
       socket.once('error', (error: NodeJS.ErrnoException) =>
         end({ kind: 'silent', reason: `cannot be reached (${error.code ?? error.message})` }),

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError, quoted } from '@app/contracts';
+import { atMost } from '../../commands/deadline';
 import { MOUNT_PROBE, type MountProbe } from '../../kernel/mount-probe.interface';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from '../../kernel/mount-table.interface';
 import { CHILD_RUNNER, type ChildRunner } from '../../processes/child-runner.interface';
@@ -90,12 +91,16 @@ export class S3Daemon {
       return top;
     });
     if (layer === null)
-      throw new DmsError('MOUNT_FAILED', 'The FUSE process did not mount the bucket in time.');
-    const limitMs = Math.min(deadline.remainingMs(), this.settings.probeTimeoutMs);
-    const answer = await this.probe.probe(plan.targetId, plan.mountPath, limitMs);
+      throw new DmsError(
+        'MOUNT_FAILED',
+        `The FUSE process did not mount the bucket within ${deadline.setBy}.`,
+      );
+    const limited = atMost(deadline, this.settings.probeTimeoutMs, 'DMS_PROBE_TIMEOUT');
+    const answer = await this.probe.probe(plan.targetId, plan.mountPath, limited.remainingMs());
     if (answer.kind === 'dead')
       throw new DmsError('MOUNT_FAILED', `The bucket cannot be read: ${answer.reason}.`);
-    if (answer.kind === 'silent') throw new DmsError('MOUNT_FAILED', 'The bucket did not answer in time.');
+    if (answer.kind !== 'answers')
+      throw new DmsError('MOUNT_FAILED', `The bucket did not answer within ${limited.setBy}.`);
     // s3fs mounts before it has spoken to its server, and goes again where that fails: what answered may then have
     // been the bare directory.
     const after = await this.#layer(plan.mountPath);
