@@ -58,11 +58,9 @@ export function asNodeEvent(value: unknown): NodeEvent | null {
   ];
   if (kind === undefined || problems.some((problem) => problem !== null)) return null;
   if (!isTime(at) || !isCount(epoch) || !isCount(mnt_id)) return null;
-  const texts = { node, incarnation, backup_target_id, mount_path } as Pick<
-    NodeEvent,
-    'node' | 'incarnation' | 'backup_target_id' | 'mount_path'
-  >;
-  return { event: kind, ...texts, epoch, mnt_id, at };
+  // The order is that of the wire.
+  const found = { event: kind, node, incarnation, epoch, mnt_id, backup_target_id, mount_path, at };
+  return found as NodeEvent;
 }
 
 /** The well-formed ones of `value`, MAX_TROUBLED_MOUNTS at most. */
