@@ -67,6 +67,8 @@ export class ControlService {
     for (const { backup_target_id: targetId, mount_path } of dead) {
       if (this.queues.isBusy(targetId)) continue;
       if (mount_path !== '' && (await this.table.layersAt(mount_path)).length > 0) continue;
+      // What its end says of data that is not stored is for the job's unmount to tell.
+      await this.absence.note(targetId);
       await this.processes.forget(targetId);
       removed += 1;
     }

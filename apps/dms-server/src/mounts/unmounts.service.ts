@@ -52,6 +52,7 @@ export class UnmountsService {
     const nothingLeft = layers.length === 0 && survey.daemonPid === null;
     if (nothingLeft) {
       this.#taken.delete(id);
+      this.copies.forget(id);
       await this.absence.note(id);
       const after = { ...survey, record: this.fences.recordOf(id) };
       return this.#withFlush(`Target not mounted at ${mountPath}`, await this.#look(after), command);
@@ -151,13 +152,16 @@ export class UnmountsService {
   ): Promise<CommandResult> {
     this.#taken.delete(targetId);
     await this.absence.note(targetId);
+    const unverified = result.kind === 'gone' && result.flushVerified !== false ? null : reasonOf(result);
+    const known = this.fences.recordOf(targetId).flushProblem ?? unverified;
+    // At once: the search may take seconds, and this server may not live to its end.
+    if (known !== null) this.fences.note(targetId, { flushProblem: known });
     const isOver = result.kind === 'gone' && result.everywhere;
     const users = isOver ? [] : await this.#usersThatStay(targetId, mountedAs);
     this.copies.forget(targetId);
     const text = `Target unmounted successfully from ${mountedAs.mountPath}`;
     const lives = users.length === 0 ? null : `it lives on in other mount namespaces: ${namesOf(users)}`;
-    const unverified = result.kind === 'gone' && result.flushVerified !== false ? null : reasonOf(result);
-    const flushProblem = lives ?? this.fences.recordOf(targetId).flushProblem ?? unverified;
+    const flushProblem = lives ?? known;
     // Null also of a mount that was gone before anything could be said of what was written to it.
     const flushVerified = result.kind === 'gone' ? result.flushVerified : false;
     if (flushProblem === null) return success(text, { ...mount, flush_verified: flushVerified, users });

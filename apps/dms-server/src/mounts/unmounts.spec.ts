@@ -55,6 +55,18 @@ describe('unmount', () => {
     expect(node.kernel.layers).toHaveLength(2);
   });
 
+  it('remembers that it was not clean before it looks for copies, which takes time', async () => {
+    await mount(1);
+    node.nfs.unmountResult = { kind: 'failed', reason: 'the server is full' };
+    const remembered: unknown[] = [];
+    node.copies.left = (_targetId, known) => {
+      remembered.push(node.fences.recordOf('t1').flushProblem);
+      return Promise.resolve(known);
+    };
+    await expect(unmount(2)).resolves.toMatchObject({ error_code: 'UNMOUNTED_DIRTY' });
+    expect(remembered.at(0)).toBe('the server is full');
+  });
+
   it('first takes back what the watch asks of the mount', async () => {
     await mount(1);
     await unmount(2);
