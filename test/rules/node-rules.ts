@@ -161,7 +161,11 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         without: 'Two memories authorise the same epochs.',
         shownBy: [
           test(NODE, 'refuses to start beside another on the same run directory, at once'),
-          test(NODE, 'refuses to start beside another with the same node id, after two heartbeats'),
+          test(
+            NODE,
+            'refuses to start beside another with the same node id, after two heartbeats, and says no hello',
+          ),
+          test(NODE, 'refuses to start beside another with the same node id while dms.<host> is lost'),
         ],
       },
       {
