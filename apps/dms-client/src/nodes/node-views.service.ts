@@ -143,6 +143,13 @@ export class NodeViewsService {
     return heard.hello.legacy_queue_lost === true;
   }
 
+  /** What keeps the node from carrying out commands, and the keys of the clients that it obeys; undefined: as above. */
+  heardProblem(host: string): Pick<Hello, 'problem' | 'trusted_clients'> | undefined {
+    const heard = this.#heard.get(host);
+    if (heard === undefined || performance.now() - heard.at >= HELLO_TIMEOUT_MS) return undefined;
+    return heard.hello;
+  }
+
   /** This process has listened for long enough to have heard every node that is up. */
   get hasListened(): boolean {
     return performance.now() - this.#since >= HELLO_TIMEOUT_MS;

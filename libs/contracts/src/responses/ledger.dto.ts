@@ -107,6 +107,8 @@ export class NodeDto {
   other_ledger: string | null;
   /** The node has lost the queue `dms.<host>`: legacy callers do not reach it, dms-client does. */
   legacy_queue_lost: boolean;
+  /** Why the node carries out no command of this dms-client, though it may be `up`; null: nothing is known of that. */
+  problem: string | null;
 }
 
 export class NodeListDto {

@@ -144,8 +144,10 @@ function allSilent(nodes: readonly NodeDto[]): string[] {
   ];
 }
 
-function problemsOf({ host, other_ledger, legacy_queue_lost }: NodeDto): string[] {
+function problemsOf({ host, problem, refused_key_id, other_ledger, legacy_queue_lost }: NodeDto): string[] {
   return [
+    ...(problem === null ? [] : [problem]),
+    ...(refused_key_id === null ? [] : [`a hello with another key was refused (${refused_key_id})`]),
     ...(other_ledger === null ? [] : [`serves another ledger (${other_ledger})`]),
     ...(legacy_queue_lost ? [`has lost the queue dms.${host}: legacy callers do not reach it`] : []),
   ];
@@ -157,6 +159,7 @@ export function nodeView(body: NodeDetailDto): View {
       facts: [
         ['host', body.host],
         ['state', body.state],
+        ['problem', body.problem],
         ['last seen', body.last_seen],
         ['version', body.version],
         ['bases', body.bases.join(', ')],
