@@ -13,6 +13,13 @@ export class NodesRepository {
     return this.#try(() => this.dataSource.getRepository(Node).findOneBy({ host }));
   }
 
+  /** What is written of each node. @throws DmsError LEDGER_UNAVAILABLE */
+  async states(): Promise<NodeState[]> {
+    return (
+      await this.#try(() => this.dataSource.getRepository(Node).find({ select: { host: true, state: true } }))
+    ).map(({ state }) => state);
+  }
+
   /** Notes what a hello said. A node that drains goes on draining; a forgotten one is known again. */
   async heard(hello: Hello): Promise<void> {
     const values = [

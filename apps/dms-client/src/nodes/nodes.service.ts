@@ -9,6 +9,7 @@ import {
   type NodeState,
 } from '@app/contracts';
 import { isoTime } from '../queries/query-ledger';
+import { allSilentWarning } from './all-silent';
 import { CommandSigner } from './command-signer';
 import { differencesOf, ofThisLedger } from './differences';
 import { NodeFactsRepository, type NodeFacts } from './node-facts.repository';
@@ -39,8 +40,9 @@ export class NodesService {
   /** @throws DmsError LEDGER_UNAVAILABLE */
   async list(): Promise<NodeListDto> {
     const heard = this.#heard();
-    const nodes = await this.facts.nodes();
-    return { nodes: nodes.map((facts) => this.#nodeOf(facts, heard, this.#servedBy(facts))) };
+    const facts = await this.facts.nodes();
+    const nodes = facts.map((known) => this.#nodeOf(known, heard, this.#servedBy(known)));
+    return { nodes, warning: allSilentWarning(nodes.map(({ state }) => state)) };
   }
 
   /**

@@ -113,6 +113,8 @@ export class NodeDto {
 
 export class NodeListDto {
   nodes: NodeDto[];
+  /** What concerns all nodes at once, e.g. that all are silent: the cause is hardly in each of them then. Null: nothing. */
+  warning: string | null;
 }
 
 /** One entry that a cleanup removed, or would remove. */

@@ -122,7 +122,7 @@ export function operationView(body: OperationDto): View {
   ];
 }
 
-export function nodesView({ nodes }: NodeListDto): View {
+export function nodesView({ nodes, warning }: NodeListDto): View {
   const row = (node: NodeDto): Cell[] => [
     node.host,
     node.state,
@@ -132,16 +132,7 @@ export function nodesView({ nodes }: NodeListDto): View {
     problemsOf(node).join('; '),
   ];
   const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
-  return [...allSilent(nodes), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
-}
-
-/** What silences all nodes at once is hardly in each of them. */
-function allSilent(nodes: readonly NodeDto[]): string[] {
-  const speaking = nodes.filter(({ state }) => state === 'up' || state === 'silent');
-  if (speaking.length < 2 || speaking.some(({ state }) => state === 'up')) return [];
-  return [
-    `All ${speaking.length} nodes are silent: check the message broker first, and the way of this dms-client to it (/health/ready).`,
-  ];
+  return [...(warning ? [warning] : []), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
 }
 
 function problemsOf({ host, problem, refused_key_id, other_ledger, legacy_queue_lost }: NodeDto): string[] {
