@@ -102,6 +102,10 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         shownBy: [
           scenario('the ledger is restored from a backup, and a job mounts', 'staleUnsettled'),
           test(RECONCILE, 'follows a ledger that was restored from a backup'),
+          test(
+            RECONCILE,
+            'leaves a mount alone that a restored ledger does not know, until a person reconciles',
+          ),
         ],
       },
       {
