@@ -123,6 +123,7 @@ CREATE TABLE `nodes` (
   `refused_key_id` varchar(64) DEFAULT NULL,
   `served_ledger` varchar(64) DEFAULT NULL,
   `legacy_queue_lost` tinyint(4) DEFAULT NULL,
+  `problem` varchar(255) DEFAULT NULL,
   PRIMARY KEY (`host`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

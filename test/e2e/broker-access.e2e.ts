@@ -275,6 +275,13 @@ describeOnRig('a broker that is shared with care', (shared) => {
         what: 'the key to be refused',
       });
       expect(await ask('mount', 7)).toMatchObject({ error_code: 'FORBIDDEN' });
+      await waitFor(
+        async () => String((await look()).problem).startsWith('refuses the key of this dms-client'),
+        {
+          timeoutMs: NOTICED_MS,
+          what: 'dms nodes to show that the key is refused',
+        },
+      );
       expect(layers()).toBe(0);
     } finally {
       await writeFile(trustedFile, both);
@@ -486,6 +493,7 @@ describeOnRig('a broker that is shared with care', (shared) => {
   });
 
   async function look(): Promise<{
+    problem: string | null;
     inventory: { mounts: { backup_target_id: string; pid: number }[] } | null;
   }> {
     return (await fleet.api.get<Awaited<ReturnType<typeof look>>>(`/api/v1/nodes/${HOST}`)).body;

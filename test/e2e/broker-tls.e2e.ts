@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { Secret } from '@app/contracts';
 import { createDataSource } from '../../apps/dms-client/src/ledger/data-source';
+import { failureText } from '../../apps/dms-client/src/ledger/ledger-errors';
+import { explainTls } from '../../apps/dms-client/src/ledger/server-certificate';
 import { Authority, type Certificate } from '../fleet/certificates';
 import { Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
@@ -121,13 +123,26 @@ describeOnRig('amqps', (shared) => {
     }
   }
 
+  /** What log and readiness say of the server. */
+  const refusal = (caFile: string, host?: string): Promise<string> =>
+    cipher(caFile, host).then(() => 'serves', failureText);
+
+  it('is refused with the date of a certificate that has expired', async () => {
+    const { hostname: host, port } = new URL(rig.database.url);
+    const error = Object.assign(new Error('certificate has expired'), { code: 'HANDSHAKE_SSL_ERROR' });
+    await explainTls(error, { host, port: Number(port) });
+    expect(failureText(error)).toMatch(/the certificate of \S+ expired on \d{4}-\d\d-\d\dT/);
+  });
+
   it('is the choice of the broker; the database has its own authority', async () => {
     expect(await cipher(null)).toBe('');
     expect(await cipher(authority.file)).toMatch(/^TLS_/);
     // Its certificate is for another name than this, which an address cannot be compared with.
-    await expect(cipher(authority.file, NAME)).rejects.toThrow(/altnames/);
+    expect(await refusal(authority.file, NAME)).toMatch(
+      /the certificate of \S+ is for another name: .*altnames/,
+    );
     const stranger = await Authority.create(join(directory, 'stranger-3'));
-    await expect(cipher(stranger.file)).rejects.toThrow(/certificate/);
+    expect(await refusal(stranger.file)).toMatch(/is of no authority in DMS_DB_CA_FILE: .*certificate/);
     await expect(cipher('/nowhere/ca.pem')).rejects.toThrow('DMS_DB_CA_FILE: /nowhere/ca.pem cannot be read');
   }, 60_000);
 

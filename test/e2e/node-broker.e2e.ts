@@ -175,11 +175,49 @@ describeOnRig('dms-server and its broker', () => {
     await answered();
   });
 
-  it('refuses to start beside another with the same node id, after two heartbeats', async () => {
-    const second = await newNode('two');
+  /** A second server, which ends, and the incarnations of which hellos told meanwhile. */
+  const besideAnother = async (name: string): Promise<Set<string>> => {
+    const { queue } = await client.channel.assertQueue('', { exclusive: true });
+    await client.channel.bindQueue(queue, 'dms.events', 'hello.#');
+    const second = await newNode(name);
     await second.launch();
     expect(await second.ended(30_000)).toBe('ended with status 1');
     expect(await second.log()).toContain('two nodes must not have the same DMS_NODE_ID');
+    const heard = new Set<string>();
+    for (;;) {
+      const message = await client.channel.get(queue, { noAck: true });
+      if (message === false) return heard;
+      heard.add(String(asHello(JSON.parse(message.content.toString()))?.incarnation));
+    }
+  };
+
+  it('refuses to start beside another with the same node id, after two heartbeats, and says no hello', async () => {
+    const { incarnation } = await nextHello();
+    expect(await besideAnother('two')).toEqual(new Set([incarnation]));
+    await answered();
+  });
+
+  it('refuses to start beside another with the same node id while dms.<host> is lost', async () => {
+    // A queue that its home broker has lost keeps nobody away: here nobody consumes it either.
+    await client.channel.deleteQueue(`dms.${HOST}`);
+    await client.channel.assertQueue(`dms.${HOST}`, { durable: false });
+    await waitFor(async () => (await nextHello()).legacy_queue_lost, {
+      timeoutMs: 30_000,
+      what: 'a hello that tells of the loss',
+    });
+    const { incarnation } = await nextHello();
+    expect(await besideAnother('three')).toEqual(new Set([incarnation]));
+    await client.channel.deleteQueue(`dms.${HOST}`);
+    await client.channel.assertQueue(`dms.${HOST}`, { durable: true });
+    await answered();
+  });
+
+  it('starts again without a wait after it was killed', async () => {
+    node.signal('SIGKILL');
+    await node.ended(5_000);
+    const begun = performance.now();
+    await node.start();
+    expect(performance.now() - begun).toBeLessThan(10_000);
     await answered();
   });
 

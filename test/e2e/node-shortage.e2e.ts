@@ -137,4 +137,56 @@ describeOnRig('a node that is short of something', (rig) => {
     },
     120_000,
   );
+
+  it.each([
+    [
+      'run directory',
+      () => fill(node.runDirectory),
+      () => empty(node.runDirectory),
+      /^the memory in the run/,
+    ],
+    [
+      'mount base',
+      () => remount(node.base, 'ro'),
+      () => remount(node.base, 'rw'),
+      /cannot be used \(EROFS\)/,
+    ],
+  ] as const)(
+    'whose %s cannot be written is up, and dms-client shows why it carries out no command',
+    async (_, cause, mend, problem) => {
+      const { url } = fleet.clients[0];
+      const shown = async (): Promise<unknown> => {
+        const { body } = await fleet.api.get<{ nodes: { problem: string | null }[] }>('/api/v1/nodes');
+        return body.nodes.find(({ problem }) => problem !== null) ?? null;
+      };
+      const gauge = async (): Promise<string | undefined> =>
+        /^dms_node_refuses_commands\S* (\d)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+      await waitFor(async () => (await gauge()) === '0', {
+        timeoutMs: SOON_MS,
+        intervalMs: 200,
+        what: 'the gauge',
+      });
+      cause()();
+      try {
+        const node = await waitFor(shown, { timeoutMs: SOON_MS, intervalMs: 200, what: 'the problem' });
+        expect(node).toMatchObject({ state: 'up', problem: expect.stringMatching(problem) as string });
+        await waitFor(async () => (await gauge()) === '1', {
+          timeoutMs: SOON_MS,
+          intervalMs: 200,
+          what: 'the gauge to tell',
+        });
+        const ready = await fetch(`${url}/health/ready`);
+        expect(ready.status).toBe(200);
+        expect(await ready.text()).toContain('"nodes":{"warning":"node \\"');
+      } finally {
+        mend()();
+      }
+      await waitFor(async () => (await shown()) === null, {
+        timeoutMs: SOON_MS,
+        intervalMs: 200,
+        what: 'the problem to be gone',
+      });
+    },
+    90_000,
+  );
 });

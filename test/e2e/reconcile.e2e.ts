@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../fleet/fleet';
 import { mountsBelow } from '../fleet/mount-table';
 import { type S3Target } from '../fleet/targets';
@@ -151,6 +152,24 @@ describeOnRig('reconciling', (rig) => {
       ).body,
     ).toMatchObject({ unmounted: true });
   });
+
+  it('leaves a mount alone that a restored ledger does not know, until a person reconciles', async () => {
+    const held = await mounted();
+    const key = [fleet.node.host, held.target.id];
+    await fleet.query(`DELETE FROM backup_target_mount_ledger WHERE host = ? AND backup_target_id = ?`, key);
+    await fleet.query(`DELETE FROM target_mounts WHERE host = ? AND backup_target_id = ?`, key);
+    // Another mount makes the service compare the node.
+    const other = await mounted();
+    await sleep(5_000);
+    expect(mountsBelow(held.path)).toHaveLength(1);
+    const found = async (changes = {}) =>
+      (await reconcile(changes)).filter(({ backup_target_id }) => backup_target_id === held.target.id);
+    expect(await found({ dry_run: true })).toMatchObject([{ kind: 'ahead_of_ledger', outcome: 'reported' }]);
+    expect(mountsBelow(held.path)).toHaveLength(1);
+    expect(await found()).toMatchObject([{ kind: 'ahead_of_ledger', outcome: 'repaired' }]);
+    expect(mountsBelow(held.path)).toEqual([]);
+    await fleet.api.delete(`/api/v1/jobs/${other.jobid}/bindings`);
+  }, 60_000);
 
   it('makes the binding lost where another mount stands in the place of the one that was given', async () => {
     const held = await mounted();

@@ -102,6 +102,10 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         shownBy: [
           scenario('the ledger is restored from a backup, and a job mounts', 'staleUnsettled'),
           test(RECONCILE, 'follows a ledger that was restored from a backup'),
+          test(
+            RECONCILE,
+            'leaves a mount alone that a restored ledger does not know, until a person reconciles',
+          ),
         ],
       },
       {
@@ -161,7 +165,11 @@ export const NODE_CHAPTERS: readonly Chapter[] = [
         without: 'Two memories authorise the same epochs.',
         shownBy: [
           test(NODE, 'refuses to start beside another on the same run directory, at once'),
-          test(NODE, 'refuses to start beside another with the same node id, after two heartbeats'),
+          test(
+            NODE,
+            'refuses to start beside another with the same node id, after two heartbeats, and says no hello',
+          ),
+          test(NODE, 'refuses to start beside another with the same node id while dms.<host> is lost'),
         ],
       },
       {

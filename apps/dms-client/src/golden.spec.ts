@@ -280,6 +280,7 @@ function nodesService(inventory: unknown): NodesService {
       refused_key_id: null,
       signs_replies: 1,
       fresh: 1,
+      problem: null,
     }),
     new ObservedChanges(),
   );
@@ -291,8 +292,10 @@ function nodesService(inventory: unknown): NodesService {
       upHosts: () => new Set(),
       heardLedger: () => undefined,
       isLegacyQueueLost: () => undefined,
+      heardProblem: () => undefined,
       lastHeard: () => null,
     } as unknown as NodeViewsService,
     { inventory: () => Promise.resolve(inventory) } as unknown as NodeLooksService,
+    { keyId: null },
   );
 }

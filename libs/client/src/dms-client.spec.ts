@@ -115,6 +115,41 @@ describe('DmsClient', () => {
     expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
   });
 
+  it('repeats a request until its time is over while proxies answer instead of the service', async () => {
+    const gateway: Answer = (response) => response.writeHead(504).end('<html>Gateway Time-out</html>');
+    answers = [...Array<Answer>(5).fill(gateway), json(200, GRANTED)];
+    expect(await client().mount(REQUEST)).toEqual(GRANTED);
+    expect(seen).toHaveLength(6);
+    expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+    answers = [gateway];
+    await expect(client({ timeoutMs: 3_000 }).mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(client({ retries: 0 }).mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT' });
+  }, 20_000);
+
+  it.each([
+    ['mount', {}],
+    ['mount', { status: 'ok' }],
+    ['mount', { status: 'success' }],
+    ['unmount', {}],
+    ['unmount', { success: true }],
+  ] as const)('takes no success of another service for a %s: %j', async (action, body) => {
+    answers = [json(200, body)];
+    await expect(client()[action](REQUEST)).rejects.toMatchObject({
+      code: 'WRONG_SERVICE',
+      message: expect.stringContaining('DMS_API_URL') as string,
+    });
+  });
+
+  it('asks again where the service knows no operation of a request whose outcome is unknown', async () => {
+    answers = [
+      failure(504, 'TIMEOUT', { operation_id: 'o-1' }),
+      failure(404, 'NOT_FOUND'),
+      json(200, GRANTED),
+    ];
+    expect(await client().mount(REQUEST)).toEqual(GRANTED);
+    expect(seen.at(-1)?.headers['idempotency-key']).toBe(seen[0].headers['idempotency-key']);
+  });
+
   it.each([
     ['CONFLICT', 409, ConflictError],
     ['MOUNT_FAILED', 502, MountFailedError],

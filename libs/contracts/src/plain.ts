@@ -5,7 +5,7 @@
 export { DmsError, type DmsErrorOptions, type FieldProblem } from './errors/dms-error';
 export { ERROR_CODES, type ErrorCode, type ErrorCodeFacts, isErrorCode } from './errors/error-codes';
 export { ERROR_REMEDIES } from './errors/error-remedies';
-export { noAnswer, readAnswer } from './responses/http-answer';
+export { noAnswer, outcomeProblem, readAnswer } from './responses/http-answer';
 export { Secret } from './secrets/secret';
 export type {
   BackupTargetDto,

@@ -13,6 +13,7 @@ import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { StopService } from '../stop/stop.service';
 import { BrokerHealthIndicator } from './broker.health';
 import { LedgerHealthIndicator } from './ledger.health';
+import { NodesHealthIndicator } from './nodes.health';
 
 @ApiTags('health')
 @Access('open')
@@ -22,6 +23,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly database: LedgerHealthIndicator,
     private readonly broker: BrokerHealthIndicator,
+    private readonly nodes: NodesHealthIndicator,
     private readonly stop: StopService,
     private readonly indicators: HealthIndicatorService,
     @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'insecureTls'>,
@@ -41,6 +43,7 @@ export class HealthController {
     return this.health.check([
       () => this.database.check('database'),
       () => this.broker.check('broker'),
+      () => this.nodes.check('nodes'),
       () => this.facade(),
       () => this.tls(),
       () => this.log(),

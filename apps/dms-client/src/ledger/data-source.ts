@@ -14,6 +14,7 @@ import { LedgerIdentity1795275000000 } from '../../../../migrations/179527500000
 import { LedgerWrites1795276000000 } from '../../../../migrations/1795276000000-ledger-writes';
 import { LegacyQueue1795277500000 } from '../../../../migrations/1795277500000-legacy-queue';
 import { WriterCounters1796037000000 } from '../../../../migrations/1796037000000-writer-counters';
+import { NodeProblem1796061000000 } from '../../../../migrations/1796061000000-node-problem';
 import { type ClientSettings } from '../settings/client.settings';
 import { databaseAddress, type DatabaseServer, printableServer } from '../settings/database-url';
 import { ConnectionGuard } from './connection-guard';
@@ -56,6 +57,7 @@ export function createDataSource(
       LedgerWrites1795276000000,
       LegacyQueue1795277500000,
       WriterCounters1796037000000,
+      NodeProblem1796061000000,
     ],
     migrationsTableName: 'dms_migrations',
     charset: 'utf8mb4',

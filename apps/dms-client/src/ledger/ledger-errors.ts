@@ -1,5 +1,6 @@
 import { DmsError } from '@app/contracts';
 import { QueryFailedError } from 'typeorm';
+import { tlsProblemOf } from './server-certificate';
 import {
   classOfServerError,
   conditionOfServer,
@@ -109,7 +110,7 @@ export function connectionError(error: unknown, address: string): DmsError {
   const number = serverNumber(error);
   if (error instanceof DmsError || number === NO_DATABASE) return ledgerError(error);
   const remedy = number === null ? undefined : REFUSED_LOGINS[number];
-  const condition = (number === null ? null : conditionOfServer(number)) ?? 'cannot be reached';
+  const condition = (number === null ? null : conditionOfServer(number)) ?? unreachable(error);
   const problem = remedy === undefined ? condition : 'refuses the login';
   const message = `DMS_DB_URL: the database at ${address} ${problem}${reason(error)}${remedy === undefined ? '' : `: ${remedy}`}`;
   return new DmsError('LEDGER_UNAVAILABLE', message, { cause: error });
@@ -156,8 +157,13 @@ export function failureText(error: unknown): string {
 /** What is wrong with the server, e.g. `is read-only`. */
 function conditionIn(error: unknown): string {
   const number = serverNumber(error);
-  if (number === null) return 'cannot be reached';
+  if (number === null) return unreachable(error);
   return conditionOfServer(number) ?? 'cannot work at the moment';
+}
+
+function unreachable(error: unknown): string {
+  const problem = tlsProblemOf(error instanceof QueryFailedError ? error.driverError : error);
+  return problem === null ? 'cannot be reached' : `cannot be reached: ${problem}`;
 }
 
 function interruption(error: unknown): string {

@@ -2,6 +2,7 @@ import * as mysql from 'mysql2';
 import { DmsError } from '@app/contracts';
 import { type DatabaseServer, printableServer } from '../settings/database-url';
 import { failureClass, isIncomplete } from './ledger-errors';
+import { explainTls } from './server-certificate';
 import { serverRunOf, type ServerRuns } from './server-run';
 
 /** Every session: UTC, READ COMMITTED, bounded lock waits. */
@@ -36,7 +37,7 @@ export class ServerPool {
 
   /** @param runs is told of each session before it is used */
   constructor(
-    server: DatabaseServer,
+    private readonly server: DatabaseServer,
     private readonly options: mysql.PoolOptions,
     private readonly runs: ServerRuns,
   ) {
@@ -68,7 +69,7 @@ export class ServerPool {
         if (error === null) resolve(made);
         else reject(error.message === 'Queue limit reached.' ? tooManyWait(error) : error);
       });
-    });
+    }).catch((error: unknown) => this.#explained(error));
     if (this.#prepared.has(connection)) return connection;
     try {
       for (const statement of SESSION) await run(connection, statement);
@@ -102,7 +103,7 @@ export class ServerPool {
       // Before the first migration the table is missing. Requests say so themselves.
       if (isIncomplete(error) || ['locked', 'again'].includes(failureClass(error))) return;
       this.#closeMonitor();
-      throw error;
+      return await this.#explained(error);
     }
   }
 
@@ -117,6 +118,12 @@ export class ServerPool {
   async end(): Promise<void> {
     this.#closeMonitor();
     await new Promise<void>((resolve) => this.#pool.end(() => resolve()));
+  }
+
+  /** @throws the error, after it was found out what is wrong with the TLS of the server */
+  async #explained(error: unknown): Promise<never> {
+    await explainTls(error, this.server);
+    throw error;
   }
 
   #openMonitor(): mysql.Connection {

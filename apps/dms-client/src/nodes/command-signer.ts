@@ -18,6 +18,11 @@ export interface OutgoingCommand {
 export class CommandSigner {
   constructor(private readonly key: KeyPair<'Ed25519'> | null) {}
 
+  /** Id of the key; null: commands are not signed. */
+  get keyId(): string | null {
+    return this.key?.publicKey.kid ?? null;
+  }
+
   /** AMQP headers of a command; none where no key was configured. */
   async headersOf(command: OutgoingCommand): Promise<Record<string, string>> {
     if (this.key === null) return {};

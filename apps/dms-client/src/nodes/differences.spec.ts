@@ -135,6 +135,23 @@ describe('differences between ledger and node', () => {
     expect(kinds(row({ state: 'UNCERTAIN' }), inventory({}))).toEqual([]);
   });
 
+  it('tell a mount of a later command than the ledger knows, which the service leaves alone', () => {
+    const later = inventory({ epoch: 2, mnt_id: 8 });
+    const ahead = ['ahead_of_ledger'];
+    expect(kinds(new Map(), later)).toEqual(ahead);
+    expect(kinds(row({ state: 'ABSENT', held: 0 }), later)).toEqual(ahead);
+    expect(kinds(row({ state: 'ABSENT', held: 1 }), later)).toEqual(ahead);
+    expect(kinds(row(), later)).toEqual(ahead);
+    expect(kinds(row({ incarnation: 'older' }), later)).toEqual(ahead);
+    expect(kinds(row({ state: 'ABSENT', held: 0, epoch: 2 }), later)).toEqual(['not_in_ledger']);
+    expect(kinds(row({ epoch: 2 }), later)).toEqual(['other_mount']);
+    // What agrees, and what is gone, is as it was.
+    expect(kinds(row(), inventory({ epoch: 2 }))).toEqual([]);
+    expect(kinds(row(), inventory({ epoch: 2, state: 'absent' }))).toEqual(['not_mounted']);
+    const [difference] = differencesOf(new Map(), new Map(), { incarnation: 'i', seen: later });
+    expect([isOnlyTold(difference, 'service'), isOnlyTold(difference, 'person')]).toEqual([true, false]);
+  });
+
   it('tell what the node cannot say', () => {
     expect(kinds(row(), inventory({ state: 'unknown' }))).toEqual(['uncertain']);
   });

@@ -65,6 +65,8 @@ export type Asker = 'person' | 'service';
  * True where nothing may be done about the difference: it is a stranger's mount, what the jobs hold may be one, or a
  * Python program wrote a name that no node takes.
  *
+ * The service leaves alone a mount that is ahead of the ledger: its holds are missing there, and jobs may need it.
+ *
  * Where only a Python program has written a hold, its server may have mounted the target where no node of ours looks. That
  * the hold is not true is for a person to say.
  */
@@ -73,6 +75,7 @@ export function isOnlyTold(
   by: Asker,
 ): boolean {
   if (kind === 'foreign') return true;
+  if (kind === 'ahead_of_ledger' && by === 'service') return true;
   if (ledger_state !== null) return false;
   if (node_state === 'foreign' || identifierProblem(backup_target_id) !== null) return true;
   return kind === 'held_without_mount' && by === 'service';
@@ -103,8 +106,9 @@ function differenceOf(
   mount: MountObservation | undefined,
   incarnation: string,
 ): NodeDifferenceDto[] {
-  const kind = kindOf(row, mount, incarnation);
-  if (kind === null) return [];
+  const found = kindOf(row, mount, incarnation);
+  if (found === null) return [];
+  const kind = isAhead(row, mount) && found !== 'mount_without_binding' ? 'ahead_of_ledger' : found;
   return [
     {
       kind,
@@ -115,6 +119,11 @@ function differenceOf(
       problem: kind === 'mount_without_binding' ? (row?.problem ?? null) : null,
     },
   ];
+}
+
+/** Each command has a new epoch of the ledger, which commits it first: a node is ahead only of a ledger that lost commits. */
+function isAhead(row: LedgerMount | undefined, mount: MountObservation | undefined): boolean {
+  return mount?.state === 'mounted' && mount.epoch > (row?.epoch ?? 0);
 }
 
 function kindOf(

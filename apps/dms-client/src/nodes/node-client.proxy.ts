@@ -25,10 +25,14 @@ export interface NodePattern {
 
 /** The broker could not deliver the command: nothing has happened. */
 export class UnroutableError extends DmsError {
-  constructor(host: string) {
+  /** @param warning what concerns all nodes at once */
+  constructor(host: string, warning: string | null = null) {
     // The broker lets a consumer go whose heartbeats it misses: the program may be there all the same.
     const why = 'it does not run, hangs, or is cut off from the broker';
-    super('NODE_UNREACHABLE', `No dms-server listens for host "${host}": ${why}`);
+    super(
+      'NODE_UNREACHABLE',
+      `No dms-server listens for host "${host}": ${why}${warning === null ? '' : `. ${warning}`}`,
+    );
   }
 }
 

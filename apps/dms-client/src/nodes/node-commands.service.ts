@@ -138,7 +138,8 @@ export class NodeCommandsService implements NodeCommands {
   }
 
   async #unreachable(host: string): Promise<DmsError> {
-    return (await this.#isKnown(host)) ? new UnroutableError(host) : neverHeardOf(host);
+    if (!(await this.#isKnown(host))) return neverHeardOf(host);
+    return new UnroutableError(host, await this.views.silenceWarning());
   }
 
   /** It only decides about words: where it cannot be told the node is taken to be known. */

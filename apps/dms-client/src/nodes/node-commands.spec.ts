@@ -33,7 +33,8 @@ function outcomeOf(
   const keyToExpect = (): Promise<'none'> =>
     refusal === undefined ? Promise.resolve('none') : Promise.reject(refusal);
   const replies = { keyToExpect } as unknown as ReplyTrustService;
-  const views = { isKnown, nodeClockMs: () => null } as unknown as NodeViewsService;
+  const silenceWarning = (): Promise<string> => Promise.resolve('All 2 nodes are silent');
+  const views = { isKnown, silenceWarning, nodeClockMs: () => null } as unknown as NodeViewsService;
   const queues = ['dms.node-1'];
   const routes = { next: () => Promise.resolve(queues.pop() ?? null) } as unknown as CommandRoutes;
   return new NodeCommandsService(client, sealer, replies, views, routes).send('node-1', body, 1_000);
@@ -105,6 +106,14 @@ describe('the answer to a command', () => {
     expect(outcome).toMatchObject({
       kind: 'unsent',
       error: { code: 'NODE_UNREACHABLE', message: expect.stringMatching(words) as string },
+    });
+  });
+
+  it('says to check the broker first where nobody listens on a host and all nodes are silent', async () => {
+    expect(await outcomeOf('mount', new UnroutableError('node-1'))).toMatchObject({
+      error: {
+        message: expect.stringMatching(/cut off from the broker\. All 2 nodes are silent$/) as string,
+      },
     });
   });
 

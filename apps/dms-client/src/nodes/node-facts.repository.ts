@@ -31,6 +31,8 @@ export interface NodeFacts {
   readonly served_ledger: string | null;
   /** It did not consume `dms.<node>` by the hello that was written last; 1 or 0, null as 0. */
   readonly legacy_queue_lost: number | null;
+  /** What kept the node from carrying out commands, by the same hello; null: nothing. */
+  readonly problem: string | null;
   /** This ledger. */
   readonly ledger: string | null;
   /** Written within the last minute, by the database's clock; 1 or 0. */
@@ -69,7 +71,7 @@ export class NodeFactsRepository {
     return queryLedger<NodeFacts>(
       this.dataSource,
       `SELECT host, state, incarnation, boot_id, protocol, version, bases, last_seen,
-         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger, legacy_queue_lost,
+         JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.key_id')) AS key_id, refused_key_id, served_ledger, legacy_queue_lost, problem,
          JSON_UNQUOTE(JSON_EXTRACT(pinned_keys, '$.signs_replies')) = 'true' AS signs_replies,
          (SELECT ledger_id FROM ledger_identity) AS ledger,
          last_seen > NOW(6) - INTERVAL ? SECOND AS fresh

@@ -70,7 +70,9 @@ export class NodeLooksService {
     const outcome = await this.nodes.send(host, body, deadlineMs);
     if (outcome.kind === 'unsent') throw outcome.error;
     if (outcome.kind === 'unknown') {
-      throw new DmsError('NODE_UNREACHABLE', `Node "${host}" does not answer: ${outcome.reason}`);
+      const warning = await this.views.silenceWarning();
+      const text = `Node "${host}" does not answer: ${outcome.reason}`;
+      throw new DmsError('NODE_UNREACHABLE', warning === null ? text : `${text}. ${warning}`);
     }
     if (outcome.reply.kind === 'legacy') {
       const message = `Node "${host}" runs a Python server, which cannot tell what it sees`;

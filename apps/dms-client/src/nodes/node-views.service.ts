@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Hello, HELLO_INTERVAL_MS, HELLO_TIMEOUT_MS, type NodeEvent } from '@app/contracts';
+import { allSilentWarning } from './all-silent';
 import { NodesRepository } from './nodes.repository';
 
 /** What this process knows of a node. */
@@ -104,6 +105,16 @@ export class NodeViewsService {
     );
   }
 
+  /**
+   * What to do first if this process hears no node at all, of several that are known. Null also where it has not listened
+   * for long enough, or the ledger cannot be asked.
+   */
+  async silenceWarning(): Promise<string | null> {
+    if (!this.hasListened || this.upHosts().size > 0) return null;
+    const states = await this.nodes.states().catch(() => []);
+    return allSilentWarning(states.map((state) => (state === 'up' ? 'silent' : state)));
+  }
+
   /** When this process has heard the node last, by its own clock; null: it has not, or the node has said that it stops. */
   lastHeard(host: string): Date | null {
     const heard = this.#heard.get(host);
@@ -141,6 +152,13 @@ export class NodeViewsService {
     const heard = this.#heard.get(host);
     if (heard === undefined || performance.now() - heard.at >= HELLO_TIMEOUT_MS) return undefined;
     return heard.hello.legacy_queue_lost === true;
+  }
+
+  /** What keeps the node from carrying out commands, and the keys of the clients that it obeys; undefined: as above. */
+  heardProblem(host: string): Pick<Hello, 'problem' | 'trusted_clients'> | undefined {
+    const heard = this.#heard.get(host);
+    if (heard === undefined || performance.now() - heard.at >= HELLO_TIMEOUT_MS) return undefined;
+    return heard.hello;
   }
 
   /** This process has listened for long enough to have heard every node that is up. */

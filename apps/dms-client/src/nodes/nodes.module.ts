@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { BrokerAlarm } from '@app/platform';
 import { BROKER, brokerAlarmProvider, brokerProvider } from './broker.provider';
 import { CommandRoutes } from './command-routes';
-import { commandSignerProvider } from './command-signer';
+import { CommandSigner, commandSignerProvider } from './command-signer';
 import { HelloListener } from './hello.listener';
 import { MountReports } from './mount-reports';
 import { NodeClientProxy } from './node-client.proxy';
@@ -35,6 +35,7 @@ import { TokenSealer } from './token-sealer.service';
   exports: [
     BROKER,
     BrokerAlarm,
+    CommandSigner,
     MountReports,
     NODE_COMMANDS,
     NodeClientProxy,

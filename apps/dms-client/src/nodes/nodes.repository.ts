@@ -13,6 +13,13 @@ export class NodesRepository {
     return this.#try(() => this.dataSource.getRepository(Node).findOneBy({ host }));
   }
 
+  /** What is written of each node. @throws DmsError LEDGER_UNAVAILABLE */
+  async states(): Promise<NodeState[]> {
+    return (
+      await this.#try(() => this.dataSource.getRepository(Node).find({ select: { host: true, state: true } }))
+    ).map(({ state }) => state);
+  }
+
   /** Notes what a hello said. A node that drains goes on draining; a forgotten one is known again. */
   async heard(hello: Hello): Promise<void> {
     const values = [
@@ -24,16 +31,17 @@ export class NodesRepository {
       hello.public_key === null ? null : JSON.stringify(hello.public_key),
       hello.ledger ?? null,
       hello.legacy_queue_lost === true,
+      hello.problem ?? null,
     ];
     await this.#try(() =>
       this.dataSource.query(
         `INSERT INTO nodes (host, state, incarnation, boot_id, protocol, version, bases, public_key, served_ledger,
-           legacy_queue_lost, last_seen)
-         VALUES (?, 'up', ?, ?, ?, ?, ?, ?, ?, ?, NOW(6))
+           legacy_queue_lost, problem, last_seen)
+         VALUES (?, 'up', ?, ?, ?, ?, ?, ?, ?, ?, ?, NOW(6))
          ON DUPLICATE KEY UPDATE state = IF(state = 'draining', state, 'up'), incarnation = VALUES(incarnation),
            boot_id = VALUES(boot_id), protocol = VALUES(protocol), version = VALUES(version), bases = VALUES(bases),
            public_key = VALUES(public_key), served_ledger = VALUES(served_ledger),
-           legacy_queue_lost = VALUES(legacy_queue_lost), last_seen = NOW(6)`,
+           legacy_queue_lost = VALUES(legacy_queue_lost), problem = VALUES(problem), last_seen = NOW(6)`,
         [hello.node, ...values],
       ),
     );
@@ -57,7 +65,7 @@ export class NodesRepository {
         `INSERT INTO nodes (host, state, last_seen) VALUES (?, 'legacy', NOW(6))
          ON DUPLICATE KEY UPDATE state = IF(state = 'draining', state, 'legacy'), incarnation = NULL, boot_id = NULL,
            protocol = NULL, version = NULL, bases = NULL, public_key = NULL, served_ledger = NULL,
-           legacy_queue_lost = NULL, last_seen = NOW(6)`,
+           legacy_queue_lost = NULL, problem = NULL, last_seen = NOW(6)`,
         [host],
       ),
     );

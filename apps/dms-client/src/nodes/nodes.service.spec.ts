@@ -1,4 +1,4 @@
-import { DmsError, type NodeState } from '@app/contracts';
+import { DmsError, type Hello, type NodeState } from '@app/contracts';
 import { type NodeFacts, type NodeFactsRepository } from './node-facts.repository';
 import { type NodeLooksService } from './node-looks.service';
 import { type NodeViewsService } from './node-views.service';
@@ -11,6 +11,7 @@ function serviceWith(
   hasListened = false,
   heardLedger?: string | null,
   lastHeard: Date | null = null,
+  hello?: Pick<Hello, 'problem' | 'trusted_clients'>,
 ): NodesService {
   const known = {
     host: 'n1',
@@ -24,6 +25,7 @@ function serviceWith(
     fresh: 0,
     served_ledger: null,
     ledger: 'ours',
+    problem: null,
     ...facts,
   };
   const repository = {
@@ -38,8 +40,10 @@ function serviceWith(
       hasListened,
       lastHeard: () => lastHeard,
       isLegacyQueueLost: () => undefined,
+      heardProblem: () => hello,
     } as unknown as NodeViewsService,
     { inventory } as unknown as NodeLooksService,
+    { keyId: 'ours' },
   );
 }
 
@@ -113,6 +117,25 @@ describe('NodesService', () => {
       (await serviceWith(facts).list()).nodes[0].legacy_queue_lost;
     expect(await shown({ legacy_queue_lost: 1 })).toBe(true);
     expect(await shown({ legacy_queue_lost: null })).toBe(false);
+  });
+
+  it.each<
+    [string, Partial<NodeFacts>, Pick<Hello, 'problem' | 'trusted_clients'> | undefined, string | null]
+  >([
+    ['nothing, of one that serves', {}, {}, null],
+    ['what it says itself', {}, { problem: 'the run directory is full' }, 'the run directory is full'],
+    ['nothing, once it says so', { problem: 'full' }, {}, null],
+    ['what was written, of one that is not heard', { problem: 'full' }, undefined, 'full'],
+    ['nothing, of one that trusts this key', {}, { trusted_clients: ['theirs', 'ours'] }, null],
+    [
+      'that it refuses this key',
+      {},
+      { trusted_clients: ['theirs'] },
+      "refuses the key of this dms-client (ours): add this dms-client's key to DMS_TRUSTED_KEYS_FILE of the node",
+    ],
+  ])('shows as what keeps a node from serving %s', async (_, facts, hello, shown) => {
+    const service = serviceWith(facts, ['n1'], undefined, true, null, null, hello);
+    expect((await service.list()).nodes[0].problem).toBe(shown);
   });
 
   it("asks a node which ledger it serves, and shows no difference for that one's mounts", async () => {

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   DmsError,
   type Inventory,
@@ -9,9 +9,12 @@ import {
   type NodeState,
 } from '@app/contracts';
 import { isoTime } from '../queries/query-ledger';
+import { allSilentWarning } from './all-silent';
+import { CommandSigner } from './command-signer';
 import { differencesOf, ofThisLedger } from './differences';
 import { NodeFactsRepository, type NodeFacts } from './node-facts.repository';
 import { NodeLooksService } from './node-looks.service';
+import { problemOf } from './node-problem';
 import { NodeViewsService } from './node-views.service';
 import { isOther } from './other-ledger';
 
@@ -31,13 +34,15 @@ export class NodesService {
     private readonly facts: NodeFactsRepository,
     private readonly views: NodeViewsService,
     private readonly looks: NodeLooksService,
+    @Inject(CommandSigner) private readonly signer: Pick<CommandSigner, 'keyId'>,
   ) {}
 
   /** @throws DmsError LEDGER_UNAVAILABLE */
   async list(): Promise<NodeListDto> {
     const heard = this.#heard();
-    const nodes = await this.facts.nodes();
-    return { nodes: nodes.map((facts) => this.#nodeOf(facts, heard, this.#servedBy(facts))) };
+    const facts = await this.facts.nodes();
+    const nodes = facts.map((known) => this.#nodeOf(known, heard, this.#servedBy(known)));
+    return { nodes, warning: allSilentWarning(nodes.map(({ state }) => state)) };
   }
 
   /**
@@ -75,7 +80,9 @@ export class NodesService {
 
   #nodeOf(facts: NodeFacts, heard: Heard, served: string | null): NodeDto {
     const isLost = this.views.isLegacyQueueLost(facts.host) ?? Boolean(facts.legacy_queue_lost);
-    return { ...nodeOf(facts, heard, served), legacy_queue_lost: isLost };
+    const hello = this.views.heardProblem(facts.host);
+    const problem = hello === undefined ? facts.problem : problemOf(hello, this.signer.keyId);
+    return { ...nodeOf(facts, heard, served), legacy_queue_lost: isLost, problem };
   }
 
   #servedBy({ host, served_ledger }: NodeFacts): string | null {
@@ -90,7 +97,11 @@ export class NodesService {
 }
 
 /** @param served the ledger of which the node has something mounted */
-function nodeOf(facts: NodeFacts, heard: Heard, served: string | null): Omit<NodeDto, 'legacy_queue_lost'> {
+function nodeOf(
+  facts: NodeFacts,
+  heard: Heard,
+  served: string | null,
+): Omit<NodeDto, 'legacy_queue_lost' | 'problem'> {
   return {
     host: facts.host,
     state: stateOf(facts, heard),

@@ -9,7 +9,7 @@ import {
   type ReconcileOutcome,
   type ReconcileResponseDto,
 } from '@app/contracts';
-import { currentRequest, happened } from '@app/platform';
+import { currentRequest, happened, RareWarnings } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
@@ -49,6 +49,7 @@ interface Comparison {
 @Injectable()
 export class ReconcilerService {
   readonly #log = new Logger(ReconcilerService.name);
+  readonly #warnings = new RareWarnings(this.#log);
 
   constructor(
     private readonly leases: NodeLeaseRepository,
@@ -149,6 +150,10 @@ export class ReconcilerService {
     const { backup_target_id: targetId } = difference;
     if (dryRun || targetId === null || onlyTold) {
       if (!dryRun) happened({ what: 'drift', kind: difference.kind, outcome: 'reported' });
+      if (!dryRun && difference.kind === 'ahead_of_ledger')
+        this.#warnings.warn(
+          `Host "${host}" has mounts of later commands than the ledger knows: was it restored? They stay until "dms reconcile"`,
+        );
       return { ...difference, host, outcome: 'reported', state_after: difference.ledger_state };
     }
     // What is left open is tried again by itself, more and more slowly: comparing does not hasten it.

@@ -15,6 +15,7 @@ export class NodesCollector implements Collector {
   readonly #nodes: Gauge;
   readonly #up: Gauge;
   readonly #seen: Gauge;
+  readonly #refusing: Gauge;
   readonly #refused: Gauge;
   readonly gauges: readonly Gauge[];
 
@@ -36,11 +37,16 @@ export class NodesCollector implements Collector {
       'When the node was last heard, in seconds since the epoch; half a minute exact for one that is silent.',
       'host',
     );
+    this.#refusing = gauge(
+      'dms_node_refuses_commands',
+      '1 if the node is up but carries out no command of this dms-client: "dms nodes" says why.',
+      'host',
+    );
     this.#refused = gauge(
       'dms_nodes_key_refused',
       'Nodes in whose name a hello with another key was refused.',
     );
-    this.gauges = [this.#nodes, this.#up, this.#seen, this.#refused];
+    this.gauges = [this.#nodes, this.#up, this.#seen, this.#refusing, this.#refused];
     page.add(this);
   }
 
@@ -60,6 +66,7 @@ export class NodesCollector implements Collector {
         const seen = heard.has(node.host) ? Date.now() : Date.parse(node.last_seen ?? '');
         return [
           { gauge: this.#up, labels, value: isUp(node) ? 1 : 0 },
+          { gauge: this.#refusing, labels, value: isUp(node) && node.problem !== null ? 1 : 0 },
           ...(Number.isNaN(seen) ? [] : [{ gauge: this.#seen, labels, value: seen / 1000 }]),
         ];
       }),

@@ -14,6 +14,11 @@ export function isInExclusiveUse(error: unknown): boolean {
   return code === ACCESS_REFUSED && typeof message === 'string' && message.includes('exclusive use');
 }
 
+/** Another connection has declared the queue for itself. */
+export function isLocked(error: unknown): boolean {
+  return (error as ChannelError).code === RESOURCE_LOCKED;
+}
+
 /** The account lacks a permission, or another consumer has the queue. */
 export function isAccessRefused(error: unknown): boolean {
   return (error as ChannelError).code === ACCESS_REFUSED;

@@ -4,6 +4,7 @@ import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { type BrokerFactory } from './broker.provider';
 import { LegacyQueue } from './legacy-queue';
+import { NodeClaim } from './node-claim';
 import { OwnQueue } from './own-queue';
 import { type Delivery, type QueueConsumer, type QueueListener } from './queue-consumer';
 import { within } from './within';
@@ -32,14 +33,16 @@ const BROKER_ANSWER_MS = 10_000;
  * Consumes this node's commands from its own queue and from `dms.<node>`, on each connection, after each closed channel,
  * and after somebody deleted a queue. Either queue alone is enough.
  *
- * At the start `dms.<node>` comes first: its exclusive consumer shows that no other server has this node id. A server
- * that has served before takes up its own queue at once.
+ * At the start it finds out first that no other server has this node id: by a queue that only one can declare, before it
+ * says a hello, and by the exclusive consumer of `dms.<node>`, which older versions have too. A server that has served
+ * before takes up its own queue at once.
  */
 export class CommandConsumer {
   readonly #logger = new Logger(CommandConsumer.name);
   readonly #warnings = new RareWarnings(this.#logger);
   readonly #own: OwnQueue;
   readonly #legacy: LegacyQueue;
+  readonly #claim: NodeClaim;
   #manager: AmqpConnectionManager | null = null;
   #stopped = false;
   #hasServed = false;
@@ -58,16 +61,19 @@ export class CommandConsumer {
       beforeConsuming: options.beforeConsuming,
       onBegun: () => this.#begun(),
     });
+    const hasServed = (): boolean => this.#hasServed;
+    const onFinal = (error: Error): void => this.#fail(error);
+    this.#claim = new NodeClaim({ node, hasServed, onFinal });
     this.#legacy = new LegacyQueue({
       node,
       listener,
-      hasServed: () => this.#hasServed,
+      hasServed,
       beforeConsuming: options.beforeConsuming,
       onChange: (problem) => {
         announced.legacyQueueProblem = problem;
         if (problem === null) this.#begun();
       },
-      onFinal: (error) => this.#fail(error),
+      onFinal,
     });
   }
 
@@ -115,6 +121,7 @@ export class CommandConsumer {
         this.#logger.debug({ msg: 'The consumer could not be cancelled', err: error });
       });
     }
+    await this.#claim.release();
   }
 
   /** Closes the connection; what was not acknowledged goes back to `dms.<node>`. */
@@ -137,11 +144,12 @@ export class CommandConsumer {
   /** Consumes for as long as this connection is the current one. */
   async #serve(connection: ChannelModel): Promise<void> {
     const isCurrent = (): boolean => !this.#stopped && this.#manager?.connection === connection;
-    let decide: () => void = () => undefined;
-    const decided = new Promise<void>((resolve) => (decide = resolve));
-    const legacy = this.#legacy.keep(connection, isCurrent, decide);
-    if (!this.#hasServed) await Promise.race([decided, legacy]);
-    await Promise.all([legacy, this.#own.keep(connection, isCurrent)]);
+    const claim = begun((decided) => this.#claim.keep(connection, isCurrent, decided));
+    if (!this.#hasServed) await claim.decided;
+    if (!isCurrent()) return;
+    const legacy = begun((decided) => this.#legacy.keep(connection, isCurrent, decided));
+    if (!this.#hasServed) await legacy.decided;
+    await Promise.all([claim.ended, legacy.ended, this.#own.keep(connection, isCurrent)]);
   }
 
   #returned(message: ConsumeMessage): void {
@@ -162,4 +170,15 @@ export class CommandConsumer {
     if (started !== null) started.reject(error);
     else this.options.onFailure(error);
   }
+}
+
+/** Starts work that goes on after it has said whether the server may; `decided` resolves with its end at the latest. */
+function begun(work: (decided: () => void) => Promise<void>): {
+  decided: Promise<void>;
+  ended: Promise<void>;
+} {
+  let decide: () => void = () => undefined;
+  const decided = new Promise<void>((resolve) => (decide = resolve));
+  const ended = work(decide);
+  return { decided: Promise.race([decided, ended]), ended };
 }

@@ -139,6 +139,8 @@ describe('golden messages', () => {
       keys,
       ways,
       new TroubledMounts(),
+      { current: () => Promise.resolve([]) },
+      { text: null },
       alarm,
     );
     const hello = await service.hello();

@@ -4,14 +4,10 @@ import { nodeQueue } from '@app/contracts';
 import { RareWarnings } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { isInExclusiveUse, isRefusal } from './broker-errors';
+import { ExclusiveUse } from './exclusive-use';
 import { QueueConsumer, type QueueListener } from './queue-consumer';
 import { LateError } from './within';
 
-const HEARTBEAT_MS = 5_000;
-/** After a cut the broker may keep the old consumer for two heartbeats. */
-const EXCLUSIVE_WAIT_MS = 2.5 * HEARTBEAT_MS;
-/** The brokers of a cluster notice after a minute (net_ticktime) that one of them, which has the old consumer, is frozen. */
-const EXCLUSIVE_WAIT_SERVING_MS = 90_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 10_000;
 const POLICY = `rabbitmqctl set_policy ha '^dms\\.' '{"ha-mode":"all","ha-sync-mode":"automatic"}'`;
@@ -43,11 +39,12 @@ export class LegacyQueue {
   readonly #warnings = new RareWarnings(this.#logger);
   readonly #queue: string;
   #consumer: QueueConsumer | null = null;
-  #inUseSince: number | null = null;
+  readonly #inUse: ExclusiveUse;
   #isLost = false;
 
   constructor(private readonly options: LegacyQueueOptions) {
     this.#queue = nodeQueue(options.node);
+    this.#inUse = new ExclusiveUse(options.node, options.hasServed);
   }
 
   get consumer(): QueueConsumer | null {
@@ -72,7 +69,7 @@ export class LegacyQueue {
         const final = this.#finalError(error);
         if (final !== null) return this.options.onFinal(final);
         if (this.#isLost) decided();
-        if (this.#inUseSince === null) retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+        if (!this.#inUse.isMet) retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
       }
       await sleep(retryMs, undefined, { ref: false });
     }
@@ -85,7 +82,7 @@ export class LegacyQueue {
     try {
       await consumer.consume(this.options.beforeConsuming);
       this.#consumer = consumer;
-      this.#inUseSince = null;
+      this.#inUse.over();
       this.#isLost = false;
       this.#logger.log({ msg: 'Commands are consumed', queue: this.#queue });
       this.options.onChange(null);
@@ -103,22 +100,16 @@ export class LegacyQueue {
   /** The error to give up with, or null if it is worth another try. */
   #finalError(error: unknown): Error | null {
     const text = error instanceof Error ? error.message : String(error);
-    const serving = this.options.hasServed();
     if (isInExclusiveUse(error)) {
-      this.#inUseSince ??= performance.now();
       this.#report(`The queue ${this.#queue} cannot be consumed: ${text}`);
-      const waitMs = serving ? EXCLUSIVE_WAIT_SERVING_MS : EXCLUSIVE_WAIT_MS;
-      if (performance.now() - this.#inUseSince < waitMs) return null;
-      return new Error(
-        `Another dms-server consumes the queue ${this.#queue}: two nodes must not have the same DMS_NODE_ID ("${this.options.node}")`,
-      );
+      return this.#inUse.met(this.#queue);
     }
-    this.#inUseSince = null;
+    this.#inUse.over();
     if (!isOfTheQueue(error)) {
       this.#warnings.warn(`The queue ${this.#queue} cannot be consumed: ${text}`);
       return null;
     }
-    if (!serving && isRefusal(error))
+    if (!this.options.hasServed() && isRefusal(error))
       return new Error(`The broker refuses the queue ${this.#queue}: ${text}`);
     this.#isLost = true;
     this.#report(

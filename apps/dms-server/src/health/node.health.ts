@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING, logLoss } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { WaysIn } from '../hello/ways-in';
+import { requireUsable, requireUsableBases } from '../kernel/usable-path';
 import { ProcessStarts } from '../processes/process-starts';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 
@@ -44,7 +44,7 @@ export class NodeHealth {
   async fuse(): Promise<HealthIndicatorResult> {
     return await this.indicators
       .check('fuse')
-      .attempt(() => usable(FUSE_DEVICE, constants.R_OK | constants.W_OK))
+      .attempt(() => requireUsable(FUSE_DEVICE, constants.R_OK | constants.W_OK))
       .withTimeout(CHECK_MS);
   }
 
@@ -52,12 +52,7 @@ export class NodeHealth {
   async mountBases(): Promise<HealthIndicatorResult> {
     return await this.indicators
       .check('mount_bases')
-      .attempt(async () => {
-        for (const base of this.settings.mountBases) {
-          await usable(base, constants.W_OK | constants.X_OK);
-          await hasRoom(base);
-        }
-      })
+      .attempt(() => requireUsableBases(this.settings.mountBases))
       .withTimeout(CHECK_MS);
   }
 
@@ -87,21 +82,4 @@ export class NodeHealth {
     const problem = this.memory.problem();
     return problem === null ? indicator.up() : indicator.down(problem);
   }
-}
-
-async function usable(path: string, mode: number): Promise<void> {
-  try {
-    await access(path, mode);
-  } catch (error) {
-    throw new Error(`${path} cannot be used (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, {
-      cause: error,
-    });
-  }
-}
-
-/** A file system that makes inodes as it needs them says that it has none in all. */
-async function hasRoom(path: string): Promise<void> {
-  const { bfree, files, ffree } = await statfs(path);
-  if (files > 0 && ffree === 0) throw new Error(`${path} cannot be used: no inode is left`);
-  if (bfree === 0) throw new Error(`${path} cannot be used: no space is left`);
 }

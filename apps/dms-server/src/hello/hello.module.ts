@@ -5,6 +5,7 @@ import { KeysModule } from '../keys/keys.module';
 import { ProvidersModule } from '../providers/providers.module';
 import { Announcements } from './announcements.service';
 import { HelloService } from './hello.service';
+import { NodeProblem } from './node-problem';
 import { TroubledMounts } from './troubled-mounts';
 import { WaysIn } from './ways-in';
 
@@ -13,6 +14,7 @@ import { WaysIn } from './ways-in';
   providers: [
     Announcements,
     HelloService,
+    NodeProblem,
     TroubledMounts,
     WaysIn,
     { provide: BrokerAlarm, useFactory: () => new BrokerAlarm(new Logger('Broker')) },

@@ -1,16 +1,24 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type Hello, HELLO_INTERVAL_MS, helloRoutingKey, PROTOCOL_VERSION } from '@app/contracts';
+import {
+  type Hello,
+  HELLO_INTERVAL_MS,
+  helloRoutingKey,
+  MAX_TRUSTED_CLIENTS,
+  PROTOCOL_VERSION,
+} from '@app/contracts';
 import { BrokerAlarm, programVersion } from '@app/platform';
 import { type ChannelModel } from 'amqplib';
 import { within } from '../commands/within';
 import { FenceService } from '../fence/fence.service';
 import { knownMntId } from '../fence/target-record';
 import { MOUNT_TABLE, type MountTable } from '../kernel/mount-table.interface';
+import { CLIENT_KEYS, type ClientKeys } from '../keys/client-keys';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { Announcements } from './announcements.service';
 import { MountTableVersion } from './mount-table.version';
 import { nodeClockMs } from './node-clock';
+import { NodeProblem } from './node-problem';
 import { TroubledMounts } from './troubled-mounts';
 import { WaysIn } from './ways-in';
 
@@ -34,6 +42,8 @@ export class HelloService {
     @Inject(NODE_KEYS) private readonly keys: NodeKeys,
     @Inject(WaysIn) private readonly ways: Readonly<WaysIn>,
     private readonly troubled: TroubledMounts,
+    @Inject(CLIENT_KEYS) private readonly clients: ClientKeys,
+    @Inject(NodeProblem) private readonly problem: Pick<NodeProblem, 'text'>,
     @Inject(BrokerAlarm) alarm: Pick<BrokerAlarm, 'onChange'>,
   ) {
     alarm.onChange((reason) => {
@@ -75,6 +85,8 @@ export class HelloService {
       const { epoch: current, mountedAs } = this.fences.recordOf(backup_target_id);
       return current === epoch && mountedAs !== null && knownMntId(mountedAs) === mnt_id;
     });
+    const trusted = this.settings.requireSigned ? (await this.clients.current()).map(({ kid }) => kid) : [];
+    const { text: problem } = this.problem;
     return {
       node: this.settings.nodeId,
       incarnation: this.fences.incarnation,
@@ -90,6 +102,9 @@ export class HelloService {
       ...(this.ways.commandQueue === null ? {} : { command_queue: this.ways.commandQueue }),
       ...(this.ways.legacyQueueProblem === null ? {} : { legacy_queue_lost: true }),
       clock_ms: nodeClockMs(),
+      ...(problem === null ? {} : { problem }),
+      // Without any key the node obeys everybody.
+      ...(trusted.length === 0 || trusted.length > MAX_TRUSTED_CLIENTS ? {} : { trusted_clients: trusted }),
       ...(troubled.length === 0 ? {} : { troubled_mounts: troubled }),
     };
   }

@@ -41,6 +41,24 @@ export function readAnswer<T>(address: string, status: number, text: string, nam
   };
 }
 
+/**
+ * Returns what is wrong with an answer of success that tells nothing of the mount; null: it is that of a dms-client. Another
+ * service may answer `{}` to everything.
+ */
+export function outcomeProblem(
+  address: string,
+  action: 'mount' | 'unmount',
+  body: { readonly status?: unknown; readonly mount_path?: unknown },
+): AnsweredError | null {
+  const isOurs = body.status === 'success' && (action === 'unmount' || typeof body.mount_path === 'string');
+  if (isOurs) return null;
+  const missing = action === 'mount' ? '"status" and "mount_path"' : '"status"';
+  return {
+    code: 'WRONG_SERVICE',
+    message: `${address} answered the ${action} without ${missing}, not as a dms-client does: correct DMS_API_URL`,
+  };
+}
+
 /** Codes of TLS that say that a certificate is not trusted. */
 const UNTRUSTED = /^(CERT_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+|ERR_TLS_CERT\w+)$/;
 /** Codes of parsers that met something else than HTTP, or than TLS. */

@@ -107,10 +107,14 @@ export class NodeDto {
   other_ledger: string | null;
   /** The node has lost the queue `dms.<host>`: legacy callers do not reach it, dms-client does. */
   legacy_queue_lost: boolean;
+  /** Why the node carries out no command of this dms-client, though it may be `up`; null: nothing is known of that. */
+  problem: string | null;
 }
 
 export class NodeListDto {
   nodes: NodeDto[];
+  /** What concerns all nodes at once, e.g. that all are silent: the cause is hardly in each of them then. Null: nothing. */
+  warning: string | null;
 }
 
 /** One entry that a cleanup removed, or would remove. */

@@ -42,6 +42,7 @@ export const NODE_DIFFERENCES = [
   'stacked',
   'held_without_mount',
   'not_in_ledger',
+  'ahead_of_ledger',
   'mount_without_binding',
   'foreign',
   'uncertain',
@@ -56,6 +57,8 @@ export const NODE_DIFFERENCES = [
  * - `held_without_mount`: jobs hold the target, and the ledger itself says that it is not mounted, or dead; or it says
  *   nothing, for only a Python program has written the hold, and the node does not see it mounted;
  * - `not_in_ledger`: the node has a mount of ours that the ledger does not know as mounted;
+ * - `ahead_of_ledger`: the node has a mount of a later command than the ledger knows: the ledger was restored from a backup,
+ *   or lost commits. Jobs may hold the mount, so the service leaves it alone until a person has reconciled;
  * - `mount_without_binding`: by both it is mounted, or being unmounted, and no job holds it or asks for anything: it is
  *   being taken away, over and over where somebody uses it;
  * - `foreign`: a stranger's mount below one of the node's bases;

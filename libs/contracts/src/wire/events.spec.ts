@@ -5,6 +5,7 @@ import {
   helloRoutingKey,
   isCommandQueueOf,
   newCommandQueue,
+  nodeClaimQueue,
   nodeEventRoutingKey,
   nodeQueue,
   stateEventRoutingKey,
@@ -73,6 +74,8 @@ describe('the name of a command queue', () => {
     expect(isCommandQueueOf('a.b', `dms.a.${digits}`)).toBe(false);
     expect(isCommandQueueOf('a', 'dms.a.b')).toBe(false);
     expect(isCommandQueueOf('a', 'dms.a')).toBe(false);
+    expect(isCommandQueueOf('a', nodeClaimQueue('a'))).toBe(false);
+    expect(nodeClaimQueue('a')).toMatch(/^dms\.a\.[0-9a-f]{32}$/);
     expect(isCommandQueueOf('a', `amq.a.${digits}`)).toBe(false);
   });
 

@@ -31,6 +31,13 @@ export interface Hello {
   readonly legacy_queue_lost?: boolean;
   /** The node's monotonic clock in milliseconds. It runs from the boot, and commands name it: see EnvelopeDto. */
   readonly clock_ms?: number;
+  /** What keeps the node from carrying out any command, in words, MAX_PROBLEM_LENGTH at most; absent: nothing. */
+  readonly problem?: string;
+  /**
+   * Ids of the keys of the clients whose commands the node obeys; it refuses all others. Absent: it obeys unsigned
+   * commands too, or there are more than MAX_TRUSTED_CLIENTS.
+   */
+  readonly trusted_clients?: readonly string[];
   /**
    * Mounts that the node sees vanished or broken now, MAX_TROUBLED_MOUNTS at most: of more, each hello names the next
    * ones. It repeats the events, which can be lost.
@@ -38,13 +45,18 @@ export interface Hello {
   readonly troubled_mounts?: readonly TroubledMount[];
 }
 
+export const MAX_PROBLEM_LENGTH = 255;
+export const MAX_TRUSTED_CLIENTS = 32;
+const MAX_KEY_ID_LENGTH = 64;
+
 /** `value` as a hello, or null where it is none. */
 export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
-  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts, ...others } =
+  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts, ...rest } =
     hello;
+  const { problem, trusted_clients, ...others } = rest;
   const troubled = asTroubledMounts(troubled_mounts);
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
@@ -72,8 +84,19 @@ export function asHello(value: unknown): Hello | null {
       : {}),
     ...(legacy_queue_lost === true ? { legacy_queue_lost } : {}),
     ...(Number.isSafeInteger(clock_ms) ? { clock_ms } : {}),
+    ...(isProblem(problem) ? { problem } : {}),
+    ...(areKeyIds(trusted_clients) ? { trusted_clients } : {}),
     ...(troubled.length > 0 ? { troubled_mounts: troubled } : {}),
   };
+}
+
+function isProblem(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_PROBLEM_LENGTH;
+}
+
+function areKeyIds(value: unknown): value is string[] {
+  const isKeyId = (id: unknown): boolean => typeof id === 'string' && id.length <= MAX_KEY_ID_LENGTH;
+  return Array.isArray(value) && value.length <= MAX_TRUSTED_CLIENTS && value.every(isKeyId);
 }
 
 function isLedger(value: unknown): value is string {

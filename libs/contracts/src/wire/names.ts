@@ -32,9 +32,18 @@ export function newCommandQueue(host: string): string {
   return commandQueuePrefix(host) + randomUUID().replaceAll('-', '');
 }
 
+/**
+ * The queue by which a dms-server shows that it serves this node: exclusive, never consumed. A second server cannot
+ * declare it. The name looks like that of a command queue, so that the permissions of nodes allow it.
+ */
+export function nodeClaimQueue(host: string): string {
+  return commandQueuePrefix(host) + createHash('sha256').update(host).digest('hex').slice(0, 32);
+}
+
 /** Whether a queue is a command queue of this node, and no other node's queue. */
 export function isCommandQueueOf(host: string, queue: string): boolean {
   const prefix = commandQueuePrefix(host);
+  if (queue === nodeClaimQueue(host)) return false;
   return queue.startsWith(prefix) && RANDOM_PART.test(queue.slice(prefix.length));
 }
 

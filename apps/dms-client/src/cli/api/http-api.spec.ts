@@ -20,6 +20,8 @@ const REQUEST = parseTargetRequest(
 
 const NONE: CredentialSources = { apiToken: null, apiTokenFile: null, keystoneToken: null };
 
+const GRANTED = { status: 'success', mount_path: '/base/t' };
+
 describe('HttpApi', () => {
   let server: Server;
   let api: HttpApi;
@@ -57,14 +59,14 @@ describe('HttpApi', () => {
   }
 
   it('sends the request with its token', async () => {
-    answerWith(200, { status: 'success' });
-    expect(await api.mount(REQUEST)).toEqual({ status: 'success' });
+    answerWith(200, GRANTED);
+    expect(await api.mount(REQUEST)).toEqual(GRANTED);
     expect(seen).toMatchObject({ method: 'POST', url: '/api/v1/mount', authorization: 'Bearer bearer-1' });
     expect(JSON.parse(seen.body)).toMatchObject({ job: { jobid: 1 }, keystone_token: 'token-1' });
   });
 
   it('says who calls by a Keystone token where there is no bearer token', async () => {
-    answerWith(200, {});
+    answerWith(200, GRANTED);
     const anonymous = apiWith({});
     await anonymous.nodes();
     expect(seen).toMatchObject({ authorization: undefined, token: undefined });
@@ -130,6 +132,14 @@ describe('HttpApi', () => {
     // A proxy, while the service is away.
     answer = (_, response) => response.writeHead(503).end('<html>');
     await expect(api.mount(REQUEST)).rejects.toMatchObject({ code: 'TIMEOUT', exitCode: 75 });
+  });
+
+  it.each(['mount', 'unmount'] as const)('takes no success of another service for a %s', async (action) => {
+    answerWith(200, {});
+    await expect(api[action](REQUEST)).rejects.toMatchObject({
+      code: 'WRONG_SERVICE',
+      message: expect.stringContaining('DMS_API_URL') as unknown,
+    });
   });
 
   it('is not deceived by a dms-server, whose errors have the same shape', async () => {

@@ -12,6 +12,7 @@ import {
   noAnswer,
   type OperationDto,
   type OperationListDto,
+  outcomeProblem,
   readAnswer,
   type ReconcileResponseDto,
   type TargetRequestDto,
@@ -71,11 +72,11 @@ export class HttpApi implements DmsApi {
   }
 
   mount(request: TargetRequestDto, signal?: AbortSignal): Promise<MountResponseDto> {
-    return this.#ask(this.#targetCall('mount', request, signal));
+    return this.#outcome('mount', request, signal);
   }
 
   unmount(request: TargetRequestDto): Promise<UnmountResponseDto> {
-    return this.#ask(this.#targetCall('unmount', request));
+    return this.#outcome('unmount', request);
   }
 
   renew({ jobid, backup_target_id }: BindingName, host: string, leaseS: number): Promise<BindingDto> {
@@ -183,6 +184,18 @@ export class HttpApi implements DmsApi {
     } catch (error) {
       throw error instanceof DmsError ? error : this.#failure(error, signal);
     }
+  }
+
+  /** @throws DmsError WRONG_SERVICE for a success that tells nothing of the mount; what the service answered */
+  async #outcome<T extends object>(
+    action: 'mount' | 'unmount',
+    request: TargetRequestDto,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const body = await this.#ask<T>(this.#targetCall(action, request, signal));
+    const problem = outcomeProblem(this.#printableUrl(), action, body);
+    if (problem === null) return body;
+    throw new DmsError(problem.code, problem.message);
   }
 
   /** @throws DmsError what the service answered, with its code */

@@ -15,6 +15,8 @@ const BINDING = {
   updated_at: null,
 } as BindingDto;
 
+const UNTROUBLED = { problem: null, refused_key_id: null, other_ledger: null };
+
 describe('what people see', () => {
   it('shows no mount beside a hold that was given back: it is the mount of others', () => {
     const bindings: BindingDto[] = [
@@ -46,17 +48,24 @@ describe('what people see', () => {
     expect(JSON.stringify(reconcileView(body as unknown as ReconcileResponseDto))).toContain(text);
   });
 
-  it.each<[boolean, string[]]>([
-    [true, ['silent', 'silent']],
-    [true, ['silent', 'forgotten', 'silent', 'legacy']],
-    [false, ['silent', 'up']],
-    [false, ['silent']],
-    [false, ['silent', 'forgotten']],
-    [false, []],
-  ])('says to check the broker first (%s) where the nodes are %j', (expected, states) => {
-    const nodes = states.map((state, index) => ({ host: `h${index}`, state, bases: [], other_ledger: null }));
-    const shown = JSON.stringify(nodesView({ nodes } as unknown as NodeListDto));
-    expect(shown.includes('check the message broker first')).toBe(expected);
+  it('shows what concerns all nodes before the nodes, also of a dms-client that does not tell', () => {
+    const list = (warning?: string) => nodesView({ nodes: [], warning } as unknown as NodeListDto);
+    expect(list('check the message broker first')[0]).toBe('check the message broker first');
+    expect(list()).toHaveLength(1);
+  });
+
+  it('shows what keeps a node from serving, and a key that was refused', () => {
+    const node = {
+      ...UNTROUBLED,
+      host: 'h',
+      state: 'up',
+      bases: [],
+      problem: 'is full',
+      refused_key_id: 'k',
+    };
+    expect(JSON.stringify(nodesView({ nodes: [node] } as unknown as NodeListDto))).toContain(
+      'is full; a hello with another key was refused (k)',
+    );
   });
 
   it('leaves what went wrong with an unmount to the warning', () => {

@@ -122,7 +122,7 @@ export function operationView(body: OperationDto): View {
   ];
 }
 
-export function nodesView({ nodes }: NodeListDto): View {
+export function nodesView({ nodes, warning }: NodeListDto): View {
   const row = (node: NodeDto): Cell[] => [
     node.host,
     node.state,
@@ -132,20 +132,13 @@ export function nodesView({ nodes }: NodeListDto): View {
     problemsOf(node).join('; '),
   ];
   const columns = ['HOST', 'STATE', 'LAST SEEN', 'VERSION', 'BASES', 'PROBLEM'];
-  return [...allSilent(nodes), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
+  return [...(warning ? [warning] : []), { columns, rows: nodes.map(row), empty: 'No nodes are known.' }];
 }
 
-/** What silences all nodes at once is hardly in each of them. */
-function allSilent(nodes: readonly NodeDto[]): string[] {
-  const speaking = nodes.filter(({ state }) => state === 'up' || state === 'silent');
-  if (speaking.length < 2 || speaking.some(({ state }) => state === 'up')) return [];
+function problemsOf({ host, problem, refused_key_id, other_ledger, legacy_queue_lost }: NodeDto): string[] {
   return [
-    `All ${speaking.length} nodes are silent: check the message broker first, and the way of this dms-client to it (/health/ready).`,
-  ];
-}
-
-function problemsOf({ host, other_ledger, legacy_queue_lost }: NodeDto): string[] {
-  return [
+    ...(problem === null ? [] : [problem]),
+    ...(refused_key_id === null ? [] : [`a hello with another key was refused (${refused_key_id})`]),
     ...(other_ledger === null ? [] : [`serves another ledger (${other_ledger})`]),
     ...(legacy_queue_lost ? [`has lost the queue dms.${host}: legacy callers do not reach it`] : []),
   ];
@@ -157,6 +150,7 @@ export function nodeView(body: NodeDetailDto): View {
       facts: [
         ['host', body.host],
         ['state', body.state],
+        ['problem', body.problem],
         ['last seen', body.last_seen],
         ['version', body.version],
         ['bases', body.bases.join(', ')],

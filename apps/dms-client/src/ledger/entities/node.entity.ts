@@ -45,6 +45,10 @@ export class Node {
   @Column({ name: 'legacy_queue_lost', type: 'tinyint', nullable: true })
   legacyQueueLost: number | null;
 
+  /** By that hello, what keeps it from carrying out commands. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  problem: string | null;
+
   @Column({ name: 'last_seen', type: 'datetime', precision: 6, nullable: true })
   lastSeen: Date | null;
 }
