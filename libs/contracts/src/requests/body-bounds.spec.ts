@@ -19,11 +19,40 @@ const withDetails = (data: unknown): object => ({
   job: { jobid: 1, job_details: [{ id: 1, data }] },
 });
 
+describe('a name that turns the order of a text', () => {
+  it.each([
+    ['backup_target.id', { backup_target: { ...REQUEST.backup_target, id: 'a\u202eb' } }],
+    [
+      'backup_target.filesystem_export',
+      { backup_target: { ...REQUEST.backup_target, filesystem_export: 's:/a\u2066b' } },
+    ],
+    [
+      'backup_target.filesystem_export_mount_path',
+      { backup_target: { ...REQUEST.backup_target, filesystem_export_mount_path: '/base/a\u200fb' } },
+    ],
+    ['hold_id', { hold_id: 'a\u202ab' }],
+  ])(
+    'is refused for a mount as %s; what an older version mounted under it can be unmounted',
+    (field, changes) => {
+      expect(() => parseTargetRequest({ ...REQUEST, ...changes }, 'mount')).toThrow(`${field}: `);
+      expect(parseTargetRequest({ ...REQUEST, ...changes }, 'unmount').host).toBe('compute-01');
+    },
+  );
+});
+
 describe('the body of a request', () => {
   it.each<[string, unknown, RegExp]>([
     ['80,000 keys in one object', wide(80_000), /at most 1000 keys in an object/],
     ['a list of 80,000', Array.from({ length: 80_000 }, () => 0), /at most 10000 elements in an array/],
     ['many in all', Array.from({ length: 60 }, () => wide(1_000)), /at most 50000 values in all of it/],
+    [
+      'many in all, of which most stand beside lists',
+      [
+        ...Array.from({ length: 5 }, () => Array.from({ length: 9_990 }, () => 0)),
+        ...Array.from({ length: 9_000 }, () => 0),
+      ],
+      /at most 50000 values in all of it/,
+    ],
     ['a text that is long', 'x'.repeat(70_000), /at most 65536 characters in a text/],
     ['a key that is long', { ['x'.repeat(70_000)]: 1 }, /at most 65536 characters in a key/],
     ['many levels', deep(5_000), /not be nested deeper than 100 levels/],

@@ -16,12 +16,11 @@ export const BODY_BOUNDS = {
 
 /** Which bound `body` breaks, as the end of a sentence; null where it breaks none. Looks at no more than fits. */
 export function boundProblem(body: object): string | null {
-  let values = 0;
+  let values = 1;
   let level: unknown[] = [body];
   for (let depth = 0; level.length > 0; depth += 1) {
     const next: unknown[] = [];
     for (const value of level) {
-      values += 1;
       if (typeof value === 'string' && value.length > BODY_BOUNDS.characters)
         return tooMany('characters', 'a text');
       if (typeof value !== 'object' || value === null) continue;
@@ -29,7 +28,8 @@ export function boundProblem(body: object): string | null {
       const problem = sizeProblem(value);
       if (problem !== null) return problem;
       const inside: unknown[] = Object.values(value);
-      if (values + next.length + inside.length > BODY_BOUNDS.values) return tooMany('values', 'all of it');
+      values += inside.length;
+      if (values > BODY_BOUNDS.values) return tooMany('values', 'all of it');
       for (const item of inside) next.push(item);
     }
     level = next;

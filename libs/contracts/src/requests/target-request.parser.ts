@@ -2,6 +2,7 @@ import { DmsError, type FieldProblem } from '../errors/dms-error';
 import { exportProblem, normalizeExport, normalizeSecretRef, secretRefProblem } from '../rules/source';
 import { jobIdProblem } from '../rules/identifiers';
 import { asksReadOnly } from '../rules/nfs-options';
+import { steers } from '../rules/plain-text';
 import { type BackupTargetDto, TargetRequestDto } from './target-request.dto';
 import { validated } from './validate';
 
@@ -69,6 +70,7 @@ function sourceProblems(target: BackupTargetDto): FieldProblem[] {
 function mountProblems(request: TargetRequestDto): FieldProblem[] {
   const target = request.backup_target;
   return [
+    ...steeringProblems(request),
     ...problemOf(
       'backup_target.deleted',
       target.deleted ? 'is true: a deleted target cannot be mounted' : null,
@@ -90,6 +92,22 @@ function mountProblems(request: TargetRequestDto): FieldProblem[] {
         : null,
     ),
   ];
+}
+
+/** Of a mount alone: what stands under such a name, from an earlier version, can still be unmounted. */
+function steeringProblems({ backup_target: target, hold_id }: TargetRequestDto): FieldProblem[] {
+  const texts = {
+    'backup_target.id': target.id,
+    'backup_target.filesystem_export_mount_path': target.filesystem_export_mount_path,
+    'backup_target.filesystem_export': target.filesystem_export,
+    hold_id,
+  };
+  return Object.entries(texts)
+    .filter(([, text]) => steers(text ?? ''))
+    .map(([field]) => ({
+      field,
+      problem: 'must hold no control characters, and none that turn the order of a text',
+    }));
 }
 
 function problemOf(field: string, problem: string | null): FieldProblem[] {

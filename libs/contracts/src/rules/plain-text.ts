@@ -5,8 +5,8 @@
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
 
-/** True for a text that holds a control character, a line break included. */
-export function holdsControl(text: string): boolean {
+/** True for a text that holds such a character, a line break for one. */
+export function steers(text: string): boolean {
   return text.search(STEERING) >= 0;
 }
 

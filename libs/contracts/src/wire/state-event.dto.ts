@@ -7,7 +7,7 @@ import {
 } from '../responses/ledger.dto';
 import { hostProblem, identifierProblem } from '../rules/identifiers';
 import { mountPathProblem } from '../rules/mount-path';
-import { holdsControl } from '../rules/plain-text';
+import { steers } from '../rules/plain-text';
 import { isTime } from './event';
 
 export const STATE_EVENT_KINDS = [
@@ -95,7 +95,7 @@ export function asStateEvent(value: unknown): StateEventDto | null {
 
 /** Versions before it do not say it. */
 function withRequestId({ id, action, status, error_code, request_id }: OperationBriefDto): OperationBriefDto {
-  const isKnown = typeof request_id === 'string' && !holdsControl(request_id);
+  const isKnown = typeof request_id === 'string' && !steers(request_id);
   return { id, action, status, error_code, request_id: isKnown ? request_id : null };
 }
 
