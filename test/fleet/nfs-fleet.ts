@@ -158,7 +158,7 @@ export class NfsFleet {
       `grep -F ${target.id} /proc/self/mountinfo`,
       `pgrep -af '[m]ount.*${target.id}'`,
       // No child was ever needed where nothing was begun.
-      `ls -A ${node.runDirectory}/children 2>/dev/null`,
+      `ls -d ${node.runDirectory} >/dev/null && [ ! -d ${node.runDirectory}/children ] || ls -A ${node.runDirectory}/children`,
     ].join('\n');
     // Children that ask other mounts whether they are well come and go.
     let left = '';

@@ -46,11 +46,11 @@ export async function prepareWay(
 ): Promise<string[]> {
   await prepareBase(base);
   const directories = directoriesAbove(path).filter((above) => isUnderBase(above, [base]));
+  const mount = mounts.find(({ mountPath }) => directories.includes(mountPath));
+  if (mount !== undefined) throw refused(`lies inside the mount ${mount.mountPath}`);
   await checkNumber(directories);
   const made: string[] = [];
   for (const directory of directories) {
-    if (mounts.some((mount) => mount.mountPath === directory))
-      throw refused(`lies inside the mount ${directory}`);
     if (await makeDirectory(directory)) made.push(directory);
     await checkDirectory(directory);
   }

@@ -60,7 +60,10 @@ describe('MountProbeAdapter', () => {
   it('starts no child where one of the target hangs already', async () => {
     const children = new Children();
     children.left = 1;
-    expect(await new MountProbeAdapter(children).probe('t', '/base/t', 1_000)).toEqual({ kind: 'silent' });
+    expect(await new MountProbeAdapter(children).probe('t', '/base/t', 1_000)).toEqual({
+      kind: 'silent',
+      notAsked: true,
+    });
     expect(children.commands).toEqual([]);
   });
 

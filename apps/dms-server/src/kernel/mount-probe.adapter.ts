@@ -76,7 +76,8 @@ export class MountProbeAdapter implements MountProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const owner = probeOwner(targetId);
-    if (deadlineMs <= 0 || (await this.children.childrenLeft(owner)) > 0) return { kind: 'silent' };
+    if (deadlineMs <= 0 || (await this.children.childrenLeft(owner)) > 0)
+      return { kind: 'silent', notAsked: true };
     const outcome = await this.children.run({ targetId: owner, program, args, deadlineMs, signal });
     return signal.aborted && outcome.kind === 'deadline' ? { kind: 'withdrawn' } : interpretProbe(outcome);
   }

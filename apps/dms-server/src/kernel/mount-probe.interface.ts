@@ -1,11 +1,14 @@
 /**
- * - `answers`: a readdir of the mount was answered;
+ * - `answers`: a readdir of the mount was answered; `slowly`: not in time, but the server went on replying;
  * - `dead`: it failed with an errno that means a corrupted mount (ENOTCONN, ESTALE, EIO, …);
- * - `silent`: no answer within the deadline;
+ * - `silent`: no answer within the deadline; `notAsked`: the time was over, or an earlier probe hangs;
  * - `withdrawn`: the probe was ended, or not begun, because the mount is being taken away.
  */
 export type ProbeResult =
-  { kind: 'answers' } | { kind: 'dead'; reason: string } | { kind: 'silent' } | { kind: 'withdrawn' };
+  | { kind: 'answers'; slowly?: true }
+  | { kind: 'dead'; reason: string }
+  | { kind: 'silent'; notAsked?: true }
+  | { kind: 'withdrawn' };
 
 /** Looks into a mount, always in a child process with a deadline: a dead mount must not hold a thread of ours. */
 export interface MountProbe {

@@ -1,13 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { unescapeField } from './mountinfo';
-import { type Asked, type NfsReplies } from './nfs-replies.interface';
+import { type Asked, FIRST_SHARE, type NfsReplies } from './nfs-replies.interface';
 
-/**
- * Replies before this share of the time do not count: a server that replied at once and hangs since is silent. One that
- * takes longer than that for a reply is slow.
- */
-const FIRST_SHARE = 0.25;
 const MOUNT = /^device \S+ mounted on (\S+) with fstype nfs/;
 /** `READ: calls transmissions timeouts bytes-sent bytes-received …`; a call without a reply has received nothing. */
 const CALLS = /^\t\s*\w+: \d+ \d+ \d+ \d+ (\d+) /;

@@ -15,3 +15,9 @@ export interface NfsReplies {
 }
 
 export const NFS_REPLIES = Symbol('NfsReplies');
+
+/**
+ * Replies before this share of the time do not count: a server that replied at once and hangs since is silent. One that
+ * takes longer than that for a reply is slow.
+ */
+export const FIRST_SHARE = 0.25;

@@ -57,14 +57,14 @@ const isRoot = process.getuid?.() === 0;
   it('takes out our layers, and is content where there is none', async () => {
     mount('ours');
     mount('ours');
-    expect(await takeOut()).toEqual({ kind: 'out' });
+    expect(await takeOut()).toEqual({ kind: 'out', harsh: null });
     expect(await table.layersAt(mountPath)).toEqual([]);
-    expect(await takeOut()).toEqual({ kind: 'out' });
+    expect(await takeOut()).toEqual({ kind: 'out', harsh: null });
   });
 
   it('leaves the mount of a stranger, also where it lies over ours', async () => {
     mount('theirs');
-    expect(await takeOut()).toEqual({ kind: 'out' });
+    expect(await takeOut()).toEqual({ kind: 'out', harsh: null });
     expect(await table.layersAt(mountPath)).toHaveLength(1);
     execFileSync('umount', [mountPath]);
     mount('ours');
@@ -80,7 +80,7 @@ const isRoot = process.getuid?.() === 0;
     const later = takeOut('5');
     await new Promise((resolve) => setTimeout(resolve, 100));
     await file.close();
-    expect(await later).toEqual({ kind: 'out' });
+    expect(await later).toEqual({ kind: 'out', harsh: null });
   });
 
   it.each([
@@ -113,7 +113,7 @@ const isRoot = process.getuid?.() === 0;
     const probe = probes.probe('t', mountPath, 30_000, stay);
     while (!existsSync(inside)) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await takeOut()).toEqual({ kind: 'busy' });
-    expect(await probes.keepOut('t', () => takeOut())).toEqual({ kind: 'out' });
+    expect(await probes.keepOut('t', () => takeOut())).toEqual({ kind: 'out', harsh: null });
     expect(await probe).toEqual({ kind: 'withdrawn' });
   });
 
@@ -125,7 +125,7 @@ const isRoot = process.getuid?.() === 0;
       for (const policy of ['', 'force', 'term,kill']) {
         expect(await takeOut('0.1', [], policy)).toEqual({ kind: 'busy' });
       }
-      expect(await takeOut('0.1', [], 'lazy')).toEqual({ kind: 'out' });
+      expect(await takeOut('0.1', [], 'lazy')).toEqual({ kind: 'out', harsh: 'lazy' });
       expect(await table.layersAt(mountPath)).toEqual([]);
       await file.write('still written');
     } finally {

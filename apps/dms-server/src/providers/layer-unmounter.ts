@@ -28,11 +28,15 @@ export interface LayerToTakeOut {
   readonly isOurs: (layer: MountEntry) => boolean;
   /** Words before the command, e.g. `sudo`. */
   readonly commandPrefix?: readonly string[];
+  /** Done before each try, because users write while a mount is busy. @returns why not to try; null: go on */
+  readonly beforeUmount?: () => Promise<string | null>;
 }
 
-/** `out`: no layer of ours is left at the path. */
+/** `out`: no layer of ours is left at the path; `harsh`: by the step that an operator allows, which loses data. */
 export type TakeOutResult =
-  { readonly kind: 'out' } | { readonly kind: 'busy' } | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'out'; readonly harsh: HarshStep | null }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'failed'; readonly reason: string };
 
 /**
  * Takes a layer away by a plain umount(8): lazily or by force, which lose what is not written yet, only as far as
@@ -54,14 +58,16 @@ export class LayerUnmounter {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const layers = await this.table.layersAt(layer.mountPath);
       const top = layers.at(-1);
-      if (top === undefined || !layers.some(layer.isOurs)) return { kind: 'out' };
+      if (top === undefined || !layers.some(layer.isOurs)) return { kind: 'out', harsh: null };
       if (!layer.isOurs(top)) return { kind: 'failed', reason: 'another mount lies over it' };
       const danger = await dangerOnWay(layer.mountPath);
       if (danger !== null) return { kind: 'failed', reason: danger };
+      const reason = (await layer.beforeUmount?.()) ?? null;
+      if (reason !== null) return { kind: 'failed', reason };
       const outcome = await this.#umount(layer, deadline);
       if (outcome.kind === 'exited' && outcome.code === 0) continue;
       const left = await this.table.layersAt(layer.mountPath);
-      if (!left.some(layer.isOurs)) return { kind: 'out' };
+      if (!left.some(layer.isOurs)) return { kind: 'out', harsh: null };
       if (outcome.kind !== 'exited' || !BUSY.test(outcome.output)) {
         return { kind: 'failed', reason: failureOf(outcome, deadline) };
       }
@@ -84,7 +90,7 @@ export class LayerUnmounter {
         if (step === 'force') await this.#umount(layer, deadline);
         return await isOut();
       });
-      if (took !== null) return { kind: 'out' };
+      if (took !== null) return { kind: 'out', harsh: step };
     }
     return { kind: 'busy' };
   }

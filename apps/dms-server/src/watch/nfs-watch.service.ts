@@ -136,6 +136,7 @@ export class NfsWatch implements OnApplicationBootstrap, OnApplicationShutdown {
     const { result, isAnswering } = await this.replies.during(mountPath, nfsSilenceMs, () =>
       this.heartbeat.ask(targetId, mountPath, nfsSilenceMs),
     );
+    if (result === 'answers') this.slow.noteTimely(server);
     if (result !== 'silent' || !(await isAnswering())) return result;
     this.slow.noteSlow(server, mountPath, namedLimit('DMS_NFS_SILENCE', nfsSilenceMs));
     return 'answers';

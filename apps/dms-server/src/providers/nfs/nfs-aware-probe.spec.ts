@@ -55,11 +55,24 @@ describe('a look into an NFS mount', () => {
   it('takes a look that the server still answers when its time is over for answered, and asks on', async () => {
     kernel.childOutcome = { kind: 'deadline', gone: true, output: '' };
     replies.answering = true;
-    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'answers' });
+    expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'answers', slowly: true });
     expect(breaker.silentFor('server:2049')).toBeNull();
     replies.answering = false;
     expect(await probe.probe('t', '/m', 5_000)).toEqual({ kind: 'silent' });
     expect(breaker.silentFor('server:2049')).not.toBeNull();
+  });
+
+  it('takes no replies to another look for its own', async () => {
+    replies.answering = true;
+    kernel.left.set('probe/t', 1);
+    expect(await probe.probe('t', '/m', 5_000)).toMatchObject({ kind: 'silent', notAsked: true });
+    const late = new MountProbeAdapter(kernel);
+    jest.spyOn(late, 'probe').mockImplementation(async (_id, path, _ms, command) => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      command?.(path);
+      return { kind: 'silent' };
+    });
+    expect(await probeWith(late).probe('u', '/m', 300)).toEqual({ kind: 'silent' });
   });
 
   it('takes no stale handle for a slow server', async () => {

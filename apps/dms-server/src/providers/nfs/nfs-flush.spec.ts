@@ -56,6 +56,28 @@ describe('the flush of an NFS mount', () => {
     expect(await flushWith(DENIED, exited(1, `${words}\n`))).toEqual(failed);
   });
 
+  it.each([
+    [
+      'holds "error opening"',
+      '/base/error opening x',
+      "error syncing '/base/error opening x': No space left on device",
+    ],
+    [
+      'holds all of the words',
+      "/b/sync: error opening 'x': Permission denied",
+      "error syncing '/b/…': Input/output error",
+    ],
+  ])('has failed where the server refused data, also if the path %s', async (_, _path, words) => {
+    expect(await flushWith(exited(1, `sync: ${words}\n`))).toMatchObject({ kind: 'failed' });
+  });
+
+  it.each<[string, ChildOutcome]>([
+    ['by a signal', { ...exited(0), code: null, signal: 'SIGKILL' } as ChildOutcome],
+    ['by a signal of the owner', exited(137)],
+  ])('claims no loss where it was ended %s', async (_, outcome) => {
+    expect(await flushWith(DENIED, outcome)).toMatchObject({ kind: 'unknown' });
+  });
+
   it('hangs where the server does not take all data in half of the time, and names the setting', async () => {
     expect(await flushWith({ kind: 'deadline', gone: true, output: '' })).toEqual({
       kind: 'hangs',

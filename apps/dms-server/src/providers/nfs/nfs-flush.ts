@@ -13,19 +13,22 @@ export type Flush =
   | { readonly kind: 'failed' | 'unknown' | 'hangs'; readonly detail: string };
 
 /** sync(1), or what was to call it, could not open the mount. */
-const NOT_BEGUN = /error opening|^(setpriv|stat): /m;
+const NOT_BEGUN = /^sync: error opening |^(setpriv|stat): /m;
 /** The server does not let root open the mount: root is nobody there, and the directory is private to its owner. */
-const DENIED = /error opening .*: Permission denied$/m;
+const DENIED = /^sync: error opening .*: Permission denied$/m;
 
 /**
  * Flushes as the owner of the exported directory, who may open it. All of the mount is flushed, whoever wrote it. Local
  * directories above it must stay passable, so that DAC_OVERRIDE is kept; an NFS server is told the user alone. Not by
- * exec: statuses of setpriv(1) mean something else to who runs children.
+ * exec: statuses of setpriv(1) mean something else to who runs children. One over 128 is a signal, which the owner may send.
  */
 const AS_OWNER = `
   owner=$(stat --format=%u -- "$1") &&
   setpriv --reuid="$owner" --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override \\
-    sync --file-system -- "$1" || exit 1`;
+    sync --file-system -- "$1"
+  status=$?
+  [ "$status" -le 128 ] || exit "$status"
+  [ "$status" -eq 0 ] || exit 1`;
 
 /** Has everything written to the server that was written to an NFS mount. */
 @Injectable()
@@ -48,7 +51,10 @@ function flushOf(outcome: ChildOutcome, { setBy }: Deadline): Flush {
     case 'exited': {
       if (outcome.code === 0) return { kind: 'done', detail: null };
       const words = outcome.output.trim() || `sync ended with ${outcome.signal ?? outcome.code}`;
-      return NOT_BEGUN.test(outcome.output) ? unknown(words) : { kind: 'failed', detail: words };
+      const isCutShort = outcome.signal !== null || (outcome.code ?? 0) > 128;
+      return isCutShort || NOT_BEGUN.test(outcome.output)
+        ? unknown(words)
+        : { kind: 'failed', detail: words };
     }
     case 'not-started':
       return unknown(outcome.reason);

@@ -13,7 +13,7 @@ import { loadServerSettings } from '../../settings/server.settings';
 import { FakeKernel } from '../../testing/fake-kernel';
 import { deadlineIn } from '../deadlines';
 import { LayerUnmounter } from '../layer-unmounter';
-import { type MountPlan } from '../target-provider.interface';
+import { type MountPlan, type UnmountResult } from '../target-provider.interface';
 import { NfsFlush } from './nfs-flush';
 import { type PingAnswer } from './nfs-ping.interface';
 import { mountCommand, NfsProvider } from './nfs.provider';
@@ -136,6 +136,99 @@ describe('NfsProvider', () => {
       message: expect.stringMatching('has not answered for') as string,
     });
     expect(makeMountpoint).not.toHaveBeenCalled();
+  });
+
+  describe('of a mount that is in use, when it is gone in the end, says of the data', () => {
+    const BUSY = { ...DONE, code: 32, output: 'umount.nfs4: /mnt: device is busy\n' };
+    const FULL = { ...DONE, code: 1, output: "sync: error syncing '/mnt': No space left on device\n" };
+    const policies = { DMS_BUSY_TIMEOUT: '0.2', DMS_RABBITMQ_URL: 'amqp://none', DMS_CONFIG_FILE: '/none' };
+
+    /** The unmount of a mount that is busy for as many tries, and what ends each flush. */
+    const unmountOf = async (
+      busyTries: number,
+      flushes: readonly ChildOutcome[],
+      policy = '',
+    ): Promise<{ result: UnmountResult; failures: string[]; tries: string[] }> => {
+      const settings = loadServerSettings({ ...policies, DMS_UNMOUNT_POLICY: policy });
+      const kernel = new FakeKernel();
+      const path = join(directory, 'mnt');
+      const layer = kernel.mountLayer(path, SOURCE);
+      const tries: string[] = [];
+      const failures: string[] = [];
+      const children: ChildRunner = {
+        childrenLeft: () => Promise.resolve(0),
+        endLeftOver: () => Promise.resolve(),
+        run: ({ program, args }) => {
+          const isHarsh = args.includes('-l') || args.includes('-f');
+          tries.push(isHarsh ? 'harsh' : program);
+          if (program === 'sync') {
+            const index = tries.filter((tried) => tried === 'sync').length - 1;
+            return Promise.resolve(flushes[Math.min(index, flushes.length - 1)]);
+          }
+          const tried = tries.filter((one) => one === 'umount').length;
+          if (!isHarsh && tried <= busyTries) return Promise.resolve(BUSY);
+          kernel.layers.pop();
+          return Promise.resolve(DONE);
+        },
+      };
+      const parts = [
+        new LayerUnmounter(settings, kernel, children),
+        new ServerBreaker(settings, children),
+      ] as const;
+      const flush = new NfsFlush(children);
+      const provider = new NfsProvider(
+        settings,
+        children,
+        kernel,
+        kernel,
+        ...parts,
+        { ping: () => ping },
+        flush,
+      );
+      const { mntId, device, fstype } = layer;
+      const mountedAs = {
+        type: 'nfs',
+        source: SOURCE,
+        mountPath: path,
+        readOnly: false,
+        mntId,
+        device,
+        fstype,
+      } as const;
+      const flushFailed = (reason: string): Promise<void> => {
+        failures.push(reason);
+        return Promise.resolve();
+      };
+      const plan = { targetId: 't', mountedAs, livesElsewhere: () => Promise.resolve(false), flushFailed };
+      return { result: await provider.unmount(plan, deadlineIn(5_000)), failures, tries };
+    };
+
+    it('what the last flush before that tells, which comes after the last that its users wrote', async () => {
+      const { result, tries } = await unmountOf(2, [DONE]);
+      expect(result).toMatchObject({ kind: 'gone', flushVerified: true });
+      expect(tries).toEqual(['sync', 'umount', 'sync', 'umount', 'sync', 'umount']);
+    });
+
+    it.each([
+      ['the first', [FULL, DONE]],
+      ['a later one', [DONE, FULL, DONE]],
+    ])('that it is lost where %s flush failed, however the next one ends', async (_which, flushes) => {
+      const { result, failures } = await unmountOf(3, flushes);
+      expect(result).toMatchObject({ kind: 'gone', flushVerified: false });
+      expect(failures).toEqual([FULL.output.trim()]);
+    });
+
+    it.each([
+      ['lazy', 'umount -l'],
+      ['force', 'umount -f'],
+    ])('that it may be lost where it was taken away by %s', async (policy, words) => {
+      const { result } = await unmountOf(1_000, [DONE], policy);
+      expect(result).toMatchObject({
+        kind: 'gone',
+        flushVerified: false,
+        detail: expect.stringContaining(words) as string,
+      });
+    });
   });
 
   describe('with a mount(8) that makes a layer', () => {

@@ -10,9 +10,9 @@ import {
   type ChildOutcome,
   type ChildRunner,
 } from '../../processes/child-runner.interface';
-import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
+import { type HarshStep, type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { deadlineIn } from '../deadlines';
-import { LayerUnmounter, type TakeOutResult } from '../layer-unmounter';
+import { type LayerToTakeOut, LayerUnmounter, type TakeOutResult } from '../layer-unmounter';
 import {
   type Deadline,
   type MountPlan,
@@ -20,7 +20,7 @@ import {
   type UnmountPlan,
   type UnmountResult,
 } from '../target-provider.interface';
-import { NfsFlush } from './nfs-flush';
+import { type Flush, NfsFlush } from './nfs-flush';
 import { NFS_PING, type NfsPing, type PingAnswer } from './nfs-ping.interface';
 import { isNfs, isTcp, type NfsServer, serverOf } from './nfs-server';
 import { ServerBreaker } from './server-breaker';
@@ -65,7 +65,8 @@ export class NfsProvider implements TargetProvider {
       if (!plan.readOnly) await this.#checkWritable(plan, deadline);
       return layer;
     } catch (error) {
-      await this.#takeOut(plan, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
+      const { targetId, mountPath } = plan;
+      await this.#takeOut({ targetId, mountPath }, madeBy(plan, layer), deadlineIn(TAKE_BACK_MS));
       throw error;
     }
   }
@@ -123,15 +124,20 @@ export class NfsProvider implements TargetProvider {
     deadline: Deadline,
   ): Promise<UnmountResult> {
     const { mountPath } = mountedAs;
-    const flush = await this.nfsFlush.flush(targetId, mountPath, deadline);
-    if (flush.kind === 'hangs') return { kind: 'failed', reason: flush.detail };
-    if (flush.kind === 'failed') await flushFailed?.(flush.detail);
+    let lastFlush: Flush | null = null;
+    const beforeUmount = async (): Promise<string | null> => {
+      const flush = await this.nfsFlush.flush(targetId, mountPath, deadline);
+      if (flush.kind === 'failed') await flushFailed?.(flush.detail);
+      // The kernel tells a failure once: the next flush is done, and what failed is lost all the same.
+      if (lastFlush?.kind !== 'failed') lastFlush = flush;
+      return flush.kind === 'hangs' ? flush.detail : null;
+    };
     const isClaim = mountedAs.mntId === null;
     const isOurs = (layer: MountEntry): boolean => this.owns(layer, mountedAs, isClaim);
-    const result = await this.#takeOut({ targetId, mountPath }, isOurs, deadline);
+    const result = await this.#takeOut({ targetId, mountPath, beforeUmount }, isOurs, deadline);
     if (result.kind !== 'out') return result;
-    const flushVerified = flush.kind === 'done';
-    return { kind: 'gone', flushVerified, detail: flush.detail, everywhere: false };
+    const { flushVerified, detail } = verdictOf(lastFlush, result.harsh);
+    return { kind: 'gone', flushVerified, detail, everywhere: false };
   }
 
   clear(): Promise<null> {
@@ -151,18 +157,19 @@ export class NfsProvider implements TargetProvider {
   }
 
   #takeOut(
-    { targetId, mountPath }: Pick<MountPlan, 'targetId' | 'mountPath'>,
+    what: Pick<LayerToTakeOut, 'targetId' | 'mountPath' | 'beforeUmount'>,
     isOurs: (layer: MountEntry) => boolean,
     deadline: Deadline,
   ): Promise<TakeOutResult> {
-    const layer = { targetId, mountPath, isOurs, commandPrefix: this.#commandPrefix };
+    const layer = { ...what, isOurs, commandPrefix: this.#commandPrefix };
     return this.unmounter.takeOut(layer, deadline);
   }
 
   async #checkAnswers(plan: MountPlan, deadline: Deadline): Promise<void> {
     const limited = this.#forProbe(deadline);
     const result = await this.probe.probe(plan.targetId, plan.mountPath, limited.remainingMs());
-    if (result.kind === 'answers') return;
+    // A slow server is told from one that hangs by its replies alone: that does for a mount that stands.
+    if (result.kind === 'answers' && !result.slowly) return;
     const reason = result.kind === 'dead' ? result.reason : `it did not answer within ${limited.setBy}`;
     throw new DmsError('MOUNT_FAILED', `${plan.source} was mounted but cannot be read: ${reason}`);
   }
@@ -194,6 +201,19 @@ export class NfsProvider implements TargetProvider {
         'Mount it with "read_only": true (--read-only), or export it for writing.',
     );
   }
+}
+
+/** What is known of the data once a mount is gone. @param flush the last one before that; null: there was none */
+function verdictOf(
+  flush: Flush | null,
+  harsh: HarshStep | null,
+): Pick<Extract<UnmountResult, { kind: 'gone' }>, 'flushVerified' | 'detail'> {
+  if (harsh !== null && flush?.kind !== 'failed') {
+    const option = harsh === 'lazy' ? 'umount -l' : 'umount -f';
+    const detail = `it was in use and was taken away by ${option}: what its users had not written is lost`;
+    return { flushVerified: false, detail };
+  }
+  return { flushVerified: flush?.kind === 'done', detail: flush?.detail ?? null };
 }
 
 /** The words of the mount command; request and export were checked and hold no further option. */
