@@ -7,6 +7,7 @@ import {
 } from '../../apps/dms-client/src/ledger/binding-statements';
 import {
   type AbandonedOperation,
+  type LastSuccess,
   type NewOperation,
   isAbandoned,
   type NewerOperation,
@@ -415,6 +416,22 @@ class FakeOperations {
         : [],
     );
     return Promise.resolve(found);
+  }
+
+  /** Histories tell of no data that is lost: no success bears a code. */
+  lastSuccesses(jobids: readonly number[]): Promise<Map<number, LastSuccess>> {
+    const successes = [...this.draft.operations.values()]
+      .filter(({ status, jobid }) => status === 'success' && jobid !== null && jobids.includes(jobid))
+      .sort((one, other) => one.arrival - other.arrival);
+    const lasts = new Map<number, LastSuccess>();
+    for (const { jobid, action, arrival } of successes)
+      lasts.set(jobid ?? 0, { action, arrival, errorCode: null, message: null });
+    return Promise.resolve(lasts);
+  }
+
+  /** Asked for only where data was lost. */
+  lastMountMade(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   abandoned(silentMs: number): Promise<AbandonedOperation[]> {

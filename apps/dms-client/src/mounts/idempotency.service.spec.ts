@@ -46,11 +46,13 @@ function serviceWith(...looks: (Partial<KeyedOperation> | null)[]): IdempotencyS
   return new IdempotencyService(keys as IdempotencyRepository, { requestTimeoutMs: 1_000 });
 }
 
-function again(action: TargetAction, ...looks: (Partial<KeyedOperation> | null)[]): Promise<unknown> {
+async function again(action: TargetAction, ...looks: (Partial<KeyedOperation> | null)[]): Promise<unknown> {
   const request: TargetRequestDto = parseTargetRequest(BODY, action);
-  return serviceWith(...looks).once({ key: 'key', scope: ALL_PROJECTS }, action, request, () =>
-    Promise.resolve(ANEW),
-  );
+  const keyed = { key: 'key', scope: ALL_PROJECTS };
+  const execute = (): Promise<MountResponseDto> => Promise.resolve(ANEW);
+  const { response, isRepeated } = await serviceWith(...looks).once(keyed, action, request, execute);
+  expect(isRepeated).toBe(response !== ANEW);
+  return response;
 }
 
 describe('a repeated Idempotency-Key', () => {

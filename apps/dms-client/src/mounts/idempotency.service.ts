@@ -51,7 +51,8 @@ export class IdempotencyService {
   ) {}
 
   /**
-   * The answer at the end of the request; that of the first one with this key is waited for.
+   * The answer at the end of the request; that of the first one with this key is waited for. `isRepeated`: it was given
+   * before, and is as it was then.
    *
    * @param execute carries the request out under the given operation id
    * @throws DmsError VALIDATION_FAILED for a key that is none; CONFLICT where the key stood for another request, or
@@ -62,9 +63,10 @@ export class IdempotencyService {
     action: TargetAction,
     request: TargetRequestDto,
     execute: (begun: Begun) => Promise<TargetResponse>,
-  ): Promise<TargetResponse> {
+  ): Promise<{ readonly response: TargetResponse; readonly isRepeated: boolean }> {
     const known = await this.#unlessKnown(keyed, action, request, { waits: true, execute });
-    return 'answer' in known ? known.answer : replay(action, known.first);
+    if ('answer' in known) return { response: known.answer, isRepeated: false };
+    return { response: replay(action, known.first), isRepeated: true };
   }
 
   /**

@@ -8,7 +8,7 @@ import {
 } from '@app/contracts';
 import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { OperationsService } from '../operations/operations.service';
-import { IdempotencyService } from './idempotency.service';
+import { type Begun, IdempotencyService } from './idempotency.service';
 import { MountsService, type SubmitOptions } from './mounts.service';
 import { type CallerPresence, type TargetResponse } from './waiting-request';
 
@@ -35,11 +35,10 @@ export class MountRequestsService {
     request: TargetRequestDto,
     { key, caller, scope }: KeyedRequest & { caller: CallerPresence },
   ): Promise<TargetResponse> {
-    const response = await this.idempotency.once({ key, scope }, action, request, (begun) =>
-      this.#run(action, request, { caller, scope, ...begun }),
-    );
-    // Also an answer that an earlier request got with the same key.
-    if (action === 'mount') await this.mounts.lookAgain(request, response as MountResponseDto);
+    const execute = (begun: Begun): Promise<TargetResponse> =>
+      this.#run(action, request, { caller, scope, ...begun });
+    const { response, isRepeated } = await this.idempotency.once({ key, scope }, action, request, execute);
+    if (isRepeated && action === 'mount') await this.mounts.lookAgain(request, response as MountResponseDto);
     return response;
   }
 

@@ -14,7 +14,9 @@ describe('a mount that was answered before under its Idempotency-Key', () => {
     const lookAgain = jest.fn().mockResolvedValueOnce(undefined).mockRejectedValueOnce(lost);
     const service = new MountRequestsService(
       { lookAgain } as unknown as MountsService,
-      { once: () => Promise.resolve(GRANTED) } as unknown as IdempotencyService,
+      {
+        once: () => Promise.resolve({ response: GRANTED, isRepeated: true }),
+      } as unknown as IdempotencyService,
       {} as OperationsService,
     );
     const ask = (): Promise<unknown> =>

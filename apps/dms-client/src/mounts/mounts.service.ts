@@ -49,8 +49,7 @@ export class MountsService {
   ) {}
 
   /**
-   * Mounts the target for the job, or lets the job join the mount that stands. Before that is answered,
-   * {@link lookAgain} has to be asked.
+   * Mounts the target for the job, or lets the job join the mount that stands.
    *
    * @param request has passed `parseTargetRequest`
    * @throws DmsError VALIDATION_FAILED, FORBIDDEN, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
@@ -59,7 +58,9 @@ export class MountsService {
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
     await this.#checkPath(request);
-    return (await this.#submit('mount', request, options)) as MountResponseDto;
+    const response = (await this.#submit('mount', request, options)) as MountResponseDto;
+    await this.lookAgain(request, response);
+    return response;
   }
 
   /**
@@ -81,7 +82,8 @@ export class MountsService {
   }
 
   /**
-   * Success is answered only while the binding is held: since the commit the mount may have been lost.
+   * Success is answered only while the binding is held: since the commit the mount may have been lost. To be asked also
+   * before an answer is given a second time.
    *
    * @throws DmsError TIMEOUT
    */
