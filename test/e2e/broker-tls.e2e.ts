@@ -127,7 +127,7 @@ describeOnRig('amqps', (shared) => {
   const refusal = (caFile: string, host?: string): Promise<string> =>
     cipher(caFile, host).then(() => 'serves', failureText);
 
-  it('is refused with the date of a certificate that has expired', async () => {
+  it('has the dates of its certificate read, for an error that says that it has expired', async () => {
     const { hostname: host, port } = new URL(rig.database.url);
     const error = Object.assign(new Error('certificate has expired'), { code: 'HANDSHAKE_SSL_ERROR' });
     await explainTls(error, { host, port: Number(port) });

@@ -4,5 +4,5 @@ import { type NodeState } from '@app/contracts';
 export function allSilentWarning(states: readonly NodeState[]): string | null {
   const speaking = states.filter((state) => state === 'up' || state === 'silent');
   if (speaking.length < 2 || speaking.includes('up')) return null;
-  return `All ${speaking.length} nodes are silent: check the message broker first, and the way of this dms-client to it (/health/ready).`;
+  return `All ${speaking.length} nodes are silent: check the message broker first, and the connection of this dms-client to it (/health/ready).`;
 }

@@ -42,7 +42,10 @@ export class NodesService {
     const heard = this.#heard();
     const facts = await this.facts.nodes();
     const nodes = facts.map((known) => this.#nodeOf(known, heard, this.#servedBy(known)));
-    return { nodes, warning: allSilentWarning(nodes.map(({ state }) => state)) };
+    return {
+      nodes,
+      warning: heard.hosts.size > 0 ? null : allSilentWarning(nodes.map(({ state }) => state)),
+    };
   }
 
   /**

@@ -84,7 +84,8 @@ export class NodeClaim {
       this.#channel = channel;
     } finally {
       // After an error of the broker the channel has closed already.
-      if (this.#channel !== channel) await channel.close().catch(() => undefined);
+      if (this.#channel !== channel)
+        await within(channel.close(), BROKER_ANSWER_MS, 'the end of a channel').catch(() => undefined);
     }
   }
 
@@ -95,7 +96,8 @@ export class NodeClaim {
       this.#warnings.warn(`Another dms-server may have this node id; it is waited for to end: ${text}`);
       return this.#inUse.met(this.#queue);
     }
-    this.#inUse.over();
+    // Any other error says nothing of whether the other server is still there.
+    if (isAccessRefused(error)) this.#inUse.over();
     const advice = isAccessRefused(error) ? '. Give its account the permissions in docs/SECURITY.md' : '';
     this.#warnings.warn(
       `The queue ${this.#queue}, which keeps other servers away, is missing: ${text}${advice}`,

@@ -44,10 +44,17 @@ export class NodeProblem {
     return problem === null ? null : `no process can be started: ${problem}`;
   }
 
-  #baseProblem(): Promise<string | null> {
-    return requireUsableBases(this.settings.mountBases).then(
-      () => null,
-      (error: unknown) => (error as Error).message,
-    );
+  /** Of the bases only if none of them can be used: below the others mounts are made. */
+  async #baseProblem(): Promise<string | null> {
+    let first: string | null = null;
+    for (const base of this.settings.mountBases) {
+      const problem = await requireUsableBases([base]).then(
+        () => null,
+        (error: unknown) => (error as Error).message,
+      );
+      if (problem === null) return null;
+      first ??= problem;
+    }
+    return first;
   }
 }
