@@ -140,9 +140,13 @@ describe('differences between ledger and node', () => {
     const ahead = ['ahead_of_ledger'];
     expect(kinds(new Map(), later)).toEqual(ahead);
     expect(kinds(row({ state: 'ABSENT', held: 0 }), later)).toEqual(ahead);
-    expect(kinds(row({ state: 'ABSENT', held: 1 }), later)).toEqual(ahead);
-    expect(kinds(row(), later)).toEqual(ahead);
-    expect(kinds(row({ incarnation: 'older' }), later)).toEqual(ahead);
+    // Whether it is well is asked when somebody needs it: it may be that it cannot be said just now.
+    for (const state of ['unknown', 'broken'] as const)
+      expect(kinds(new Map(), inventory({ epoch: 2, state }))).toEqual(ahead);
+    // Jobs join what the ledger says: what it says wrongly is settled, and its jobs are told.
+    expect(kinds(row({ state: 'ABSENT', held: 1 }), later)).toEqual(['held_without_mount']);
+    expect(kinds(row(), later)).toEqual(['other_mount']);
+    expect(kinds(row({ incarnation: 'older' }), later)).toEqual(['other_memory']);
     expect(kinds(row({ state: 'ABSENT', held: 0, epoch: 2 }), later)).toEqual(['not_in_ledger']);
     expect(kinds(row({ epoch: 2 }), later)).toEqual(['other_mount']);
     // What agrees, and what is gone, is as it was.

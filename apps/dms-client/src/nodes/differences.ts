@@ -108,7 +108,7 @@ function differenceOf(
 ): NodeDifferenceDto[] {
   const found = kindOf(row, mount, incarnation);
   if (found === null) return [];
-  const kind = isAhead(row, mount) && found !== 'mount_without_binding' ? 'ahead_of_ledger' : found;
+  const kind = isUnknown(row) && isAhead(row, mount) ? 'ahead_of_ledger' : found;
   return [
     {
       kind,
@@ -123,7 +123,16 @@ function differenceOf(
 
 /** Each command has a new epoch of the ledger, which commits it first: a node is ahead only of a ledger that lost commits. */
 function isAhead(row: LedgerMount | undefined, mount: MountObservation | undefined): boolean {
-  return mount?.state === 'mounted' && mount.epoch > (row?.epoch ?? 0);
+  if (mount === undefined || mount.state === 'absent' || mount.state === 'foreign') return false;
+  return mount.epoch > (row?.epoch ?? 0);
+}
+
+/**
+ * The ledger says nothing of a mount. Where it says something else than the node sees, that has to be settled: jobs join
+ * what the ledger says.
+ */
+function isUnknown(row: LedgerMount | undefined): boolean {
+  return row === undefined || (row.state === 'ABSENT' && row.held === 0);
 }
 
 function kindOf(
