@@ -1,3 +1,6 @@
+import { hostProblem } from '../rules/identifiers';
+import { mountPathProblem } from '../rules/mount-path';
+import { steers } from '../rules/plain-text';
 import { asTroubledMounts, type TroubledMount } from './event';
 import { isCommandQueueOf } from './names';
 import { asPublicKey, type PublicKey } from './public-key';
@@ -49,11 +52,14 @@ export const MAX_PROBLEM_LENGTH = 255;
 export const MAX_TRUSTED_CLIENTS = 32;
 const MAX_KEY_ID_LENGTH = 64;
 
+const MAX_TEXT = 255;
+const MAX_BASES = 64;
+
 /** `value` as a hello, or null where it is none. */
 export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
-  const texts = [hello.node, hello.incarnation, hello.boot_id, hello.version];
+  const texts = [hello.incarnation, hello.boot_id, hello.version];
   const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts, ...rest } =
     hello;
   const { problem, trusted_clients, ...others } = rest;
@@ -63,11 +69,13 @@ export function asHello(value: unknown): Hello | null {
   // An older node publishes neither; one without the other is nothing.
   const keyless = (hello.public_key ?? null) === null && (hello.signing_key ?? null) === null;
   const fits =
-    texts.every((text) => typeof text === 'string' && text.length > 0 && text.length <= 255) &&
+    hostProblem(hello.node) === null &&
+    texts.every(isPlain) &&
     Number.isInteger(hello.protocol) &&
     Number.isInteger(hello.mount_table_version) &&
     Array.isArray(hello.bases) &&
-    hello.bases.every((base) => typeof base === 'string') &&
+    hello.bases.length <= MAX_BASES &&
+    hello.bases.every((base) => mountPathProblem(base) === null) &&
     (keyless || (publicKey !== null && signingKey !== null));
   if (!fits) return null;
   const keys = { public_key: publicKey, signing_key: signingKey };
@@ -101,4 +109,8 @@ function areKeyIds(value: unknown): value is string[] {
 
 function isLedger(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= 64;
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT && !steers(value);
 }
