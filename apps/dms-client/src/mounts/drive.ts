@@ -145,11 +145,18 @@ export class Drive {
       const response = unmountResponse(waiting, transaction.row, {
         unmounted: this.unmounted && transaction.row.state === 'ABSENT',
         remaining: counts.claimed + counts.held,
-        problem: this.problem ?? endedBadly(transaction.row) ?? waiting.problem,
+        problem: this.#problemFor(waiting, transaction),
       });
       await transaction.operations.end(successEnd(response), subjectOf(waiting));
       this.#answers.push({ waiting, result: { response } });
     }
+  }
+
+  /** That data was lost is not told to a job that had left before the mount was made. */
+  #problemFor(waiting: WaitingRequest, { row }: TargetTransaction): UnmountResult['problem'] {
+    const found = this.problem ?? endedBadly(row);
+    if (waiting.leftBefore && found?.code === 'UNMOUNTED_DIRTY') return waiting.problem;
+    return found ?? waiting.problem;
   }
 
   /** Gives the callers the answers of a transaction that was committed. */

@@ -8,7 +8,7 @@ import { MountReports } from '../nodes/mount-reports';
 import { type NodeView, NodeViewsService } from '../nodes/node-views.service';
 import { isOther, otherLedger } from '../nodes/other-ledger';
 import { conflictWith } from './compatibility';
-import { earlierLosses } from './earlier-losses';
+import { earlierMounts } from './earlier-mounts';
 import { answerStrangers } from './strangers';
 import { endsBinding, releasedBy } from './released';
 import { errorEnd, mountResponse, successEnd, type UnmountResult, unmountResponse } from './responses';
@@ -129,10 +129,12 @@ export class IntakeService {
       ending: released.map(jobOf).filter(holds).length,
       remaining,
     });
-    const losses = await earlierLosses(transaction, unmounts.map(jobOf), before);
+    const earlier = await earlierMounts(transaction, unmounts.map(jobOf), before);
     for (const waiting of unmounts) {
       const isLost = before.get(jobOf(waiting))?.state === 'lost';
-      waiting.problem = isLost ? MOUNT_WAS_LOST : (losses.get(jobOf(waiting)) ?? null);
+      const mount = earlier.get(jobOf(waiting));
+      waiting.problem = isLost ? MOUNT_WAS_LOST : (mount?.problem ?? null);
+      waiting.leftBefore = mount?.leftBefore ?? false;
     }
     if (remaining === 0 && row.state !== 'ABSENT') {
       await operations.begin(unmounts.map(openingOf));

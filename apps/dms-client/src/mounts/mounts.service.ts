@@ -146,6 +146,7 @@ export class MountsService {
         },
         released: 'nothing',
         problem: null,
+        leftBefore: false,
         taken: onTaken,
         answer: (response) => once(() => resolve(response)),
         fail,

@@ -49,6 +49,8 @@ export interface WaitingRequest {
   released: Released;
   /** What was wrong already with the mount that it ends. */
   problem: UnmountResult['problem'];
+  /** Of an unmount: its job had left before the mount was made that it meets now. */
+  leftBefore: boolean;
   /** Its claim and operation stand in the ledger now. */
   taken(): void;
   answer(response: TargetResponse): void;

@@ -1,7 +1,7 @@
 import { type BindingRow } from '../ledger/binding-statements';
 import { type LastSuccess } from '../ledger/operation-statements';
 import { type TargetTransaction } from '../ledger/target-transaction';
-import { earlierLosses } from './earlier-losses';
+import { earlierMounts } from './earlier-mounts';
 
 const JOB = 1;
 const DIRTY = { state: 'ABSENT', errorCode: 'UNMOUNTED_DIRTY', errorMessage: 'the disk is full' };
@@ -21,7 +21,7 @@ async function told(
   };
   const before = new Map(state === null ? [] : [[JOB, { jobid: JOB, state } as BindingRow]]);
   const transaction = { row, operations } as unknown as TargetTransaction;
-  return (await earlierLosses(transaction, [JOB], before)).get(JOB)?.message;
+  return (await earlierMounts(transaction, [JOB], before)).get(JOB)?.problem?.message;
 }
 
 describe('a job that asks again for an unmount is told that its mount ended badly', () => {
