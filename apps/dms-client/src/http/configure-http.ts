@@ -8,6 +8,7 @@ import { ErrorDto } from '@app/contracts';
 import { ErrorFilter } from '@app/platform';
 import { withAnswers } from './api-document';
 import { withTypes } from './api-types';
+import { limitConnections } from './connection-limits';
 import { requestContext } from './request-context.middleware';
 import { StopService } from '../stop/stop.service';
 import { securityHeaders } from './security-headers';
@@ -35,6 +36,7 @@ function keepConnections(application: NestExpressApplication): void {
   const { httpKeepAliveMs } = application.get<ClientSettings>(SETTINGS, { strict: false });
   const server: Server = application.getHttpServer();
   server.keepAliveTimeout = httpKeepAliveMs;
+  limitConnections(server);
 }
 
 /** Before the middleware that asks who calls: a browser sends its question in advance without credentials. */
