@@ -111,12 +111,13 @@ export class NfsFleet {
     return this.#send('unmount', jobid, target, options);
   }
 
-  /** Lines of the node's mount table at or below a path. */
+  /** Lines of the node's mount table at or below a path, without read-only covers of bare directories. */
   async mounts(node = this.node, path = node.base): Promise<string[]> {
     const { output } = await node.sh('cat /proc/self/mountinfo');
     return output.split('\n').filter((line) => {
-      const point = line.split(' ')[4] ?? '';
-      return point === path || point.startsWith(`${path}/`);
+      const [, , , , point = '', options = ''] = line.split(' ');
+      const isCover = options.startsWith('ro') && line.includes(' - tmpfs ');
+      return !isCover && (point === path || point.startsWith(`${path}/`));
     });
   }
 
