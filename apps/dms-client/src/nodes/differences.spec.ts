@@ -33,8 +33,13 @@ function inventory(...mounts: Partial<MountObservation>[]): Inventory {
   };
 }
 
-function kinds(rows: Map<string, LedgerMount>, seen: Inventory, before = rows): string[] {
-  return differencesOf(before, rows, { incarnation: 'i', seen }).map(({ kind }) => kind);
+function kinds(
+  rows: Map<string, LedgerMount>,
+  seen: Inventory,
+  before = rows,
+  ledger: string | undefined = 'ours',
+): string[] {
+  return differencesOf(before, rows, { incarnation: 'i', seen, ledger }).map(({ kind }) => kind);
 }
 
 describe('differences between ledger and node', () => {
@@ -152,8 +157,14 @@ describe('differences between ledger and node', () => {
     // What agrees, and what is gone, is as it was.
     expect(kinds(row(), inventory({ epoch: 2 }))).toEqual([]);
     expect(kinds(row(), inventory({ epoch: 2, state: 'absent' }))).toEqual(['not_mounted']);
-    const [difference] = differencesOf(new Map(), new Map(), { incarnation: 'i', seen: later });
+    const looked = { incarnation: 'i', seen: later, ledger: 'ours' };
+    const [difference] = differencesOf(new Map(), new Map(), looked);
     expect([isOnlyTold(difference, 'service'), isOnlyTold(difference, 'person')]).toEqual([true, false]);
+  });
+
+  it('tell a mount of a ledger that the node was made to forget, which the next one takes over', () => {
+    const looked = { incarnation: 'i', seen: inventory({ epoch: 2 }) };
+    expect(differencesOf(new Map(), new Map(), looked)).toMatchObject([{ kind: 'not_in_ledger' }]);
   });
 
   it('tell what the node cannot say', () => {

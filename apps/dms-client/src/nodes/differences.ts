@@ -17,7 +17,7 @@ const MOUNTED_BY_PYTHON = /^(fuse|nfs)/;
 export function differencesOf(
   before: ReadonlyMap<string, LedgerMount>,
   after: ReadonlyMap<string, LedgerMount>,
-  { incarnation, seen: inventory }: Looked<Inventory>,
+  { incarnation, seen: inventory, ledger }: Looked<Inventory>,
 ): NodeDifferenceDto[] {
   const settled = (targetId: string): boolean => {
     const [then, now] = [before.get(targetId), after.get(targetId)];
@@ -31,7 +31,9 @@ export function differencesOf(
   return [
     ...[...targets]
       .filter(settled)
-      .flatMap((targetId) => differenceOf(targetId, after.get(targetId), seen.get(targetId), incarnation))
+      .flatMap((targetId) =>
+        differenceOf(targetId, after.get(targetId), seen.get(targetId), { incarnation, ledger }),
+      )
       .map((difference) => (strangers ? perhapsAStrangers(difference) : difference)),
     ...inventory.foreign.map(({ mount_path }): NodeDifferenceDto => {
       return {
@@ -104,11 +106,13 @@ function differenceOf(
   targetId: string,
   row: LedgerMount | undefined,
   mount: MountObservation | undefined,
-  incarnation: string,
+  { incarnation, ledger }: Pick<Looked<Inventory>, 'incarnation' | 'ledger'>,
 ): NodeDifferenceDto[] {
   const found = kindOf(row, mount, incarnation);
   if (found === null) return [];
-  const kind = isUnknown(row) && isAhead(row, mount) ? 'ahead_of_ledger' : found;
+  // A node that serves none was made to forget one: whoever comes next takes it over with all that is mounted.
+  const isServed = ledger !== undefined;
+  const kind = isServed && isUnknown(row) && isAhead(row, mount) ? 'ahead_of_ledger' : found;
   return [
     {
       kind,
