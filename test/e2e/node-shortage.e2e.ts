@@ -166,9 +166,17 @@ describeOnRig('a node that is short of something', (rig) => {
         intervalMs: 200,
         what: 'the gauge',
       });
-      cause()();
+      const causeAndLook = async (): Promise<unknown> => {
+        // Again and again: what was under way before frees some room.
+        cause()();
+        return await shown();
+      };
       try {
-        const node = await waitFor(shown, { timeoutMs: SOON_MS, intervalMs: 200, what: 'the problem' });
+        const node = await waitFor(causeAndLook, {
+          timeoutMs: SOON_MS,
+          intervalMs: 200,
+          what: 'the problem',
+        });
         expect(node).toMatchObject({ state: 'up', problem: expect.stringMatching(problem) as string });
         await waitFor(async () => (await gauge()) === '1', {
           timeoutMs: SOON_MS,
