@@ -135,7 +135,9 @@ function problemOf(
   const row = id === undefined ? undefined : byId.get(id);
   if (row === undefined) {
     const ledgerHarmed = harms.wasAtWork(LEDGER_HARMS, sentAt - 5_000, answeredAt);
-    const excused = body.error_code === 'LEDGER_UNAVAILABLE' || (status !== 200 && ledgerHarmed);
+    // A dms-client that stops refuses a request before it begins: there is nothing to record.
+    const isRefused = body.error_code === 'LEDGER_UNAVAILABLE' || body.error_code === 'CLIENT_UNREACHABLE';
+    const excused = isRefused || (status !== 200 && ledgerHarmed);
     return excused ? null : `there is no operation ${id ?? '(none was named)'}`;
   }
   if (row.jobid !== jobid) return `${row.id} is the operation of job ${row.jobid ?? 'none'}`;
