@@ -1,17 +1,16 @@
 import { posix } from 'node:path';
 import { fileNameOf, typeName } from './identifiers';
+import { holdsAsciiControl } from './plain-text';
 
 const MAX_PATH_BYTES = 1024;
 const MAX_NAME_BYTES = 255;
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f]/u;
 
 /** What is wrong with a mountpoint by its form alone, or null: absolute, normal, no control characters. */
 export function mountPathProblem(value: unknown): string | null {
   if (typeof value !== 'string') return `must be a string or null, not ${typeName(value)}`;
   if (!value.startsWith('/')) return 'must be an absolute path';
   if (!value.isWellFormed()) return 'must be well-formed Unicode';
-  if (CONTROL.test(value)) return 'must not contain control characters';
+  if (holdsAsciiControl(value)) return 'must not contain control characters';
   if (Buffer.byteLength(value) > MAX_PATH_BYTES) return `must have at most ${MAX_PATH_BYTES} bytes`;
   if (value.split('/').some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)) {
     return `must have at most ${MAX_NAME_BYTES} bytes between two "/"`;

@@ -5,6 +5,14 @@
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu;
 
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+const ASCII_CONTROL = /[\u0000-\u001f\u007f]/u;
+
+/** True for a text that no path and no source may be, not even of what an older version mounted. */
+export function holdsAsciiControl(text: string): boolean {
+  return ASCII_CONTROL.test(text);
+}
+
 /** True for a text that holds such a character, a line break for one. */
 export function steers(text: string): boolean {
   return text.search(STEERING) >= 0;

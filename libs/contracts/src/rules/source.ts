@@ -1,4 +1,5 @@
 import { typeName } from './identifiers';
+import { holdsAsciiControl } from './plain-text';
 
 /** An IPv6 address in brackets, perhaps in the zone of an interface. */
 const ADDRESS = String.raw`\[[0-9a-fA-F:.]+(?:%[A-Za-z0-9._-]{1,15})?\]`;
@@ -8,8 +9,6 @@ const EXPORT = new RegExp(String.raw`^(${ADDRESS}|${NAME}):(/[^\s,]*)$`, 'u');
 /** Barbican's ids are UUIDs; that is for Barbican to say. What is asked for must be one plain segment of a path. */
 const SECRET_PATH = /\/v1\/secrets\/[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-// eslint-disable-next-line no-control-regex -- they are what it may not hold
-const CONTROL = /[\u0000-\u001f\u007f]/u;
 const NOT_IN_A_REFERENCE = /[\s\\]/u;
 const MAX_SOURCE_CHARACTERS = 1024;
 
@@ -19,7 +18,7 @@ export function exportProblem(value: unknown): string | null {
   if (typeof value !== 'string') return `must be "server:/path", not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
   return value.isWellFormed() &&
-    !CONTROL.test(value) &&
+    !holdsAsciiControl(value) &&
     EXPORT.test(value) &&
     !value.split('/').includes('..')
     ? null
@@ -32,7 +31,7 @@ export function secretRefProblem(value: unknown): string | null {
   if (typeof value !== 'string') return `must be the secret's URL, not ${typeName(value)}`;
   if (value.length > MAX_SOURCE_CHARACTERS) return `must have at most ${MAX_SOURCE_CHARACTERS} characters`;
   // A URL parser takes some of these out and others for slashes: no two programs would read the same host.
-  if (NOT_IN_A_REFERENCE.test(value) || CONTROL.test(value))
+  if (NOT_IN_A_REFERENCE.test(value) || holdsAsciiControl(value))
     return 'must hold no spaces, backslashes and control characters';
   if (!URL.canParse(value)) return 'must be the URL of a secret, as Barbican returned it';
   const url = new URL(value);
