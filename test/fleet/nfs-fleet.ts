@@ -4,6 +4,7 @@ import { Ganesha, type NfsExport, type NfsExportRights, type RigAddresses, waitF
 import { type Answer } from './api';
 import { Fleet, type FleetOptions } from './fleet';
 import { HostNfsNode } from './host-nfs-node';
+import { mountsBelow } from './mount-table';
 import { nfsNodeKind } from './nfs-client-kernel';
 import { type NfsNode } from './nfs-node.interface';
 import { UmlNode } from './uml-node';
@@ -111,14 +112,10 @@ export class NfsFleet {
     return this.#send('unmount', jobid, target, options);
   }
 
-  /** Lines of the node's mount table at or below a path, without read-only covers of bare directories. */
+  /** Lines of the node's mount table at or below a path, as `mountsBelow`. */
   async mounts(node = this.node, path = node.base): Promise<string[]> {
     const { output } = await node.sh('cat /proc/self/mountinfo');
-    return output.split('\n').filter((line) => {
-      const [, , , , point = '', options = ''] = line.split(' ');
-      const isCover = options.startsWith('ro') && line.includes(' - tmpfs ');
-      return !isCover && (point === path || point.startsWith(`${path}/`));
-    });
+    return mountsBelow(path, output);
   }
 
   /** The state in `target_mounts`; undefined where there is no row. */
