@@ -115,6 +115,11 @@ describeOnRig('a node that is short of something', (rig) => {
       const { body } = await jobs.mount(1, standing, { host: node.host });
       expect(body).toMatchObject({ status: 'success' });
       const { pid } = node;
+      // Mountpoints that are still to be removed would give back what they take.
+      await waitFor(() => readdirSync(node.base).length === 1, {
+        timeoutMs: SOON_MS,
+        what: 'the mountpoint of the standing mount alone',
+      });
       cause()();
       try {
         await refused(asked, says);
