@@ -31,7 +31,7 @@ const rig = {
 module.exports = {
   testTimeout: 180_000,
   testSequencer: '<rootDir>/test/long-files-first.cjs',
-  // Both cores; tests on real services ask for one process.
+  // Both cores. Tests on real services have a rig for each process.
   maxWorkers: '100%',
   projects: [
     {

@@ -73,10 +73,7 @@ async function runProject(project, ...options) {
   return { status, outcome: NO_REPORT };
 }
 
-// Tests on real services share the machine's mounts and ports of one rig: one file at a time, in one process.
-const runs = long
-  ? [await runProject('long', '--runInBand')]
-  : [await runProject('unit'), await runProject('e2e', '--runInBand')];
+const runs = long ? [await runProject('long')] : [await runProject('unit'), await runProject('e2e')];
 
 const skipped = runs.flatMap(({ outcome }) => skippedOf(outcome));
 if (skipped.length > 0) {

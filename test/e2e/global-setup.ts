@@ -1,10 +1,15 @@
 import { Rig } from '../rig';
 import { missingForRig } from './on-rig';
 
-/** One rig of private services for all end-to-end tests; each file has its own database and hosts. */
-export default async function globalSetup(): Promise<void> {
+/**
+ * Rigs of private services for the end-to-end tests, one for each process that runs test files; each file has its own
+ * database and hosts.
+ */
+export default async function globalSetup({ maxWorkers }: { readonly maxWorkers: number }): Promise<void> {
   if (missingForRig().length > 0) return;
-  const rig = await Rig.start();
-  process.env.DMS_TEST_RIG = JSON.stringify(rig.addresses);
-  (globalThis as { dmsRig?: Rig }).dmsRig = rig;
+  const rigs: Rig[] = [];
+  (globalThis as { dmsRigs?: readonly Rig[] }).dmsRigs = rigs;
+  // One after the other: what starts them is busy with the processor.
+  while (rigs.length < maxWorkers) rigs.push(await Rig.start());
+  process.env.DMS_TEST_RIGS = JSON.stringify(rigs.map(({ addresses }) => addresses));
 }

@@ -1,5 +1,6 @@
 import { type Rig } from '../rig';
 
 export default async function globalTeardown(): Promise<void> {
-  await (globalThis as { dmsRig?: Rig }).dmsRig?.stop();
+  const { dmsRigs = [] } = globalThis as { dmsRigs?: readonly Rig[] };
+  await Promise.all(dmsRigs.map((rig) => rig.stop()));
 }

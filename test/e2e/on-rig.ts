@@ -20,9 +20,11 @@ export function missingForRig(): Unavailable[] {
 
 /** Tests on the private services; where one of them cannot be had on this machine they are skipped and say why. */
 export function describeOnRig(name: string, tests: (rig: RigAddresses) => void): void {
-  const text = process.env.DMS_TEST_RIG;
-  if (text !== undefined) return describe(name, () => tests(JSON.parse(text) as RigAddresses));
-  skip(name, missingForRig());
+  const rigs = process.env.DMS_TEST_RIGS;
+  if (rigs === undefined) return skip(name, missingForRig());
+  // Jest numbers the processes that run its test files from 1.
+  const rig = (JSON.parse(rigs) as RigAddresses[])[Number(process.env.JEST_WORKER_ID) - 1];
+  describe(name, () => tests(rig));
 }
 
 /** Tests on the private services and on nodes with an NFS client; see test/fleet/nfs-fleet.ts. */

@@ -178,7 +178,7 @@ describeOnRig('secrets at rest', (shared) => {
       const programs = [child.pid, fleet.node.pid, holding.pid, ...fleet.clients.map(({ pid }) => pid)];
       await waitFor(
         async () => {
-          for (const found of shownProcesses().filter(({ environ }) => !environ.includes('DMS_TEST_RIG='))) {
+          for (const found of shownProcesses().filter(({ environ }) => !environ.includes('DMS_TEST_RIGS='))) {
             const { pid, cmdline, environ } = found;
             expect(search.findIn(`command line of ${cmdline}`, cmdline)).toEqual(none);
             // The FUSE program is known by its environment, which holds the keys and no other secret.
