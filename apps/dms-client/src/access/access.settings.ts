@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   asHttpUrl,
   asInteger,
@@ -45,6 +46,13 @@ export const ACCESS_SETTINGS = {
     help: 'Origins whose web pages may call the HTTP facade from a browser (CORS), e.g. https://console.example, comma separated. Without it no other page may.',
     default: null,
     parse: asOrigins,
+  },
+  trustedProxies: {
+    env: 'DMS_TRUSTED_PROXIES',
+    file: 'trusted_proxies',
+    help: 'Addresses of proxies in front of the HTTP facade, comma separated, with or without a prefix length, e.g. 10.0.0.7,192.168.4.0/24. What they say in X-Forwarded-For is believed: limits count for the address of the caller, not of the proxy.',
+    default: null,
+    parse: asNetworks,
   },
   callerRate: {
     env: 'DMS_CALLER_RATE',
@@ -113,6 +121,22 @@ export function accessProblems({
 export function requireAccessSettings(settings: AccessSettings): void {
   const problems = accessProblems(settings);
   if (problems.length > 0) throw new SettingsError(problems);
+}
+
+function asNetworks(text: string): readonly string[] {
+  const networks = text.split(',').map((part) => part.trim());
+  for (const network of networks) {
+    const [address, prefix, ...rest] = network.split('/');
+    const bits = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    const isPrefix =
+      prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits);
+    if (bits < 0 || !isPrefix || rest.length > 0) {
+      throw new Error(
+        'must be IP addresses such as 10.0.0.7 or networks such as 192.168.4.0/24, comma separated',
+      );
+    }
+  }
+  return networks;
 }
 
 function asOrigins(text: string): readonly string[] {

@@ -4,7 +4,10 @@ import { type Identity } from './identity';
 export const AUTHENTICATOR = Symbol('Authenticator');
 
 /** What is looked at of a request. */
-export type Credentials = Pick<IncomingMessage, 'headers' | 'socket'>;
+export interface Credentials extends Pick<IncomingMessage, 'headers'> {
+  /** The address of who asks; behind a proxy of `DMS_TRUSTED_PROXIES` what that says of it. */
+  readonly ip?: string;
+}
 
 /** Finds out who makes a request; one for each `DMS_AUTH_MODE`. */
 export interface Authenticator {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { AUTHENTICATOR, type Authenticator, type Credentials } from './authenticator.interface';
-import { type Identity } from './identity';
+import { type Identity, isOver } from './identity';
 import { isPrivileged } from './policy';
 
 /** Credentials are looked at again so often; how long Keystone's word counts is the authenticator's. */
@@ -42,7 +42,7 @@ export class IdentityWatch {
 
   /** Never rejects. */
   async #isGood(request: Credentials, identity: Identity): Promise<boolean> {
-    if (identity.expiresAt !== null && identity.expiresAt <= Date.now()) return false;
+    if (isOver(identity)) return false;
     try {
       const now = await this.authenticator.authenticate(request);
       return now.projectId === identity.projectId && isPrivileged(now) === isPrivileged(identity);

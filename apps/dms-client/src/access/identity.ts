@@ -31,3 +31,8 @@ export const ANYONE: Identity = {
   proven: false,
   expiresAt: null,
 };
+
+/** True once the credentials have ended by themselves. */
+export function isOver({ expiresAt }: Identity): boolean {
+  return expiresAt !== null && expiresAt <= Date.now();
+}

@@ -5,8 +5,8 @@ import { KeystoneAuthenticator } from './keystone.authenticator';
 
 const CACHE_MS = 30_000;
 
-function withToken(token: string | undefined, remoteAddress = '10.0.0.1'): Credentials {
-  return { headers: { 'x-auth-token': token }, socket: { remoteAddress } } as unknown as Credentials;
+function withToken(token: string | undefined, ip = '10.0.0.1'): Credentials {
+  return { headers: { 'x-auth-token': token }, ip };
 }
 
 describe('KeystoneAuthenticator', () => {
@@ -43,12 +43,65 @@ describe('KeystoneAuthenticator', () => {
 
   it('asks Keystone once for requests that come together, and again after its time', async () => {
     await Promise.all([1, 2, 3].map(() => authenticator.authenticate(withToken('t'))));
-    jest.advanceTimersByTime(CACHE_MS - 1);
+    jest.advanceTimersByTime(CACHE_MS / 2 - 1);
     await authenticator.authenticate(withToken('t'));
     expect(asked).toEqual(['t']);
-    jest.advanceTimersByTime(1);
-    await authenticator.authenticate(withToken('t'));
+    jest.advanceTimersByTime(CACHE_MS);
+    await Promise.all([1, 2, 3].map(() => authenticator.authenticate(withToken('t'))));
     expect(asked).toEqual(['t', 't']);
+  });
+
+  it('renews its word on a token that is used beside the request, so that none has to wait for it', async () => {
+    await authenticator.authenticate(withToken('t'));
+    jest.advanceTimersByTime(CACHE_MS - 1);
+    answer = () => new Promise(() => undefined);
+    expect(await authenticator.authenticate(withToken('t'))).toMatchObject({ name: 'owner' });
+    expect(asked).toEqual(['t', 't']);
+  });
+
+  it('lets a revoked token in no longer than its word counts, also where the check beside a request failed', async () => {
+    await authenticator.authenticate(withToken('t'));
+    jest.advanceTimersByTime(CACHE_MS - 1);
+    answer = () => Promise.reject(new DmsError('AUTH_UNAVAILABLE', 'away'));
+    await authenticator.authenticate(withToken('t'));
+    jest.advanceTimersByTime(1);
+    await expect(authenticator.authenticate(withToken('t'))).rejects.toMatchObject({
+      code: 'AUTH_UNAVAILABLE',
+    });
+    answer = () => Promise.resolve(null);
+    await expect(authenticator.authenticate(withToken('t'))).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+
+  it('checks a token that was valid, whatever number of unknown ones is being checked', async () => {
+    await authenticator.authenticate(withToken('known'));
+    jest.advanceTimersByTime(CACHE_MS);
+    answer = () => new Promise(() => undefined);
+    const codes: string[] = [];
+    for (let guess = 0; guess < 100; guess += 1) {
+      const from = `10.0.${guess % 4}.1`;
+      authenticator
+        .authenticate(withToken(`guess-${guess}`, from))
+        .catch(({ code }: DmsError) => codes.push(code));
+    }
+    await Promise.resolve();
+    answer = () => Promise.resolve(owner());
+    expect(await authenticator.authenticate(withToken('known'))).toMatchObject({ name: 'owner' });
+    await expect(authenticator.authenticate(withToken('new', '10.0.9.1'))).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+    });
+    expect(codes).toHaveLength(36);
+    expect(asked).toHaveLength(1 + 64 + 1);
+  });
+
+  it('lets no address have all checks of unknown tokens', async () => {
+    answer = () => new Promise(() => undefined);
+    for (let guess = 0; guess < 100; guess += 1) {
+      authenticator.authenticate(withToken(`guess-${guess}`)).catch(() => undefined);
+    }
+    answer = () => Promise.resolve(owner());
+    expect(await authenticator.authenticate(withToken('new', '10.0.9.1'))).toMatchObject({ name: 'owner' });
   });
 
   it('never believes in a token beyond its end', async () => {

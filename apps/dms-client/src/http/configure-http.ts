@@ -21,6 +21,7 @@ const PREFLIGHT_S = 600;
 export function configureHttp(application: NestExpressApplication, version: string): void {
   application.disable('x-powered-by');
   application.disable('etag');
+  trustProxies(application);
   application.use(requestContext);
   application.use(securityHeaders);
   allowOrigins(application);
@@ -30,6 +31,12 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.useGlobalFilters(new ErrorFilter());
   keepConnections(application);
   describe(application, version);
+}
+
+/** Whose word on the address of a caller counts. */
+function trustProxies(application: NestExpressApplication): void {
+  const { trustedProxies } = application.get<ClientSettings>(SETTINGS, { strict: false });
+  if (trustedProxies !== null) application.set('trust proxy', [...trustedProxies]);
 }
 
 function keepConnections(application: NestExpressApplication): void {
