@@ -21,7 +21,7 @@ a page to try things on. What the answers promise is in [SEMANTICS.md](SEMANTICS
 - **Errors** have a status and a body with \`error_code\`, a code of
   [the table of errors](../libs/contracts/src/errors/error-codes.ts), \`error_msg\`, and \`details\` for each field. Beside
   those of a call there are 400 \`VALIDATION_FAILED\`, 401 \`UNAUTHENTICATED\`, 403 \`FORBIDDEN\`, 413 \`TOO_LARGE\`, 429
-  \`RATE_LIMITED\` and 503 \`LEDGER_UNAVAILABLE\`. 429 and 503 say in \`Retry-After\` when to ask again.
+  \`RATE_LIMITED\`, and 503 \`OVERLOADED\` and \`LEDGER_UNAVAILABLE\`. 429 and 503 say in \`Retry-After\` when to ask again.
 - **\`X-Request-Id\`** is in each answer; it may be given.
 
 The examples want these, and are run by a test:

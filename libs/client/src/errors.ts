@@ -70,6 +70,7 @@ const CLASSES: Readonly<
   CONFLICT: ConflictError,
   BUSY: BusyError,
   RATE_LIMITED: RateLimitedError,
+  OVERLOADED: RateLimitedError,
   MOUNT_FAILED: MountFailedError,
   UNMOUNT_FAILED: UnmountFailedError,
   SECRET_UNAVAILABLE: SecretUnavailableError,

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { type NextFunction, type Request, type Response } from 'express';
 import { AUTHENTICATOR, type Authenticator } from './authenticator.interface';
+import { LoadLimitService } from './load-limit.service';
 import { noteIdentity } from './request-identity';
 import { RequestLimitsService } from './request-limits.service';
 
@@ -14,6 +15,7 @@ export class AccessMiddleware {
   constructor(
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
     private readonly limits: RequestLimitsService,
+    private readonly load: LoadLimitService,
   ) {}
 
   /** An Express middleware; errors go to the error filter. */
@@ -24,10 +26,12 @@ export class AccessMiddleware {
   };
 
   async #admit(request: Request, response: Response): Promise<void> {
+    this.load.requireRoom();
     atEnd(response, this.limits.begin());
     try {
       const identity = await this.authenticator.authenticate(request);
       noteIdentity(request, identity);
+      this.load.begin(response, identity);
       atEnd(response, this.limits.beginOf(identity));
     } catch (error) {
       const { challenge } = this.authenticator;

@@ -9,6 +9,7 @@ import { IdentityWatch } from './identity-watch.service';
 import { KeystoneAuthenticator } from './keystone.authenticator';
 import { KeystoneTokensAdapter } from './keystone-tokens.adapter';
 import { KEYSTONE_TOKENS, type KeystoneTokens } from './keystone-tokens.interface';
+import { LoadLimitService } from './load-limit.service';
 import { OpenAuthenticator } from './open.authenticator';
 import { RequestLimitsService } from './request-limits.service';
 import { StaticTokenAuthenticator } from './static-token.authenticator';
@@ -27,11 +28,12 @@ export class AccessModule {
       providers: [
         ...authenticatorOf(settings),
         RequestLimitsService,
+        LoadLimitService,
         AccessMiddleware,
         IdentityWatch,
         { provide: APP_GUARD, useClass: AccessGuard },
       ],
-      exports: [IdentityWatch],
+      exports: [IdentityWatch, LoadLimitService],
     };
   }
 }

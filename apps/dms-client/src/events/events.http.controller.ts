@@ -6,6 +6,7 @@ import { Access } from '../access/access.decorator';
 import { Answers } from '../http/answers.decorator';
 import { IdentityWatch } from '../access/identity-watch.service';
 import { type Identity } from '../access/identity';
+import { LoadLimitService } from '../access/load-limit.service';
 import { scopeOf } from '../access/policy';
 import { CallerIdentity } from '../access/request-identity';
 import { ParametersPipe } from '../queries/parameters.pipe';
@@ -18,6 +19,7 @@ export class EventsHttpController {
   constructor(
     private readonly streams: EventStreamsService,
     private readonly identities: IdentityWatch,
+    private readonly load: LoadLimitService,
   ) {}
 
   /** Server-sent events from now on: what happens to mounts and holds, and to operations. Ends with the credentials. */
@@ -48,6 +50,7 @@ export class EventsHttpController {
       // nginx would hold events back.
       'x-accel-buffering': 'no',
     });
+    this.load.standAside(response);
     this.streams.open(filter, response, scope, lastEventId ?? null);
     response.once(
       'close',

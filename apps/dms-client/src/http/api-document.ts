@@ -12,6 +12,7 @@ const COMMON: readonly ErrorCode[] = [
   'RATE_LIMITED',
   'INTERNAL',
   'CLIENT_UNREACHABLE',
+  'OVERLOADED',
   'AUTH_UNAVAILABLE',
   'LEDGER_UNAVAILABLE',
 ];

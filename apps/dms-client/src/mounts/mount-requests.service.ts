@@ -10,7 +10,7 @@ import { ALL_PROJECTS, type ProjectScope } from '../access/identity';
 import { OperationsService } from '../operations/operations.service';
 import { type Begun, IdempotencyService } from './idempotency.service';
 import { MountsService, type SubmitOptions } from './mounts.service';
-import { type CallerPresence, type TargetResponse } from './waiting-request';
+import { type TargetResponse } from './waiting-request';
 
 /** Under which key a request comes, and for whom; without a key it is one of its own. */
 interface KeyedRequest {
@@ -33,10 +33,10 @@ export class MountRequestsService {
   async execute(
     action: TargetAction,
     request: TargetRequestDto,
-    { key, caller, scope }: KeyedRequest & { caller: CallerPresence },
+    { key, scope, ...options }: KeyedRequest & Pick<SubmitOptions, 'caller' | 'onTaken'>,
   ): Promise<TargetResponse> {
     const execute = (begun: Begun): Promise<TargetResponse> =>
-      this.#run(action, request, { caller, scope, ...begun });
+      this.#run(action, request, { ...options, scope, ...begun });
     const { response, isRepeated } = await this.idempotency.once({ key, scope }, action, request, execute);
     if (isRepeated && action === 'mount') await this.mounts.lookAgain(request, response as MountResponseDto);
     return response;

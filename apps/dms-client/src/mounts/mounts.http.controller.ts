@@ -13,6 +13,7 @@ import { Access } from '../access/access.decorator';
 import { Answers } from '../http/answers.decorator';
 import { type Identity } from '../access/identity';
 import { CallerIdentity } from '../access/request-identity';
+import { LoadLimitService } from '../access/load-limit.service';
 import { authorizeRequest } from '../access/request-project';
 import { Caller } from '../http/caller.decorator';
 import { MountRequestsService } from './mount-requests.service';
@@ -46,7 +47,10 @@ const LATER = {
 })
 @Controller('api/v1')
 export class MountsHttpController {
-  constructor(private readonly requests: MountRequestsService) {}
+  constructor(
+    private readonly requests: MountRequestsService,
+    private readonly load: LoadLimitService,
+  ) {}
 
   /** Mounts the target for the job, or lets the job join the mount that stands. */
   @ApiBody({ type: TargetRequestDto })
@@ -126,7 +130,8 @@ export class MountsHttpController {
   ): Promise<object> {
     const { request, scope } = authorizeRequest(parseTargetRequest(body, action), identity);
     if (!/(^|[,;\s])respond-async($|[,;\s])/i.test(prefer ?? '')) {
-      return this.requests.execute(action, request, { key, caller, scope });
+      const onTaken = (): void => this.load.standAside(response);
+      return this.requests.execute(action, request, { key, caller, scope, onTaken });
     }
     const operation = await this.requests.begin(action, request, { key, scope });
     response.status(202).location(`/api/v1/operations/${operation.id}`);

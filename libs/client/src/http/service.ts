@@ -1,5 +1,5 @@
 import { noAnswer, readAnswer, type Secret } from '../../../contracts/src/plain';
-import { errorOf, type ServiceError, ServiceUnreachableError } from '../errors';
+import { errorOf, RateLimitedError, type ServiceError, ServiceUnreachableError } from '../errors';
 import { type Credentials } from './credentials';
 import { ConnectionFailure, type HttpAnswer, type HttpCall, type HttpConnection } from './http-connection';
 import { retrying } from './retrying';
@@ -113,5 +113,5 @@ function mayPass({ code, exitCode, operationId }: ServiceError): boolean {
 }
 
 function wasNotBegun(error: ServiceError): boolean {
-  return error instanceof ServiceUnreachableError || error.code === 'RATE_LIMITED';
+  return error instanceof ServiceUnreachableError || error instanceof RateLimitedError;
 }

@@ -52,6 +52,11 @@ export const ERROR_CODES = {
     exit: 75,
     meaning: 'dms-client cannot be reached, or is being stopped; nothing was done.',
   },
+  OVERLOADED: {
+    http: 503,
+    exit: 75,
+    meaning: 'More requests come than dms-client can carry out in time; nothing was done.',
+  },
   WRONG_SERVICE: {
     http: 502,
     exit: 1,

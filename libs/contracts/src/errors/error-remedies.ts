@@ -11,6 +11,7 @@ export const ERROR_REMEDIES: Readonly<Record<ErrorCode, string>> = {
   BUSY: 'Wait until those that the message names have ended, and ask again.',
   TOO_LARGE: 'Send less in one request.',
   RATE_LIMITED: 'Ask again after the time in Retry-After.',
+  OVERLOADED: 'Ask again after the time in Retry-After; if it lasts, run more dms-clients.',
   INTERNAL: 'Look into the log of dms-client, and report it.',
   MOUNT_FAILED: 'Look at what the message says of the bucket or the export.',
   UNMOUNT_FAILED: 'Look at the node; the service goes on trying.',

@@ -44,8 +44,8 @@ function health(failed: ServiceUnavailableException, host: ArgumentsHost): void 
 
 /** Seconds; null where trying again changes nothing, or nothing is known about when. */
 function retryAfterOf({ httpStatus, details }: DmsError): number | null {
-  if (httpStatus === 429) return Number(details?.retry_after_s ?? RETRY_AFTER_SECONDS);
-  return httpStatus === 503 ? RETRY_AFTER_SECONDS : null;
+  if (httpStatus !== 429 && httpStatus !== 503) return null;
+  return Number(details?.retry_after_s ?? RETRY_AFTER_SECONDS);
 }
 
 export function errorBody(error: DmsError): ErrorDto {
