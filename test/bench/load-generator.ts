@@ -22,11 +22,21 @@ export class LoadGenerator {
    * @throws Error with the answer's text where it is not 200
    */
   async post(turn: number, path: string, body: string): Promise<void> {
+    const { status, text } = await this.#answer(turn, path, body);
+    if (status !== 200) throw new Error(`${path} was answered ${status}: ${text}`);
+  }
+
+  /** As `post`. @returns the status, whatever it is @throws Error where there was no answer */
+  async send(turn: number, path: string, body: string): Promise<number> {
+    return (await this.#answer(turn, path, body)).status;
+  }
+
+  async #answer(turn: number, path: string, body: string): Promise<Answer> {
     const { url, idle } = this.#clients[turn % this.#clients.length];
     const connection = idle.pop() ?? new Connection(url);
-    const { status, text } = await connection.post(path, body);
+    const answer = await connection.post(path, body);
     idle.push(connection);
-    if (status !== 200) throw new Error(`${path} was answered ${status}: ${text}`);
+    return answer;
   }
 
   close(): void {

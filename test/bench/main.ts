@@ -6,6 +6,7 @@ import { Rig } from '../rig';
 import { type Programs } from './cpu';
 import { crowd, type CrowdFigure, printCrowds } from './crowd';
 import { BareS3fs, echoFloor, insertFloor } from './floors';
+import { overload, type LoadFigure, printOverload } from './overload';
 import { Samples } from './samples';
 import { startService } from './service';
 import { type Figure, printFigures } from './table';
@@ -16,15 +17,17 @@ const WARM_UP_MS = 4_000;
 const MOUNTS = 15;
 /** As many s3fs processes run at once. */
 const DISTINCT_TARGETS = 100;
+const OVERLOADED_TARGETS = 20;
 
-const PARTS = ['attach', 'mount', 'crowd'] as const;
+const PARTS = ['attach', 'mount', 'crowd', 'overload'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Usage: npm run bench [-- PART…]
 
-  attach  a job joins a mount that stands, beside an INSERT and its commit
-  mount   the first mount of a bucket, beside a bare s3fs
-  crowd   100 jobs at once, on one target and on 100, with one dms-client and with four
+  attach    a job joins a mount that stands, beside an INSERT and its commit
+  mount     the first mount of a bucket, beside a bare s3fs
+  crowd     100 jobs at once, on one target and on 100, with one dms-client and with four
+  overload  attaches at a steady rate: 0.7, 3 and 10 times what can be carried out
 
 Without a part: all.
 `;
@@ -138,6 +141,19 @@ async function crowds(rig: Rig): Promise<CrowdFigure[]> {
   return figures;
 }
 
+/** One dms-client; its callers are nobody in particular. */
+async function overloads(rig: Rig): Promise<LoadFigure[]> {
+  const settings = { DMS_LOG_LEVEL: 'WARNING' };
+  const fleet = await Fleet.start(rig.addresses, { nodeSettings: settings, clientSettings: settings });
+  try {
+    const targets: S3Target[] = [];
+    while (targets.length < OVERLOADED_TARGETS) targets.push(await fleet.targets.s3('overload'));
+    return await overload(fleet, targets);
+  } finally {
+    await fleet.stop();
+  }
+}
+
 async function main(parts: ReadonlySet<Part>): Promise<void> {
   // Barbican remembers tokens, as it does by default elsewhere: what is measured is the mount, not Keystone.
   const openstack = { barbican: { tokenCacheSeconds: 300 } };
@@ -149,6 +165,7 @@ async function main(parts: ReadonlySet<Part>): Promise<void> {
       printFigures(figures);
     }
     if (parts.has('crowd')) printCrowds(await crowds(rig));
+    if (parts.has('overload')) printOverload(await overloads(rig));
   } finally {
     await rig.stop();
   }

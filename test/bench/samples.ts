@@ -6,8 +6,12 @@ export class Samples {
   async time<T>(work: () => Promise<T>): Promise<T> {
     const began = performance.now();
     const result = await work();
-    this.#values.push(performance.now() - began);
+    this.keep(performance.now() - began);
     return result;
+  }
+
+  keep(milliseconds: number): void {
+    this.#values.push(milliseconds);
   }
 
   get count(): number {
