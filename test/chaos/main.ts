@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runHostile } from '../hostile/hostile';
 import { compareWriters } from '../races/races';
 import { type HarmKind, harmKinds } from './harm-log';
 import { isGood, tableOf } from './report';
@@ -9,7 +10,9 @@ class UsageError extends Error {}
 
 const USAGE = `npm run chaos -- [--minutes M] [--seed S] [--clients N] [--nodes N] [--pool N] [--cluster] [--harms KIND,…] [--verbose]
 npm run chaos -- --races PAIRS [--lag MS] [--parallel N] [--seed S]
+npm run chaos -- --hostile [--minutes M]
 --races: two jobs race for one target, each through a dms-client with a database node of its own
+--hostile: a job mounts, renews and unmounts while strangers send whatever takes the service from others
 --cluster: the database and the broker are clusters of three nodes, which are harmed, too
 kinds of harm: ${harmKinds(false).join(', ')}
 with --cluster also: ${harmKinds(true).slice(harmKinds(false).length).join(', ')}`;
@@ -25,6 +28,7 @@ const OPTIONS = {
   races: { type: 'string' },
   lag: { type: 'string', default: '15' },
   parallel: { type: 'string', default: '3' },
+  hostile: { type: 'boolean', default: false },
   verbose: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -52,6 +56,17 @@ async function main(): Promise<void> {
     for (const what of broken.slice(0, MOST_LINES)) say(what);
     say(broken.length === 0 ? 'no lies, no leaks, no stacked mounts' : `FAILED: ${broken.length}`);
     process.exitCode = broken.length === 0 ? 0 : 1;
+    return;
+  }
+  if (values.hostile) {
+    const noticed = await runHostile({
+      minutes: number('minutes', values.minutes),
+      say,
+      interrupted: interruption.signal,
+    });
+    for (const what of noticed.slice(0, MOST_LINES)) say(what);
+    say(noticed.length === 0 ? 'the job noticed nothing but time' : `FAILED: ${noticed.length}`);
+    process.exitCode = noticed.length === 0 ? 0 : 1;
     return;
   }
   say(`chaos with --seed ${seed}`);
