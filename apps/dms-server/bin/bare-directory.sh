@@ -42,11 +42,12 @@ is_immutable() { # DIRECTORY
   return 1
 }
 
+# What is unmounted on the node meanwhile goes from here, too, where the node's mounts are shared.
 # SCRIPT finds DIRECTORY as $1 and the arguments after it.
 behind_cover() { # SCRIPT DIRECTORY [ARGUMENT...]
   script=$1
   shift
-  unshare --mount -- /bin/sh -c "umount -c -- \"\$1\" || exit 1; $script" sh "$@"
+  unshare --mount --propagation slave -- /bin/sh -c "umount -c -- \"\$1\" || exit 1; $script" sh "$@"
 }
 
 if [ "$verb" = make ]; then

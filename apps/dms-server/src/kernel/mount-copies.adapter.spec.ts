@@ -1,12 +1,13 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Readable } from 'node:stream';
 import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { type ChildRunner } from '../processes/child-runner.interface';
 import { waitUntil } from '../processes/delay';
+import { RunningGroups } from '../processes/running-groups';
 import { TestNode } from '../testing/test-node';
 import { ProcMountCopies } from './mount-copies.adapter';
 import { type CopiedMount } from './mount-copies.interface';
@@ -20,7 +21,8 @@ const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'
 (process.getuid?.() === 0 ? describe : describe.skip)('ProcMountCopies (as root)', () => {
   const node = new TestNode();
   const table = new MountTableAdapter();
-  const children = new ChildRunnerAdapter(node.settings);
+  const groups = new RunningGroups();
+  const children = new ChildRunnerAdapter(node.settings, undefined, groups);
   const unprivileged: Pick<ChildRunner, 'run'> = {
     run: (command) =>
       children.run({
@@ -29,8 +31,8 @@ const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'
         args: [...AS_NOBODY.slice(1), command.program, ...command.args],
       }),
   };
-  const copies = new ProcMountCopies(children, table);
-  const copiesAsNobody = new ProcMountCopies(unprivileged as ChildRunner, table);
+  const copies = new ProcMountCopies(children, table, groups);
+  const copiesAsNobody = new ProcMountCopies(unprivileged as ChildRunner, table, groups);
   const directory = mkdtempSync(join(tmpdir(), 'dms-copies-'));
   const path = join(directory, 'mount point');
   const other = join(directory, 'other');
@@ -132,10 +134,35 @@ const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'
     }
   });
 
+  it('counts no copy in a namespace that dms-server made to change another directory', async () => {
+    const layer = await mount();
+    const abort = new AbortController();
+    const script = 'touch "$1/there"; exec sleep 300';
+    const changing = children.run({
+      targetId: 't2',
+      program: 'unshare',
+      args: ['--mount', 'sh', '-c', script, 'sh', directory],
+      deadlineMs: 30_000,
+      signal: abort.signal,
+    });
+    const isThere = (): Promise<true | null> => Promise.resolve(existsSync(join(directory, 'there')) || null);
+    expect(await waitUntil(10_000, isThere)).toBe(true);
+    const ofSleepers = async (): Promise<string[]> => {
+      const before = await copies.find('t1', layer);
+      return before.copies.map(({ user }) => user.command).filter((command) => command === 'sleep');
+    };
+    expect(await ofSleepers()).toEqual([]);
+    const holder = await hold();
+    expect(pidsOf(await copies.find('t1', layer))).toContain(holder);
+    abort.abort();
+    await changing;
+  });
+
   it('rejects where it cannot search', async () => {
     const finder = new ProcMountCopies(
       { ...children, run: () => Promise.resolve({ kind: 'deadline', gone: true, output: '' }) } as never,
       table,
+      groups,
     );
     await expect(finder.find('t1', await mount())).rejects.toThrow('no answer within 2000 ms');
   });

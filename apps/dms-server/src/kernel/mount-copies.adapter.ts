@@ -6,6 +6,8 @@ import {
   type MountCopies,
   type MountCopy,
 } from './mount-copies.interface';
+import { readProcess } from '../processes/process-identity';
+import { RunningGroups } from '../processes/running-groups';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from './mount-table.interface';
 import { parseMountinfoLine } from './mountinfo';
 import { processName } from './process-name';
@@ -54,6 +56,7 @@ export class ProcMountCopies implements MountCopies {
   constructor(
     @Inject(CHILD_RUNNER) private readonly children: ChildRunner,
     @Inject(MOUNT_TABLE) private readonly table: MountTable,
+    private readonly groups: RunningGroups,
   ) {}
 
   async find(targetId: string, layer: CopiedLayer): Promise<CopiedMount> {
@@ -75,8 +78,12 @@ export class ProcMountCopies implements MountCopies {
     };
   }
 
-  /** All mounts that bear the device number now, but those of our own namespace. */
+  /**
+   * All mounts that bear the device number now, but those of our own namespace, and of those in which children of ours do
+   * something to another directory: they end by themselves.
+   */
   async #search(targetId: string, device: string): Promise<Found[]> {
+    const before = [...this.groups];
     const outcome = await this.children.run({
       targetId: `namespaces/${targetId}`,
       program: '/bin/sh',
@@ -89,7 +96,10 @@ export class ProcMountCopies implements MountCopies {
     if (found.length === 0) return [];
     // What could not be told by its namespace is told by its id: one of ours stands in our own table.
     const ours = new Set((await this.table.read()).map(({ mntId }) => mntId));
-    return found.filter(({ entry }) => !ours.has(entry.mntId));
+    const strangers = found.filter(({ entry }) => !ours.has(entry.mntId));
+    const own = new Set([...before, ...this.groups]);
+    const groups = await Promise.all(strangers.map(async ({ pid }) => (await readProcess(pid))?.group ?? 0));
+    return strangers.filter((_, index) => !own.has(groups[index]));
   }
 }
 

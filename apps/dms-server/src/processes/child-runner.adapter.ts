@@ -8,6 +8,7 @@ import { ChildRecords } from './child-records';
 import { type ChildCommand, type ChildOutcome, type ChildRunner } from './child-runner.interface';
 import { waitUntil } from './delay';
 import { ProcessStarts } from './process-starts';
+import { RunningGroups } from './running-groups';
 import { scriptPath } from './scripts';
 import { shortageOf } from './shortage';
 
@@ -39,6 +40,7 @@ export class ChildRunnerAdapter implements ChildRunner {
   constructor(
     @Inject(SETTINGS) settings: Pick<ServerSettings, 'runDir'>,
     @Inject(ProcessStarts) private readonly starts = new ProcessStarts(),
+    @Inject(RunningGroups) private readonly groups = new RunningGroups(),
   ) {
     this.#records = new ChildRecords(settings.runDir);
   }
@@ -90,8 +92,10 @@ export class ChildRunnerAdapter implements ChildRunner {
     }
     child.stdout?.on('data', (chunk: Buffer) => output.add(chunk));
     child.stderr?.on('data', (chunk: Buffer) => output.add(chunk));
+    const { pid = 0 } = child;
+    this.groups.add(pid);
     const ended = await endOf(child, command);
-    const gone = await this.#endGroup(child, record);
+    const gone = await this.#endGroup(child, record).finally(() => this.groups.delete(pid));
     const text = await lastOutput(child, output, ended !== null);
     if (ended === null) return { kind: 'deadline', gone, output: text };
     const failure = NOT_STARTED.get(ended.code ?? 0);

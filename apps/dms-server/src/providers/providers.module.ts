@@ -21,6 +21,7 @@ import { ChildRunnerAdapter } from '../processes/child-runner.adapter';
 import { CHILD_RUNNER } from '../processes/child-runner.interface';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
 import { ProcessStarts } from '../processes/process-starts';
+import { RunningGroups } from '../processes/running-groups';
 import { launcherFor } from '../processes/supervisor-launcher.adapter';
 import { SUPERVISOR_LAUNCHER } from '../processes/supervisor-launcher.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
@@ -78,6 +79,7 @@ const TARGET_TYPES_OF_THIS_NODE = [
     SlowServers,
     OpenStackReader,
     ProcessStarts,
+    RunningGroups,
     S3Daemon,
     ServerBreaker,
     ...TARGET_TYPES_OF_THIS_NODE,
