@@ -14,8 +14,8 @@ import { nodeClockMs } from '../hello/node-clock';
 import { NODE_KEYS, type NodeKeys } from '../keys/node-keys';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { CommandSignatures } from './command-signatures';
+import { MAX_BODY_BYTES } from './received-command';
 
-const MAX_BODY_BYTES = 1024 * 1024;
 /** The sender reckons by a hello, which can be as old as this when it arrives; then the command seems older than it is. */
 const HELLO_DELAY_MS = EVENT_EXPIRATION_MS + 4_000;
 /** Stands for a token that was sealed for an earlier memory of this node: the fence refuses its command unread. */

@@ -17,12 +17,14 @@ import { WaysIn } from '../hello/ways-in';
 import { deadlineIn } from '../providers/deadlines';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { BROKER_FACTORY, type BrokerFactory } from './broker.provider';
+import { CallerChecks, PSEUDO_QUEUE } from './caller-checks';
 import { CommandConsumer } from './command-consumer';
 import { CommandContext } from './command.context';
+import { CommandGate, type UnreadMessage } from './command-gate';
 import { CommandDecoder, type DecodedMessage } from './command.decoder';
 import { type CommandResult, failure, refusal } from './command-result';
-import { callerWaits } from './legacy-caller.check';
 import { type Delivery } from './queue-consumer';
+import { isUndated, replyQueueOf } from './received-command';
 import { encodeReply } from './reply.encoder';
 import { ReplySigner } from './reply.signer';
 import { within } from './within';
@@ -31,7 +33,14 @@ import { within } from './within';
 const DRAIN_MS = 15_000;
 /** For a message whose sender does not say how long it waits. */
 const DEFAULT_DEADLINE_MS = 300_000;
-const PSEUDO_QUEUE = 'amq.rabbitmq.reply-to.';
+/** A caller whose queue the gate has found is not asked for again so soon. */
+const FOUND_MS = 1_000;
+
+/** When a command was received, and when the gate let it through, by the monotonic clock. */
+interface Times {
+  readonly received: number;
+  readonly passed: number;
+}
 
 /** A type, for NestJS' base class takes a record of handlers, which an interface is not. */
 type ServerEvents = {
@@ -41,7 +50,8 @@ type ServerEvents = {
 
 /**
  * NestJS transport on the node's queues, one of which Python programs use too: bare JSON both ways, the pattern is the
- * body's `action`, every message gets one reply, and is acknowledged after it. docs/WIRE.md is its specification.
+ * body's `action`, every message for whose answer somebody may wait gets one reply, and is acknowledged after it.
+ * docs/WIRE.md is its specification.
  */
 @Injectable()
 export class NodeCommandServer extends Server<ServerEvents> implements CustomTransportStrategy {
@@ -56,6 +66,8 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     @Inject(BROKER_FACTORY) connect: BrokerFactory,
     private readonly hello: HelloService,
     private readonly fences: FenceService,
+    private readonly gate: CommandGate,
+    private readonly callers: CallerChecks,
     private readonly decoder: CommandDecoder,
     private readonly signer: ReplySigner,
     announced: WaysIn,
@@ -132,22 +144,30 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
 
   async #answer(delivery: Delivery): Promise<void> {
     const begun = performance.now();
-    const decoded = await this.#decode(delivery);
-    const attributes = decoded.kind === 'command' ? attributesOf(decoded.command) : { action: 'refused' };
+    const unread = await this.gate.unread(delivery);
+    const passed = performance.now();
+    const decoded = unread ?? (await this.#decode(delivery));
     const result = await measured(
       'command',
-      attributes,
-      () => this.#carryOut(decoded, delivery, begun),
+      attributesIn(decoded),
+      () => this.#carryOut(decoded, delivery, { received: begun, passed }),
       ({ error_code }) => error_code,
     );
-    this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
-    await this.#reply(delivery, result, decoded.extended);
+    if (decoded.kind !== 'unread' || decoded.action !== 'dropped') {
+      this.#log(decoded.kind === 'command' ? decoded.command : null, result, performance.now() - begun);
+      await this.#reply(delivery, result, decoded.extended);
+    }
     delivery.channel.ack(delivery.message);
   }
 
-  async #carryOut(decoded: DecodedMessage, delivery: Delivery, begun: number): Promise<CommandResult> {
+  async #carryOut(
+    decoded: DecodedMessage | UnreadMessage,
+    delivery: Delivery,
+    times: Times,
+  ): Promise<CommandResult> {
+    if (decoded.kind === 'unread') return decoded.result;
     if (decoded.kind === 'command')
-      return this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, begun));
+      return await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, times));
     if (decoded.error.cause !== undefined)
       this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
     return refusal(decoded.error);
@@ -172,21 +192,26 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     }
   }
 
-  /** @param received when the command was, by the monotonic clock */
-  #contextOf(command: NodeCommand, { message, connection }: Delivery, received: number): CommandContext {
-    const { expiration, replyTo } = message.properties as { expiration?: unknown; replyTo?: unknown };
+  #contextOf(
+    command: NodeCommand,
+    { message, connection }: Delivery,
+    { received, passed }: Times,
+  ): CommandContext {
+    const replyTo = replyQueueOf(message);
     const waited = performance.now() - received;
     const deadline = deadlineIn((command.envelope?.deadline_ms ?? DEFAULT_DEADLINE_MS) - waited);
-    const dated = command.envelope !== null || (expiration !== undefined && expiration !== '');
-    if (typeof replyTo !== 'string' || dated) {
+    if (replyTo === null || command.envelope !== null || !isUndated(message))
       return new CommandContext(deadline, () => Promise.resolve(true));
-    }
-    return new CommandContext(deadline, () => callerWaits(connection, replyTo));
+    return new CommandContext(deadline, async () => {
+      if (performance.now() - passed < FOUND_MS) return true;
+      return await this.callers.waits(connection, replyTo);
+    });
   }
 
   async #reply({ message, channel }: Delivery, result: CommandResult, extended: boolean): Promise<void> {
-    const { replyTo, correlationId } = message.properties as { replyTo?: unknown; correlationId?: unknown };
-    if (typeof replyTo !== 'string' || replyTo === '') {
+    const { correlationId } = message.properties as { correlationId?: unknown };
+    const replyTo = replyQueueOf(message);
+    if (replyTo === null) {
       this.logger.warn('A command named no reply queue: nobody learns how it ended');
       return;
     }
@@ -224,6 +249,11 @@ function headlineOf(action: string | null, { status }: CommandResult): string {
   if (status === 'error' && action === 'mount') return 'Mount failed';
   if (status === 'error' && action === 'unmount') return 'Unmount failed';
   return `${action ?? 'A message'}: ${status}`;
+}
+
+function attributesIn(decoded: DecodedMessage | UnreadMessage): Attributes {
+  if (decoded.kind === 'command') return attributesOf(decoded.command);
+  return { action: decoded.kind === 'unread' ? decoded.action : 'refused' };
 }
 
 function attributesOf(command: NodeCommand): Attributes {
