@@ -308,8 +308,8 @@ describeOnRig('dms-server and its broker', () => {
       await slow.start();
       expect((await reply).body).toMatchObject({
         error_code: 'TIMEOUT',
-        error_msg: 'The mount was received before, and its outcome is not known',
-        mount: { state: 'absent', children_left: 0 },
+        error_msg: 'The command was delivered before, and its outcome is not known: send it again',
+        acted: true,
       });
     });
   });

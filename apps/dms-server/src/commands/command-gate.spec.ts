@@ -22,10 +22,36 @@ beforeEach(() => {
 const unread = (
   content: string,
   properties: { replyTo?: string; correlationId?: string; expiration?: string } = {},
+  redelivered = false,
 ): Promise<UnreadMessage | null> => {
   const message = messageOf(content, properties);
+  Object.assign(message.fields, { redelivered });
   return gate.unread({ message, connection: connection.model } as unknown as Delivery);
 };
+const again = (content: string, properties = {}): Promise<UnreadMessage | null> =>
+  unread(content, properties, true);
+
+describe('a message that is delivered again', () => {
+  const deliveredBefore = {
+    action: 'refused',
+    result: { status: 'error', error_code: 'TIMEOUT', acted: true, epoch: null, mount: null },
+  };
+
+  it('is answered unread if another process had it: it may have ended that one', async () => {
+    expect(await again(LEGACY, { replyTo: 'caller' })).toMatchObject({ ...deliveredBefore, extended: false });
+    expect(await again(OURS)).toMatchObject({ ...deliveredBefore, extended: true });
+    expect(await again('not json')).toMatchObject({ ...deliveredBefore, extended: false });
+    expect(connection.opened).toBe(0);
+  });
+
+  it('is read once more by a process that has received it and lives, and never after that', async () => {
+    const properties = { replyTo: 'caller', correlationId: 'one' };
+    expect(await unread(LEGACY, properties)).toBeNull();
+    expect(await again(LEGACY, { ...properties, correlationId: 'two' })).toMatchObject(deliveredBefore);
+    expect(await again(LEGACY, properties)).toBeNull();
+    expect(await again(LEGACY, properties)).toMatchObject(deliveredBefore);
+  });
+});
 
 describe('a message of a caller that is gone', () => {
   it('is dropped unread, if it may be old and no epoch protects from it', async () => {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { DmsError, type NodeCommand } from '@app/contracts';
@@ -135,7 +136,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     const context = contextOfMessage(headers);
     const answer = (): Promise<void> => this.#answer(delivery);
     const work = (context === null ? answer() : forRequest(context, answer)).catch((error: unknown) => {
-      // The channel has gone: the broker will deliver the command again, and the fence will know it.
+      // The channel has gone: the broker will deliver the command again, and the gate and the fence will know it.
       this.logger.warn({ msg: 'A command could not be answered', err: error });
     });
     this.#inFlight.add(work);
@@ -173,9 +174,12 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     return refusal(decoded.error);
   }
 
-  /** One after the other: the fence takes commands in the order in which they came. */
+  /**
+   * One after the other: the fence takes commands in the order in which they came. Between two of them the process
+   * answers the broker's heartbeats, and all else.
+   */
   #decode({ message }: Delivery): Promise<DecodedMessage> {
-    const decoded = this.#lastDecoded.then(() => this.decoder.decode(message));
+    const decoded = this.#lastDecoded.then(() => nextTurn()).then(() => this.decoder.decode(message));
     this.#lastDecoded = decoded.catch(() => undefined);
     return decoded;
   }

@@ -22,7 +22,7 @@ export class NodeMetrics implements Observer, OnModuleDestroy {
     const registers = [registry];
     this.#commands = new Counter({
       name: 'dms_node_commands_total',
-      help: 'Commands that were answered, by action, result and error code; action "refused": what could not be understood; "dropped": what its caller waits for no more.',
+      help: 'Commands that were answered, by action, result and error code; action "refused": what could not be understood, or was delivered before; "dropped": what its caller waits for no more.',
       labelNames: ['action', 'result', 'code'],
       registers,
     });
