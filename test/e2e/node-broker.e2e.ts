@@ -261,7 +261,7 @@ describeOnRig('dms-server and its broker', () => {
       await writeFile(program, `#!/bin/sh\nif [ "$1" = mount ]; then sleep 3; fi\nexit 32\n`, {
         mode: 0o755,
       });
-      const settings = { DMS_ROOTWRAP: program };
+      const settings = { DMS_ROOTWRAP: program, DMS_PREFETCH: '8' };
       slow = new NodeProcess({ host, directory, brokerUrl: rig.broker.url, settings });
       await slow.start();
       sender = await WireClient.open(rig.broker.url, host);
@@ -291,6 +291,19 @@ describeOnRig('dms-server and its broker', () => {
 
     const begun = (id: string): Promise<unknown> =>
       waitFor(() => existsSync(join(slow.base, id)), { timeoutMs: 10_000, what: 'the mount to begin' });
+
+    it('answers BUSY to a Python program that has a quarter of the commands already, and serves others', async () => {
+      const greedy = await WireClient.open(rig.broker.url, host);
+      const { dms: _, ...legacy } = await mount('greedy');
+      const sent = Array.from({ length: 8 }, (_value, index) =>
+        greedy.call({ ...legacy, backup_target: { ...legacy.backup_target, id: `greedy-${index}` } }),
+      );
+      expect((await sender.call('{"action":"inventory"}')).body.status).toBe('success');
+      const texts = (await Promise.all(sent)).map(({ body }) => String(body.error_msg));
+      const busy = texts.filter((text) => /2 commands of this caller are under way already/.test(text));
+      expect(busy).toHaveLength(6);
+      await greedy.close();
+    });
 
     it('answers it before it ends', async () => {
       const reply = sender.call(await mount('drained'));

@@ -17,6 +17,8 @@ export interface AnnouncedQueues {
 
 export interface ConsumerOptions {
   readonly node: string;
+  /** Commands of each queue that may be in the node. */
+  readonly prefetch: number;
   readonly connect: BrokerFactory;
   /** Kept up to date here. */
   readonly announced: AnnouncedQueues;
@@ -49,13 +51,14 @@ export class CommandConsumer {
   #started: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: ConsumerOptions) {
-    const { node, announced } = options;
+    const { node, prefetch, announced } = options;
     const listener: QueueListener = {
       onDelivery: options.onDelivery,
       onReturn: (message) => this.#returned(message),
     };
     this.#own = new OwnQueue({
       node,
+      prefetch,
       listener,
       onName: (queue) => (announced.commandQueue = queue),
       beforeConsuming: options.beforeConsuming,
@@ -66,6 +69,7 @@ export class CommandConsumer {
     this.#claim = new NodeClaim({ node, hasServed, onFinal });
     this.#legacy = new LegacyQueue({
       node,
+      prefetch,
       listener,
       hasServed,
       beforeConsuming: options.beforeConsuming,

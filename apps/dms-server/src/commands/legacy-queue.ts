@@ -14,6 +14,7 @@ const POLICY = `rabbitmqctl set_policy ha '^dms\\.' '{"ha-mode":"all","ha-sync-m
 
 export interface LegacyQueueOptions {
   readonly node: string;
+  readonly prefetch: number;
   readonly listener: QueueListener;
   /** Whether this server has served commands before: a cut connection is no second server then. */
   readonly hasServed: () => boolean;
@@ -77,7 +78,11 @@ export class LegacyQueue {
 
   /** Resolves when it is not consumed any more. @throws Error why it is not, if the broker said so */
   async #consume(connection: ChannelModel, begun: () => void): Promise<void> {
-    const declaration = { name: this.#queue, options: { durable: true } };
+    const declaration = {
+      name: this.#queue,
+      options: { durable: true },
+      prefetch: this.options.prefetch,
+    };
     const consumer = await QueueConsumer.declare(connection, declaration, this.options.listener);
     try {
       await consumer.consume(this.options.beforeConsuming);

@@ -19,6 +19,7 @@ import { deadlineIn } from '../providers/deadlines';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
 import { BROKER_FACTORY, type BrokerFactory } from './broker.provider';
 import { CallerChecks, PSEUDO_QUEUE } from './caller-checks';
+import { CallerShares } from './caller-shares';
 import { CommandConsumer } from './command-consumer';
 import { CommandContext } from './command.context';
 import { CommandGate, type UnreadMessage } from './command-gate';
@@ -36,6 +37,8 @@ const DRAIN_MS = 15_000;
 const DEFAULT_DEADLINE_MS = 300_000;
 /** A caller whose queue the gate has found is not asked for again so soon. */
 const FOUND_MS = 1_000;
+/** One legacy caller may have this part of the commands that can be in the node. */
+const CALLER_PART = 1 / 4;
 
 /** When a command was received, and when the gate let it through, by the monotonic clock. */
 interface Times {
@@ -59,6 +62,7 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   protected override readonly logger = new Logger(NodeCommandServer.name);
   readonly #inFlight = new Set<Promise<void>>();
   readonly #consumer: CommandConsumer;
+  readonly #shares: CallerShares;
   #lastDecoded: Promise<unknown> = Promise.resolve();
   #onFailure: (error: Error) => void = () => undefined;
 
@@ -75,8 +79,10 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
     alarm: BrokerAlarm,
   ) {
     super();
+    this.#shares = new CallerShares(Math.ceil(settings.prefetch * CALLER_PART));
     this.#consumer = new CommandConsumer({
       node: settings.nodeId,
+      prefetch: settings.prefetch,
       connect: () => {
         const manager = connect();
         alarm.watch(manager);
@@ -168,10 +174,26 @@ export class NodeCommandServer extends Server<ServerEvents> implements CustomTra
   ): Promise<CommandResult> {
     if (decoded.kind === 'unread') return decoded.result;
     if (decoded.kind === 'command')
-      return await this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, times));
+      return await this.#withinShare(decoded.command, delivery, () =>
+        this.#handle(decoded.command, this.#contextOf(decoded.command, delivery, times)),
+      );
     if (decoded.error.cause !== undefined)
       this.logger.error({ msg: 'A body met a defect', err: decoded.error.cause });
     return refusal(decoded.error);
+  }
+
+  /** A program that knows epochs has one reply queue for all of its jobs: it has no share. */
+  async #withinShare(
+    { envelope }: NodeCommand,
+    { message }: Delivery,
+    work: () => Promise<CommandResult>,
+  ): Promise<CommandResult> {
+    if (envelope !== null) return await work();
+    try {
+      return await this.#shares.run(replyQueueOf(message) ?? '', work);
+    } catch (error) {
+      return refusal(DmsError.from(error));
+    }
   }
 
   /**

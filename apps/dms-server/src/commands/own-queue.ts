@@ -19,6 +19,7 @@ const OPTIONS = {
 
 export interface OwnQueueOptions {
   readonly node: string;
+  readonly prefetch: number;
   readonly listener: QueueListener;
   /** The name is to be told, before anything is consumed from it; null: there is no such queue any more. */
   readonly onName: (queue: string | null) => void;
@@ -58,10 +59,11 @@ export class OwnQueue {
   }
 
   async #consume(connection: ChannelModel, begun: () => void): Promise<void> {
-    const name = newCommandQueue(this.options.node);
+    const { node, prefetch } = this.options;
+    const name = newCommandQueue(node);
     const consumer = await QueueConsumer.declare(
       connection,
-      { name, options: OPTIONS },
+      { name, options: OPTIONS, prefetch },
       this.options.listener,
     );
     try {

@@ -12,6 +12,8 @@ export interface Delivery {
 export interface QueueDeclaration {
   readonly name: string;
   readonly options: Options.AssertQueue;
+  /** Messages that the broker hands over before the first of them is acknowledged. */
+  readonly prefetch: number;
 }
 
 export interface QueueListener {
@@ -62,13 +64,13 @@ export class QueueConsumer {
    */
   static async declare(
     connection: ChannelModel,
-    { name, options }: QueueDeclaration,
+    { name, options, prefetch }: QueueDeclaration,
     listener: QueueListener,
   ): Promise<QueueConsumer> {
     const channel = await within(connection.createChannel(), BROKER_ANSWER_MS, 'a channel');
     const consumer = new QueueConsumer(connection, channel, name, listener);
     try {
-      await within(channel.prefetch(0), BROKER_ANSWER_MS, 'the prefetch');
+      await within(channel.prefetch(prefetch), BROKER_ANSWER_MS, 'the prefetch');
       await within(channel.assertQueue(name, options), BROKER_ANSWER_MS, `the queue ${name}`);
       return consumer;
     } catch (error) {

@@ -242,6 +242,13 @@ export const SERVER_SETTINGS = {
     default: '32',
     parse: asInteger(1, 10_000),
   },
+  prefetch: {
+    env: 'DMS_PREFETCH',
+    file: 'prefetch',
+    help: 'Commands of each of its queues that the node takes before the first of them is answered; others wait in the broker. A quarter of them may be of one legacy caller (a Python program); one more is answered BUSY at once.',
+    default: '500',
+    parse: asInteger(1, 65_535),
+  },
   mountpointGraceMs: {
     env: 'DMS_MOUNTPOINT_GRACE',
     file: 'mountpoint_grace',
