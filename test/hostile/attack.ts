@@ -55,35 +55,36 @@ function steadily(
   send: (turn: number, signal: AbortSignal) => Promise<string>,
 ): Attack {
   const counts = new Counts();
-  const open = new Set<Promise<void>>();
-  const controller = new AbortController();
+  const open = new Map<AbortController, Promise<void>>();
   const began = performance.now();
   let sent = 0;
+  const begin = (turn: number): void => {
+    const controller = new AbortController();
+    const counted = send(turn, controller.signal).then(
+      (what) => counts.add(what),
+      (error: Error) => counts.add(controller.signal.aborted ? 'ended' : reasonOf(error)),
+    );
+    open.set(
+      controller,
+      counted.then(() => void open.delete(controller)),
+    );
+  };
   const timer = setInterval(() => {
-    for (const due = ((performance.now() - began) / 1000) * perSecond; sent < due; sent += 1) {
-      const sending = send(sent, controller.signal)
-        .then(
-          (what) => counts.add(what),
-          (error: Error) =>
-            counts.add(
-              controller.signal.aborted
-                ? 'ended'
-                : ((error.cause as Error | undefined)?.message ?? error.message),
-            ),
-        )
-        .then(() => void open.delete(sending));
-      open.add(sending);
-    }
+    for (const due = ((performance.now() - began) / 1000) * perSecond; sent < due; sent += 1) begin(sent);
   }, TICK_MS);
   return {
     name,
     counts,
     end: async () => {
       clearInterval(timer);
-      controller.abort();
-      await Promise.all(open);
+      for (const controller of open.keys()) controller.abort();
+      await Promise.all(open.values());
     },
   };
+}
+
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
 
 function wrongTokens({ url }: Victim): Attack {
