@@ -13,6 +13,9 @@ const HALF_OPEN_EVERY_MS = 4_000;
 const STREAMS = 200;
 const TICK_MS = 50;
 
+/** Where the attackers call from, as the proxy says. */
+const FROM = { 'x-forwarded-for': '192.0.2.66' };
+
 /** One kind of attack while it goes on. */
 export interface Attack {
   readonly name: string;
@@ -89,7 +92,7 @@ function reasonOf({ message, cause }: Error): string {
 
 function wrongTokens({ url }: Victim): Attack {
   return steadily('wrong tokens', WRONG_TOKENS_A_SECOND, async (turn, signal) => {
-    const headers = { 'x-auth-token': `wrong-${turn}` };
+    const headers = { ...FROM, 'x-auth-token': `wrong-${turn}` };
     const response = await fetch(`${url}/api/v1/bindings`, { headers, signal });
     await response.arrayBuffer();
     return String(response.status);
@@ -105,7 +108,7 @@ function wideBodies({ url, host, strangersToken }: Victim): Attack {
     backup_target: { id: 't', type: 'nfs', filesystem_export: 'server:/x' },
   });
   return steadily('wide bodies', WIDE_BODIES_A_SECOND, async (_, signal) => {
-    const headers = { 'x-auth-token': strangersToken, 'content-type': 'application/json' };
+    const headers = { ...FROM, 'x-auth-token': strangersToken, 'content-type': 'application/json' };
     const response = await fetch(`${url}/api/v1/mount`, { method: 'POST', headers, body, signal });
     await response.arrayBuffer();
     return String(response.status);
@@ -175,7 +178,7 @@ function halfOpenConnections({ url }: Victim): Attack {
 function eventStreams({ url, strangersToken }: Victim): Attack {
   const counts = new Counts();
   const readers = new Set<EventReader>();
-  const headers = { 'x-auth-token': strangersToken };
+  const headers = { ...FROM, 'x-auth-token': strangersToken };
   const opening = Array.from({ length: STREAMS }, () =>
     EventReader.open(`${url}/api/v1/events`, headers).then(
       (reader) => {

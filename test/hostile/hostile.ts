@@ -35,6 +35,8 @@ export async function runHostile({ minutes, say, interrupted }: HostileOptions):
         DMS_AUTH_MODE: 'keystone',
         DMS_AUTH_URL: rig.cloud.address.authUrl,
         DMS_AUTH_CACHE: '5',
+        // All come from one machine: who calls from where is what a proxy would say.
+        DMS_TRUSTED_PROXIES: '127.0.0.1',
         DMS_LOG_LEVEL: 'WARNING',
       },
       nodeSettings: { DMS_LOG_LEVEL: 'WARNING' },
@@ -86,7 +88,10 @@ class WellBehavedJob {
       context: undefined,
       lease_s: 60,
     } as Record<string, unknown>;
-    const api = fleet.api.with({ 'x-auth-token': String(body.keystone_token) });
+    const api = fleet.api.with({
+      'x-auth-token': String(body.keystone_token),
+      'x-forwarded-for': '192.0.2.1',
+    });
     await this.#ask(durations.mount, api, '/api/v1/mount', body, 'status');
     if (mountsBelow(fleet.node.base).length !== 1)
       this.problems.push('a mount was granted that does not stand');
