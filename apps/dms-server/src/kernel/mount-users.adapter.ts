@@ -24,27 +24,36 @@ export class ProcMountUsers implements MountUsers {
   constructor(@Inject(CHILD_RUNNER) private readonly children: ChildRunner) {}
 
   async usersOf(targetId: string, mountPath: string): Promise<MountUser[]> {
-    const pattern = mountPath.replace(/[\\*?[\]]/g, String.raw`\$&`);
     const outcome = await this.children.run({
       // No target: a search says nothing of whether a command of the target has ended.
       targetId: `users/${targetId}`,
       program: '/bin/sh',
-      args: ['-c', SEARCH, 'sh', pattern],
+      args: usersSearch(mountPath),
       deadlineMs: SEARCH_MS,
     });
     return outcome.kind === 'not-started' ? [] : await this.#named(outcome.output);
   }
 
-  /** The first find of each process. */
   async #named(output: string): Promise<MountUser[]> {
-    const paths = new Map<number, string>();
-    for (const line of output.split('\n')) {
-      const [, pid, path] = FOUND_LINE.exec(line) ?? [];
-      if (pid !== undefined && !paths.has(Number(pid)) && paths.size < MAX_USERS)
-        paths.set(Number(pid), path);
-    }
+    const paths = [...usedPathsIn(output)].slice(0, MAX_USERS);
     return await Promise.all(
-      [...paths].map(async ([pid, path]) => ({ pid, command: await processName(pid), path })),
+      paths.map(async ([pid, path]) => ({ pid, command: await processName(pid), path })),
     );
   }
+}
+
+/** Returns the arguments of sh(1) that look for the users of a path. */
+export function usersSearch(path: string): string[] {
+  const pattern = path.replace(/[\\*?[\]]/g, String.raw`\$&`);
+  return ['-c', SEARCH, 'sh', pattern];
+}
+
+/** Reads what {@link usersSearch} found: the first path of each process, by its id. */
+export function usedPathsIn(output: string): Map<number, string> {
+  const paths = new Map<number, string>();
+  for (const line of output.split('\n')) {
+    const [, pid, path] = FOUND_LINE.exec(line) ?? [];
+    if (pid !== undefined && !paths.has(Number(pid))) paths.set(Number(pid), path);
+  }
+  return paths;
 }
