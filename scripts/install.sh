@@ -186,7 +186,9 @@ END
 #DMS_CA_FILE=/run/credentials/dms-client.service/dms_ca.pem
 END
 else
-  install -d -m 755 /var/lib/trilio "$base"
+  install -d -m 755 /var/lib/trilio
+  # dms-server gives it the group and mode of its settings; here it is made for a node that mounts nothing yet.
+  [ -d "$base" ] || install -d -m 750 "$base"
   template "$etc/$settings" <<'END'
 # Settings of dms-server; docs/CONFIGURATION.md has them all. Only systemd reads this file. What is run by hand gets it by
 #   set -a; . /etc/trilio-dms/server.env; set +a
@@ -195,6 +197,8 @@ else
 #DMS_AUTH_URL=https://keystone.example:5000/v3
 # The name of this node, `host` in requests; default: the host name.
 #DMS_NODE_ID=compute-01
+# The group whose members reach the mounts beside root: needed if jobs run as another user.
+#DMS_MOUNT_GROUP=backup-jobs
 #DMS_TRUSTED_KEYS_FILE=/etc/trilio-dms/trusted.pem
 #DMS_REQUIRE_SIGNED=true
 END

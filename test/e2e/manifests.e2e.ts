@@ -35,7 +35,7 @@ interface Workload {
 }
 
 const KUSTOMIZATIONS = ['base', 'overlays/lab', 'overlays/production'] as const;
-const KEPT = 'sys_admin dac_override sys_ptrace linux_immutable kill net_bind_service setuid'
+const KEPT = 'sys_admin chown dac_override sys_ptrace linux_immutable kill net_bind_service setuid'
   .split(' ')
   .sort();
 

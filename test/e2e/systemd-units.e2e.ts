@@ -26,6 +26,7 @@ const differs =
 
 /** What dms-server keeps of root's rights: docs/DEPLOYMENT.md says why each. */
 const KEPT = [
+  'chown',
   'dac_override',
   'kill',
   'setuid',

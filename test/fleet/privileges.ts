@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** Numbers of capabilities(7) that the programs are given; others stand as `cap_NUMBER`. */
 const NAMES: Readonly<Record<number, string>> = {
+  0: 'chown',
   1: 'dac_override',
   5: 'kill',
   7: 'setuid',

@@ -14,6 +14,7 @@ import { buildImage, makeBaseImage } from '../rig/containers/images';
 
 const missing = missingForContainers();
 const KEPT = [
+  'chown',
   'dac_override',
   'kill',
   'setuid',

@@ -41,7 +41,7 @@ describeOnRig('scripts/install.sh on a clean Debian 12', (rig) => {
     expect(said).toContain('not started');
     expect([mode('etc/trilio-dms/server.env'), mode('var/lib/trilio/triliovault-mounts')]).toEqual([
       '600',
-      '755',
+      '750',
     ]);
     const port = await freePort();
     const settings = [

@@ -16,7 +16,12 @@ case $mount_path in /*) ;; *) fail 'vault_data_directory is not an absolute path
 # How long an answer may take, and how often it is asked for, is s3fs's own matter: an endpoint may need long for a copy or
 # the end of an upload, and who starts this waits for the mount no longer than it wants. Errors are logged: a write that did
 # not reach the bucket must be seen.
-set -- -f -o fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev -o connect_timeout=10,dbglevel=err
+set -- -f -o fsname=TrilioVault,subtype=s3fs,nosuid,nodev -o connect_timeout=10,dbglevel=err
+# The kernel lets in owner and group of the settings. All files have these, whatever their objects say: objects of other
+# tools say nothing, and s3fs would show them with no permissions at all.
+umask=${dms_mount_umask:-0007}
+set -- "$@" -o "allow_other,default_permissions,uid=${dms_mount_owner:-0},gid=${dms_mount_group:-0}" \
+  -o "umask=$umask,mp_umask=$umask"
 if [ -n "${vault_s3_endpoint_url:-}" ]; then
   set -- "$@" -o "url=$vault_s3_endpoint_url" -o use_path_request_style
 else

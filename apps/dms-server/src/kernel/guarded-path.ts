@@ -1,10 +1,13 @@
 import { lstat, mkdir, opendir, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DmsError, isUnderBase, mountPathProblem } from '@app/contracts';
+import { type BaseAccess, closeBase } from './base-access';
 import { type MountEntry } from './mount-table.interface';
 
 const FIELD = 'backup_target.filesystem_export_mount_path';
 const DIRECTORY_MODE = 0o755;
+/** Until a new base has its group and permissions. */
+const CLOSED_MODE = 0o700;
 /** So many directories above a mountpoint are made for one mount: each costs the node an inode and work. */
 const MADE_AT_MOST = 8;
 const WRITABLE_BY_OTHERS = 0o022;
@@ -35,6 +38,7 @@ export function baseOf(path: string, bases: readonly string[]): string {
  * root can change one, what lies in it stays what it is, and so the mount lands where it was looked at.
  *
  * @param mounts the mount table: a directory in which something is mounted is not looked at
+ * @param access group and permissions of the base
  * @returns those below the base that it made
  * @throws DmsError VALIDATION_FAILED if a symbolic link, a file or a mount is in the way, or too many are missing
  * @throws DmsError MOUNT_FAILED if a directory can be changed by others
@@ -43,8 +47,9 @@ export async function prepareWay(
   path: string,
   base: string,
   mounts: readonly MountEntry[],
+  access: BaseAccess,
 ): Promise<string[]> {
-  await prepareBase(base);
+  await prepareBase(base, access);
   const directories = directoriesAbove(path).filter((above) => isUnderBase(above, [base]));
   const mount = mounts.find(({ mountPath }) => directories.includes(mountPath));
   if (mount !== undefined) throw refused(`lies inside the mount ${mount.mountPath}`);
@@ -71,17 +76,18 @@ async function checkNumber(directories: readonly string[]): Promise<void> {
 }
 
 /**
- * Makes a base and what is missing above it, as {@link prepareWay} does.
+ * Makes a base and what is missing above it, as {@link prepareWay} does, and lets in those who may reach its mounts.
  *
  * @throws DmsError as {@link prepareWay}
  */
-export async function prepareBase(base: string): Promise<void> {
+export async function prepareBase(base: string, access: BaseAccess): Promise<void> {
   for (const directory of directoriesAbove(base)) {
     await makeDirectory(directory);
     await checkDirectory(directory, { base, mayBeSticky: true });
   }
-  await makeDirectory(base);
+  const isMade = await makeDirectory(base, CLOSED_MODE);
   await checkDirectory(base, { base });
+  await closeBase(base, access, isMade);
 }
 
 /**
@@ -108,9 +114,9 @@ function directoriesAbove(path: string): string[] {
 }
 
 /** @returns false if it was there */
-async function makeDirectory(path: string): Promise<boolean> {
+async function makeDirectory(path: string, mode = DIRECTORY_MODE): Promise<boolean> {
   try {
-    await mkdir(path, { mode: DIRECTORY_MODE });
+    await mkdir(path, { mode });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -67,7 +67,7 @@ const isRoot = process.getuid?.() === 0;
   it('makes a directory that not even root can fill, and takes it away again', async () => {
     await guard.prepare(path);
     expect([await modeOf(base), await modeOf(join(base, 'a')), await modeOf(path)]).toEqual([
-      0o755, 0o755, 0,
+      0o750, 0o755, 0,
     ]);
     await expect(writeFile(join(path, 'file'), '')).rejects.toThrow('EPERM');
     await guard.prepare(path);

@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { DmsError } from '@app/contracts';
 import { type ServerSettings, SETTINGS } from '../settings/server.settings';
 import { BareDirectory } from './bare-directory';
+import { baseAccessOf } from './base-access';
 import { baseOf, checkWay, isEmptyDirectory, prepareWay } from './guarded-path';
 import { MadeDirectories } from './made-directories.repository';
 import { MOUNT_TABLE, type MountEntry, type MountTable } from './mount-table.interface';
@@ -64,7 +65,7 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
   async #prepare(path: string): Promise<void> {
     const base = baseOf(path, this.settings.mountBases);
     const mounts = await this.table.read();
-    await this.#exclusively(async () => this.directories.add(await prepareWay(path, base, mounts)));
+    await this.#exclusively(() => this.#prepareWay(path, base, mounts));
     // To look at a directory in which something is mounted is to touch that mount.
     if (mounts.some((mount) => mount.mountPath === path)) {
       throw new DmsError('MOUNT_FAILED', `Something is mounted on ${path} already.`);
@@ -82,12 +83,16 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
     throw notEmpty(path);
   }
 
+  async #prepareWay(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
+    this.directories.add(await prepareWay(path, base, mounts, baseAccessOf(this.settings)));
+  }
+
   async #make(path: string, base: string, mounts: readonly MountEntry[]): Promise<void> {
     let isMade = await this.bare.make(path);
     // The way may have been removed with another mountpoint since it was made.
     if (!isMade) {
       await this.#exclusively(async () => {
-        this.directories.add(await prepareWay(path, base, mounts));
+        await this.#prepareWay(path, base, mounts);
         isMade = await this.bare.make(path);
       });
     }

@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DmsError } from '@app/contracts';
 import { FenceService } from '../fence/fence.service';
 import { isSameFileSystem, seenAgainAs, seenAs, type TargetRecord } from '../fence/target-record';
+import { accessProblemOf, baseAccessOf } from '../kernel/base-access';
 import { prepareBase } from '../kernel/guarded-path';
 import { MOUNTPOINT_GUARD, type MountpointGuard } from '../kernel/mountpoint-guard.interface';
 import { MOUNT_PROBE, type MountProbe } from '../kernel/mount-probe.interface';
@@ -47,7 +48,7 @@ export class AdoptionService {
     const usable: string[] = [];
     for (const base of this.settings.mountBases) {
       try {
-        await prepareBase(base);
+        await this.#prepareBase(base);
         usable.push(base);
       } catch (error) {
         if (!(error instanceof DmsError)) throw error;
@@ -55,6 +56,18 @@ export class AdoptionService {
       }
     }
     return usable;
+  }
+
+  /** Tells of a base that was open before, because jobs may lose access, and of one that stays open. */
+  async #prepareBase(base: string): Promise<void> {
+    const access = baseAccessOf(this.settings);
+    const problemNow = (): ReturnType<typeof accessProblemOf> => accessProblemOf(base, access);
+    const before = await problemNow().catch(() => null); // a missing one is made
+    await prepareBase(base, access);
+    const left = await problemNow();
+    if (left !== null) this.#logger.warn(`${left.problem}; to change that: ${left.remedy}`);
+    else if (before !== null)
+      this.#logger.warn(`${before.problem}: dms-server has set it to DMS_MOUNT_GROUP and DMS_MOUNT_MODE`);
   }
 
   /** Does not look into mounts that are served: a hung one must not hold up the start. */

@@ -59,6 +59,43 @@ describe('the settings of dms-server', () => {
     expect(load).not.toThrow(/hunter2/);
   });
 
+  it('name who reaches the mounts by name or number, and are root alone where nothing is said', () => {
+    const load = (env: Record<string, string>): unknown =>
+      loadServerSettings({ DMS_CONFIG_FILE: file, DMS_RABBITMQ_URL: 'amqp://localhost:5672', ...env });
+    expect(load({})).toMatchObject({ mountOwner: 0, mountGroup: 0, mountMode: 0o770 });
+    expect(
+      load({ DMS_MOUNT_OWNER: 'nobody', DMS_MOUNT_GROUP: 'daemon', DMS_MOUNT_MODE: '750' }),
+    ).toMatchObject({ mountOwner: 65_534, mountGroup: 1, mountMode: 0o750 });
+    expect(load({ DMS_MOUNT_OWNER: '0', DMS_MOUNT_GROUP: '4294967294' })).toMatchObject({
+      mountGroup: 4_294_967_294,
+    });
+  });
+
+  it.each([
+    [
+      'DMS_MOUNT_OWNER',
+      'no-such-user',
+      'is no user of this machine: make it with useradd(8), or set the number',
+    ],
+    ['DMS_MOUNT_GROUP', 'no-such-group', 'is no group of this machine: make it with groupadd(8), or set the'],
+    ['DMS_MOUNT_GROUP', '4294967295', 'must be a group name, or a number from 0 to 4294967294'],
+    ['DMS_MOUNT_GROUP', '--help', 'must be a group name, or a number from 0 to 4294967294'],
+    ['DMS_MOUNT_MODE', '0777', 'must be an octal mode of 7 for the owner, 5 or 7 for the group'],
+    ['DMS_MOUNT_MODE', '0700', 'must be an octal mode of 7 for the owner, 5 or 7 for the group'],
+    ['DMS_MOUNT_MODE', '0640', 'must be an octal mode of 7 for the owner, 5 or 7 for the group'],
+    ['DMS_MOUNT_MODE', 'rwxrwx---', 'must be an octal mode of 7 for the owner, 5 or 7 for the group'],
+  ])('say of a wrong %s (%s) what to do', (name, value, words) => {
+    const env = { DMS_CONFIG_FILE: file, DMS_RABBITMQ_URL: 'amqp://localhost:5672', [name]: value };
+    expect(() => loadServerSettings(env)).toThrow(`${name}: ${words}`);
+  });
+
+  it('refuse an owner whom no group lets in', () => {
+    const env = { DMS_CONFIG_FILE: file, DMS_RABBITMQ_URL: 'amqp://localhost:5672', DMS_MOUNT_OWNER: '162' };
+    expect(() => loadServerSettings(env)).toThrow(
+      'DMS_MOUNT_GROUP: is required where DMS_MOUNT_OWNER is not root',
+    );
+  });
+
   it('are those of the files alone for what looks at these, and no other one is looked at', () => {
     writeFileSync(file, '[server]\nrun_dir = /run/other\n');
     const env = { DMS_CONFIG_FILE: file, DMS_PID_DIR: '/run/other/s3', DMS_HEALTH_PORT: 'high' };

@@ -23,6 +23,7 @@ import {
   unknownSettings,
 } from '@app/platform';
 import { FUSE_UNITS } from '../processes/supervisor-launcher.adapter';
+import { asGroupId, asMountMode, asUserId } from './mount-access';
 
 /** Steps of an unmount that may lose data; each has to be allowed. */
 export const HARSH_STEPS = ['lazy', 'force', 'term', 'kill'] as const;
@@ -73,6 +74,27 @@ export const SERVER_SETTINGS = {
     help: 'Directories below which this node mounts, comma separated; the first is where targets without a path go.',
     default: '/var/lib/trilio/triliovault-mounts',
     parse: asDirectories,
+  },
+  mountOwner: {
+    env: 'DMS_MOUNT_OWNER',
+    file: 'mount_owner',
+    help: 'User, by name or number, who owns all files of an S3 mount. Another one than root must be a member of DMS_MOUNT_GROUP. In a container set the number: names are looked up there.',
+    default: '0',
+    parse: asUserId,
+  },
+  mountGroup: {
+    env: 'DMS_MOUNT_GROUP',
+    file: 'mount_group',
+    help: 'Group, by name or number, of the bases of DMS_MOUNT_BASE and of all files of an S3 mount. Users outside of it reach no mount. Jobs that do not run as root run as its members.',
+    default: '0',
+    parse: asGroupId,
+  },
+  mountMode: {
+    env: 'DMS_MOUNT_MODE',
+    file: 'mount_mode',
+    help: 'Octal mode of all files and directories of an S3 mount: 7 for the owner, 5 or 7 for the group, 0 or 5 for all others. A base has the same one, but only root writes there. With 5 for all others every user of the node reads the mounts of all projects.',
+    default: '0770',
+    parse: asMountMode,
   },
   runDir: {
     env: 'DMS_RUN_DIR',
@@ -296,6 +318,7 @@ export function loadServerSettings(env: NodeJS.ProcessEnv = process.env): Server
     ...(values.requireSigned === true && values.trustedKeysFile === null
       ? ['DMS_TRUSTED_KEYS_FILE: is required where DMS_REQUIRE_SIGNED is true']
       : []),
+    ...ownerProblems(values),
   ]);
 }
 
@@ -315,6 +338,16 @@ export function unknownServerSettings(env: NodeJS.ProcessEnv = process.env): str
 
 function filesOf(env: NodeJS.ProcessEnv): ConfigurationFiles {
   return { files: [env.DMS_CONFIG_FILE || '/etc/trilio-dms/server.conf'], section: 'server' };
+}
+
+/** A base belongs to root, so that its owner is not let in by DMS_MOUNT_OWNER. */
+function ownerProblems({
+  mountOwner,
+  mountGroup,
+}: Partial<Pick<ServerSettings, 'mountOwner' | 'mountGroup'>>): readonly string[] {
+  return mountOwner !== undefined && mountOwner !== 0 && mountGroup === 0
+    ? ['DMS_MOUNT_GROUP: is required where DMS_MOUNT_OWNER is not root: name a group that the owner is in']
+    : [];
 }
 
 function asHost(text: string): string {

@@ -241,6 +241,9 @@ describe('s3Environment', () => {
       DMS_S3_PROXY: 'http://proxy.example:3128',
       DMS_S3_NO_PROXY: 's3.example,.internal',
       DMS_S3_MULTIPART_SIZE: '50',
+      DMS_MOUNT_OWNER: '162',
+      DMS_MOUNT_GROUP: '163',
+      DMS_MOUNT_MODE: '0750',
     });
     const mount = { mountPath: '/base/xxx', readOnly: true };
     expect(s3Environment(parse({ ...PLAIN, aws_session_token: 'ST' }), mount, settings)).toMatchObject({
@@ -251,6 +254,9 @@ describe('s3Environment', () => {
       no_proxy: 's3.example,.internal',
       NO_PROXY: 's3.example,.internal',
       dms_multipart_size: '50',
+      dms_mount_owner: '162',
+      dms_mount_group: '163',
+      dms_mount_umask: '0027',
       dms_read_only: 'true',
     });
   });

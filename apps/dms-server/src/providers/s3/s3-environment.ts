@@ -7,6 +7,9 @@ type VaultSettings = Pick<
   | 's3Proxy'
   | 's3NoProxy'
   | 's3MultipartSize'
+  | 'mountOwner'
+  | 'mountGroup'
+  | 'mountMode'
   | 'vaultDataDirectoryOld'
   | 'vaultMaxPoolConnections'
   | 'vaultLogConfig'
@@ -15,6 +18,9 @@ type VaultSettings = Pick<
 
 /** Passed on where they have no value, too, as the Python system does. */
 const ALWAYS: ReadonlySet<string> = new Set(['vault_s3_ssl_cert', 'vault_s3_endpoint_url']);
+
+/** What s3fs-launcher.sh takes where nobody names another one. */
+const LAUNCHER_UMASK = 0o007;
 
 /**
  * The environment that s3vaultfuse.py is started with: its options by their own names. Others than {@link ALWAYS} are
@@ -43,7 +49,10 @@ export function s3Environment(
     vault_data_directory: mount.mountPath,
     log_config_append: settings.vaultLogConfig,
     helper_command: settings.vaultHelperCommand,
-    // Not an option of s3vaultfuse.py: our own launcher of s3fs takes it.
+    // Not options of s3vaultfuse.py: our own launcher of s3fs takes them, and has root and the umask below by itself.
+    dms_mount_owner: String(settings.mountOwner || ''),
+    dms_mount_group: String(settings.mountGroup || ''),
+    dms_mount_umask: umaskOf(settings.mountMode),
     dms_read_only: mount.readOnly ? 'true' : '',
     dms_multipart_size: String(settings.s3MultipartSize ?? ''),
     ...proxyVariables(settings),
@@ -54,6 +63,12 @@ export function s3Environment(
   return Object.fromEntries(
     Object.entries(variables).filter(([name, value]) => value !== '' || ALWAYS.has(name)),
   );
+}
+
+/** The permissions that `mode` leaves out, in octal digits; empty if the launcher has them by itself. */
+function umaskOf(mode: number): string {
+  const umask = 0o777 & ~mode;
+  return umask === LAUNCHER_UMASK ? '' : umask.toString(8).padStart(4, '0');
 }
 
 /** Both spellings: curl reads some in lower case only, and programs in Python others. */

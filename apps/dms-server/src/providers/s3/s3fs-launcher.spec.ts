@@ -30,9 +30,19 @@ describe('s3fs-launcher.sh', () => {
   it('becomes s3fs in the foreground, with its own patience for a slow answer, without set-user-ID programs and devices, and without a key', () => {
     const words = launch(REQUIRED);
     expect(words.slice(0, 3)).toEqual(['bucket', '/base/a b', '-f']);
-    expect(words).toContain('fsname=TrilioVault,subtype=s3fs,allow_other,nosuid,nodev');
+    expect(words).toContain('fsname=TrilioVault,subtype=s3fs,nosuid,nodev');
     expect(words.join()).not.toMatch(/readwrite_timeout|retries/);
     expect(words.join()).not.toMatch(/SK|url=|ro$/);
+  });
+
+  it('has the kernel keep everybody out but owner and group, which are root where nobody says otherwise', () => {
+    const access = { dms_mount_owner: '162', dms_mount_group: '163', dms_mount_umask: '0022' };
+    expect(launch({ ...REQUIRED, ...access })).toEqual(
+      expect.arrayContaining(['allow_other,default_permissions,uid=162,gid=163', 'umask=0022,mp_umask=0022']),
+    );
+    expect(launch(REQUIRED)).toEqual(
+      expect.arrayContaining(['allow_other,default_permissions,uid=0,gid=0', 'umask=0007,mp_umask=0007']),
+    );
   });
 
   it('passes on endpoint, region, verification and mode', () => {
