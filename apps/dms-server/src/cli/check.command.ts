@@ -1,6 +1,7 @@
 import { render, SettingsError } from '@app/platform';
 import { loadServerSettings, type ServerSettings, unknownServerSettings } from '../settings/server.settings';
 import { brokerCheck, keystoneChecks, tlsChecks } from './checks/services.checks';
+import { accessChecks } from './checks/access.checks';
 import { type Finding } from './checks/finding';
 import {
   deviceChecks,
@@ -44,7 +45,12 @@ async function findAll(): Promise<Finding[]> {
   }
   const configuration: Finding = { name: 'configuration', result: 'ok', detail: `node ${settings.nodeId}` };
   const programs = programChecks(settings);
-  const rest = [...directoryChecks(settings), brokerCheck(settings), ...keystoneChecks(settings)];
+  const rest = [
+    ...directoryChecks(settings),
+    ...accessChecks(settings),
+    brokerCheck(settings),
+    ...keystoneChecks(settings),
+  ];
   const unknown = unknownServerSettings().map((detail): Finding => ({
     name: 'configuration',
     result: 'warning',
