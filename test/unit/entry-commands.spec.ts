@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,19 @@ describe('the commands of package.json', () => {
   it.each(ENTRIES)('%s is the shell’s only process: npm passes signals on to that alone', (_, command) => {
     expect(command).toMatch(/^exec node scripts\//);
   });
+
+  it.each([['--node'], ['--node', 'soon']])(
+    'npm run check names what is wrong with the version of Node.js: %s %s',
+    (...args) => {
+      const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/check.mjs'), ...args], {
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: '--node: must be followed by a major version of Node.js, e.g. --node 24\n',
+      });
+    },
+  );
 
   it('end with what npm said where it could not install the packages, and with no stack', async () => {
     const checkout = mkdtempSync(join(tmpdir(), 'dms-checkout-'));
