@@ -12,6 +12,7 @@ import {
   signMessage,
 } from '@app/contracts';
 import { type Channel, type ChannelModel, connect, type Options } from 'amqplib';
+import { announced } from '../fleet/announced';
 import { type Api } from '../fleet/api';
 import { type ClientProcess } from '../fleet/client-process';
 import { type BrokerAccount, makeClientAccount, makeNodeAccount } from '../fleet/documented-permissions';
@@ -514,14 +515,6 @@ describeOnRig('a broker that is shared with care', (shared) => {
 /** Declares a queue as a node of this name does. */
 async function declared(channel: Channel, host: string): Promise<void> {
   await channel.assertQueue(newCommandQueue(host), { exclusive: true, autoDelete: true, durable: false });
-}
-
-/** A publication that is confirmed, or refused with an error of the channel. */
-async function announced(channel: Channel, routingKey: string): Promise<void> {
-  const refused = new Promise<never>((_resolve, reject) => channel.once('error', reject));
-  channel.publish('dms.events', routingKey, Buffer.from('{}'));
-  // The broker takes what a channel sends in its order: this answer comes after the publication.
-  await Promise.race([refused, channel.checkExchange('dms.events')]);
 }
 
 interface Mount {
