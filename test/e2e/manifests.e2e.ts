@@ -104,6 +104,19 @@ describe('the manifests for Kubernetes', () => {
     expect(kept?.map((word) => word.replace('+', '')).sort()).toEqual(KEPT);
   });
 
+  it.each(KUSTOMIZATIONS)(
+    'of %s require signed commands and signed replies, with the keys of the secrets',
+    async (name) => {
+      const data = (await rendered(name))
+        .filter(({ kind }) => kind === 'ConfigMap')
+        .map((map) => [map.metadata.name.replace(/-[^-]*$/, ''), map.data ?? {}] as const);
+      expect(Object.fromEntries(data)).toMatchObject({
+        'dms-client': { DMS_REQUIRE_SIGNED: 'true', DMS_SIGNING_KEY_FILE: '/etc/dms-secrets/signing.pem' },
+        'dms-server': { DMS_REQUIRE_SIGNED: 'true', DMS_TRUSTED_KEYS_FILE: '/etc/dms-secrets/trusted.pem' },
+      });
+    },
+  );
+
   it('would not pass with a field that no schema knows, one of a wrong type or one that is missing', async () => {
     const good = JSON.stringify((await rendered('base')).find(({ kind }) => kind === 'DaemonSet'));
     const bad = (name: string, from: RegExp, to: string): Manifest => {
