@@ -9,6 +9,10 @@ import { RequestLimitsService } from './request-limits.service';
 /** Health, metrics and the documentation of the calls need no credentials and are not limited. */
 const GUARDED = /^\/api(\/|$)/i;
 
+export function isGuarded(path: string): boolean {
+  return GUARDED.test(path);
+}
+
 /** Finds out who calls, and refuses what is too much, before the body of a request is read. */
 @Injectable()
 export class AccessMiddleware {
@@ -21,12 +25,11 @@ export class AccessMiddleware {
   /** An Express middleware; errors go to the error filter. */
   readonly use = (request: Request, response: Response, next: NextFunction): void => {
     this.authenticator.refuseStrangers?.(request);
-    if (!GUARDED.test(request.path)) return next();
+    if (!isGuarded(request.path)) return next();
     this.#admit(request, response).then(() => next(), next);
   };
 
   async #admit(request: Request, response: Response): Promise<void> {
-    this.load.requireRoom();
     atEnd(response, this.limits.begin());
     try {
       const identity = await this.authenticator.authenticate(request);

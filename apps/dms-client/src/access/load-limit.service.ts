@@ -46,17 +46,14 @@ export class LoadLimitService {
   /** When the last sign of an overload was seen, by performance.now(). */
   #overloadedAt = -Infinity;
 
-  /**
-   * To be asked before anything is done for a request: no work for those that will be refused.
-   *
-   * @throws DmsError OVERLOADED
-   */
-  requireRoom(): void {
+  /** To be asked before anything is done for a request: false where it would wait long. */
+  hasRoom(): boolean {
     const now = performance.now();
     this.#letGo(now);
-    if (this.#waiting.size < this.#most(now)) return;
+    if (this.#waiting.size < this.#most(now)) return true;
     this.#overloadedAt = now;
-    throw this.#overloaded();
+    this.#warnings.warn('More requests come than can be carried out in time: some are refused');
+    return false;
   }
 
   /**
@@ -66,11 +63,11 @@ export class LoadLimitService {
    * @throws DmsError OVERLOADED
    */
   begin(response: Answer, { name, proven }: Identity): void {
-    this.requireRoom();
+    if (!this.hasRoom()) throw overloaded();
     const caller = proven ? name : null;
     const count = caller === null ? 0 : (this.#ofCaller.get(caller) ?? 0);
     const now = performance.now();
-    if (count >= this.#most(now) * SHARE_OF_CALLER) throw this.#overloaded();
+    if (count >= this.#most(now) * SHARE_OF_CALLER) throw overloaded();
     if (response.closed) return;
     this.#waiting.set(response, { since: now, caller });
     if (caller !== null) this.#ofCaller.set(caller, count + 1);
@@ -104,10 +101,9 @@ export class LoadLimitService {
       this.standAside(response);
     }
   }
+}
 
-  #overloaded(): DmsError {
-    this.#warnings.warn('More requests come than can be carried out in time: some are refused');
-    const message = `More requests come than can be carried out in time; nothing was done. Try again in ${RETRY_AFTER_S} s`;
-    return new DmsError('OVERLOADED', message, { details: { retry_after_s: RETRY_AFTER_S } });
-  }
+export function overloaded(): DmsError {
+  const message = `More requests come than can be carried out in time; nothing was done. Try again in ${RETRY_AFTER_S} s`;
+  return new DmsError('OVERLOADED', message, { details: { retry_after_s: RETRY_AFTER_S } });
 }
