@@ -4,8 +4,8 @@ import { LoadGenerator } from './load-generator';
 import { Samples } from './samples';
 
 const JOBS = 5_000;
-/** Jobs at once with which the capacity is found. */
-const CLOSED = 100;
+/** Jobs at once with which the capacity is found: as many as dms-client lets wait in any case. */
+const CLOSED = 16;
 const WARM_UP_MS = 8_000;
 const CAPACITY_MS = 5_000;
 const LOAD_MS = 10_000;
@@ -51,14 +51,15 @@ export async function overload(fleet: Fleet, targets: readonly S3Target[]): Prom
   );
   const load = new Load(fleet, bodies);
   await load.closed(WARM_UP_MS);
-  const capacity = await load.closed(CAPACITY_MS);
-  const figures: LoadFigure[] = [{ ...capacity, name: `${CLOSED} at once (the capacity)` }];
+  const closed = await load.closed(CAPACITY_MS);
+  const capacity = closed.accepted.count / closed.seconds;
+  const figures: LoadFigure[] = [{ ...closed, name: `${CLOSED} at once (the capacity)` }];
   const normal = async (name: string): Promise<void> => {
-    figures.push({ ...(await load.open(NORMAL * capacity.rate)), name });
+    figures.push({ ...(await load.open(NORMAL * capacity)), name });
   };
   await normal('normal');
   for (const times of OVERLOADS) {
-    figures.push({ ...(await load.open(times * capacity.rate)), name: `${times} x capacity` });
+    figures.push({ ...(await load.open(times * capacity)), name: `${times} x capacity` });
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     await normal(`normal, ${PAUSE_MS / 1000} s after it`);
   }
