@@ -1,3 +1,6 @@
+export * from './bounds/at-once';
+export * from './bounds/fair-map';
+export * from './bounds/recent-map';
 export * from './broker/broker-alarm';
 export * from './broker/broker-connection';
 export * from './broker/broker-failure';
