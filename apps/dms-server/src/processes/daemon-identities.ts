@@ -1,3 +1,4 @@
+import { RecentMap } from '@app/platform';
 import {
   bootId,
   type ProcessIdentity,
@@ -7,10 +8,13 @@ import {
   servesMount,
 } from './process-identity';
 
+/** Processes that are remembered: one that was forgotten is compared once more. */
+const MAX_COMPARED = 10_000;
+
 /** Says whether the process of an identity is the daemon of a mountpoint: by pid, start time, boot and command. */
 export class DaemonIdentities {
   /** Processes whose command was compared already: it does not change any more. */
-  readonly #compared = new Set<string>();
+  readonly #compared = new RecentMap<string, true>(MAX_COMPARED);
 
   /** The process if it lives and is that daemon, else null. */
   async living(identity: ProcessIdentity, mountPath: string): Promise<ProcessStat | null> {
@@ -22,7 +26,7 @@ export class DaemonIdentities {
     }
     if (this.#compared.has(key)) return stat;
     if (!(await servesMount(identity.pid, mountPath))) return null;
-    this.#compared.add(key);
+    this.#compared.set(key, true);
     return stat;
   }
 }
