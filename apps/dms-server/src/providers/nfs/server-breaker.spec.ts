@@ -46,6 +46,19 @@ describe('the breaker of NFS servers', () => {
     expect((await Promise.all(attempts)).map(({ kind }) => kind)).toEqual(Array(LIMIT + 2).fill('done'));
   });
 
+  it('forgets of too many servers that never answer the first, but none that holds a child', async () => {
+    jest.spyOn(kernel, 'childrenLeft').mockImplementation((id) => Promise.resolve(id === 'hangs' ? 1 : 0));
+    for (let index = 0; index <= 1_001; index += 1) {
+      void attempt(`s${index}`, index === 0 ? 'hangs' : 't');
+      await turn();
+      await endAll(false);
+    }
+    expect(breaker.silentServers).toBe(1_000);
+    expect(breaker.silentFor('s0')).not.toBeNull();
+    expect([breaker.silentFor('s1'), breaker.silentFor('s2')]).toEqual([null, null]);
+    expect(breaker.silentFor('s3')).not.toBeNull();
+  });
+
   it('refuses those that wait, and all that come, once one got no answer', async () => {
     const attempts = Array.from({ length: LIMIT + 1 }, () => attempt());
     await turn();

@@ -3,6 +3,9 @@ import { CHILD_RUNNER, type ChildRunner } from '../../processes/child-runner.int
 import { type ServerSettings, SETTINGS } from '../../settings/server.settings';
 import { type Deadline } from '../target-provider.interface';
 
+/** Servers that are remembered: of more, one that did not answer is forgotten, and asked once more when it is named again. */
+const MAX_SERVERS = 1_000;
+
 /** How something that needs a server went; `refused`: it was not begun, because the server does not answer. */
 export type Attempt<T> =
   { readonly kind: 'done'; readonly result: T } | { readonly kind: 'refused'; readonly reason: string };
@@ -162,8 +165,19 @@ export class ServerBreaker {
     const known = this.#servers.get(name);
     if (known !== undefined) return known;
     const server = { running: 0, silentSince: null, retryAt: 0, waiting: new Set<() => void>(), hanging: new Set<string>() }; // prettier-ignore
+    this.#makeRoom();
     this.#servers.set(name, server);
     return server;
+  }
+
+  /** Names come with requests, also those of servers that never answer. One that holds a child is not forgotten. */
+  #makeRoom(): void {
+    if (this.#servers.size < MAX_SERVERS) return;
+    for (const [name, { running, waiting, hanging }] of this.#servers) {
+      if (running > 0 || waiting.size > 0 || hanging.size > 0) continue;
+      this.#servers.delete(name);
+      return;
+    }
   }
 
   /** Names come with requests: of a server that nothing is known of nothing is kept. */
