@@ -207,6 +207,16 @@ const isRoot = process.getuid?.() === 0;
     expect(await readdir(base)).toEqual(['other']);
   });
 
+  it('keeps nothing in its memory of a path that is gone', async () => {
+    await guard.prepare(path);
+    guard.removeLater(path);
+    await vanished(path);
+    const cleared = jest.spyOn(global, 'clearTimeout');
+    guard.onModuleDestroy();
+    expect(cleared).not.toHaveBeenCalled();
+    cleared.mockRestore();
+  });
+
   it('leaves what was there above a mountpoint, and what others need still', async () => {
     await mkdir(join(base, 'a'), { recursive: true, mode: 0o755 });
     const deep = [join(base, 'a', 'x', 'y', '1'), join(base, 'a', 'x', 'y', '2')];

@@ -48,10 +48,14 @@ export class MountpointGuardAdapter implements MountpointGuard, OnModuleDestroy 
           else this.#log.error(error);
         });
       }, delayMs).unref();
-    this.#timers.set(path, [
+    const timers = [
       later(MARK_MS, () => this.#mark(path)),
-      later(this.settings.mountpointGraceMs, () => this.#remove(path)),
-    ]);
+      later(this.settings.mountpointGraceMs, async () => {
+        if (this.#timers.get(path) === timers) this.#timers.delete(path);
+        await this.#remove(path);
+      }),
+    ];
+    this.#timers.set(path, timers);
   }
 
   made(): readonly string[] {
