@@ -10,6 +10,8 @@ import { decodeRecord, encodeRecord } from './record-codec';
 import { type TargetRecord } from './target-record';
 
 const RECORD_SUFFIX = '.json';
+/** Targets that are remembered. None is forgotten before the boot ends, so of more than these a new one is refused. */
+const MAX_TARGETS = 50_000;
 /** As much as a record needs. */
 const TRIAL_TEXT = ' '.repeat(4_096);
 
@@ -39,6 +41,7 @@ export class FileFenceMemory implements FenceMemory {
   constructor(
     readonly runDir: string,
     readonly bootId: string,
+    private readonly maxTargets = MAX_TARGETS,
   ) {
     this.#nodeFile = join(runDir, 'node.json');
     this.#targets = join(runDir, 'targets');
@@ -72,6 +75,7 @@ export class FileFenceMemory implements FenceMemory {
     if (owner !== record.targetId) {
       throw new DmsError('CONFLICT', `Target "${record.targetId}" has the file name of another target`);
     }
+    if (!this.#records.has(record.targetId)) this.#requireRoom();
     write(this.#fileOf(name), encodeRecord(record));
     this.#records.set(record.targetId, record);
     this.#owners.set(name, record.targetId);
@@ -103,6 +107,15 @@ export class FileFenceMemory implements FenceMemory {
     } catch (error) {
       return `the memory in the run directory cannot be used: ${shortageOf(error) ?? codeOf(error)}`;
     }
+  }
+
+  /** @throws DmsError NODE_FULL */
+  #requireRoom(): void {
+    if (this.#records.size < this.maxTargets) return;
+    const text =
+      `The node has had commands of ${this.maxTargets} targets since its boot and takes no further target. ` +
+      'Those that it knows are served; a reboot empties its memory';
+    throw new DmsError('NODE_FULL', text);
   }
 
   #change(node: NodeFile): void {

@@ -32,6 +32,20 @@ describe('FileFenceMemory', () => {
     expect(after.problem()).toBeNull();
   });
 
+  it('forgets no target: of more than it has room for a new one is refused, and those that it knows are served', () => {
+    const memory = new FileFenceMemory(runDir, BOOT, 2);
+    for (const id of ['t1', 't2']) memory.save(emptyRecord(id));
+    expect(() => memory.save(emptyRecord('t3'))).toThrow(expect.objectContaining({ code: 'NODE_FULL' }));
+    memory.save({ ...emptyRecord('t1'), epoch: 7 });
+    expect(
+      open()
+        .all()
+        .map(({ targetId }) => targetId)
+        .sort(),
+    ).toEqual(['t1', 't2']);
+    expect(memory.get('t1')?.epoch).toBe(7);
+  });
+
   it.each([
     ['a reboot', () => undefined, 'boot-2'],
     ['a lost node.json', (): void => rmSync(join(runDir, 'node.json')), BOOT],
