@@ -9,6 +9,12 @@ describe('a hello', () => {
     expect(asHello(GOLDEN)).toEqual(GOLDEN);
   });
 
+  it('holds nothing that is not known: it is kept for each node', () => {
+    expect(asHello({ ...GOLDEN, ballast: 'x'.repeat(100_000), leaving: 'x'.repeat(100_000) })).toEqual(
+      GOLDEN,
+    );
+  });
+
   it.each<[string, object]>([
     ['a node whose name colours a terminal', { node: 'gh\u001b[31mx' }],
     ['a node whose name is a path', { node: '../x' }],

@@ -55,14 +55,14 @@ const MAX_KEY_ID_LENGTH = 64;
 const MAX_TEXT = 255;
 const MAX_BASES = 64;
 
-/** `value` as a hello, or null where it is none. */
+/** `value` as a hello, or null where it is none. Fields that this version does not know are left out. */
 export function asHello(value: unknown): Hello | null {
   if (typeof value !== 'object' || value === null) return null;
   const hello = value as Partial<Hello>;
   const texts = [hello.incarnation, hello.boot_id, hello.version];
-  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts, ...rest } =
-    hello;
-  const { problem, trusted_clients, ...others } = rest;
+  const { node, incarnation, boot_id, protocol, version, bases, mount_table_version } = hello;
+  const { ledger, signs_replies, command_queue, legacy_queue_lost, clock_ms, troubled_mounts } = hello;
+  const { problem, trusted_clients, leaving } = hello;
   const troubled = asTroubledMounts(troubled_mounts);
   const publicKey = asPublicKey(hello.public_key, 'X25519');
   const signingKey = asPublicKey(hello.signing_key, 'Ed25519');
@@ -82,12 +82,13 @@ export function asHello(value: unknown): Hello | null {
   // Without a key nothing is signed, whatever is said.
   const signing = signs_replies === true && !keyless ? { signs_replies } : {};
   return {
-    ...(others as Hello),
+    ...({ node, incarnation, boot_id, protocol, version, bases, mount_table_version } as Hello),
     ...keys,
     ...signing,
+    ...(leaving === true ? { leaving } : {}),
     ...(isLedger(ledger) ? { ledger } : {}),
     // Nobody leads the commands for one node to the queue of another.
-    ...(typeof command_queue === 'string' && isCommandQueueOf(others.node as string, command_queue)
+    ...(typeof command_queue === 'string' && isCommandQueueOf(node as string, command_queue)
       ? { command_queue }
       : {}),
     ...(legacy_queue_lost === true ? { legacy_queue_lost } : {}),
