@@ -5,6 +5,9 @@ import { type Channel, type ConsumeMessage } from 'amqplib';
 /** Messages that wait here at most; then the oldest goes, for it says least about what is the case now. */
 const MAX_WAITING = 10_000;
 
+/** Nobody says more at once: a longer message is none, and is not read. */
+const MAX_BYTES = 1024 * 1024;
+
 export interface Subscription {
   /** Shown in the broker's list. */
   readonly name: string;
@@ -12,7 +15,7 @@ export interface Subscription {
   readonly patterns: readonly string[];
   /** Messages of this `app_id` are passed over, unread. */
   readonly own?: string;
-  /** @param body the message read as JSON; null where it is none */
+  /** @param body the message read as JSON; null where it is none, or too long */
   readonly hear: (body: unknown, message: ConsumeMessage) => void;
   /** The connection was lost, or closed, while the channel was set up; the next one sets it up anew. */
   readonly failed: (error: unknown) => void;
@@ -42,6 +45,7 @@ export function subscribe(
 }
 
 function parsed(content: Buffer): unknown {
+  if (content.length > MAX_BYTES) return null;
   try {
     return JSON.parse(content.toString('utf8'));
   } catch {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { Logger } from '@nestjs/common';
 import { type Hello } from '@app/contracts';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ConsumeMessage } from 'amqplib';
@@ -19,6 +20,9 @@ const HELLO: Hello = {
   signing_key: null,
 };
 
+// What the services log is of no interest here.
+Logger.overrideLogger(false);
+
 /** A connection that brings what a test says. */
 class FakeBroker extends EventEmitter {
   #take: (message: ConsumeMessage) => void = () => undefined;
@@ -38,7 +42,7 @@ class FakeBroker extends EventEmitter {
 
   brings(hello: Hello): void {
     const content = Buffer.from(JSON.stringify(hello));
-    this.#take({ content, fields: {}, properties: {} } as unknown as ConsumeMessage);
+    this.#take({ content, fields: { routingKey: 'hello.n1' }, properties: {} } as unknown as ConsumeMessage);
   }
 }
 
@@ -72,6 +76,61 @@ describe('HelloListener', () => {
     broker.brings(HELLO);
     await turn();
     expect(await isUp()).toBe(true);
+  });
+
+  const brings = async (name: string, from: number, to: number): Promise<void> => {
+    for (let index = from; index < to; index += 1) {
+      broker.brings({ ...HELLO, node: `${name}-${index}` });
+      if (index % 500 === 0) await turn();
+    }
+    await turn();
+  };
+
+  it('hears no more nodes than it has room for, and those that were there first go on being heard', async () => {
+    broker.brings(HELLO);
+    await brings('invented', 0, 10_500);
+    expect(views.upHosts().size).toBe(10_000);
+    broker.brings({ ...HELLO, incarnation: 'i2' });
+    await turn();
+    expect(await views.view('n1')).toMatchObject({ up: true, incarnation: 'i2' });
+    expect(views.hasHeard('invented-10499')).toBe(false);
+  });
+
+  it('makes room for a new node once others are silent', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    await brings('invented', 0, 10_000);
+    clock.mockReturnValue(5_000);
+    broker.brings({ ...HELLO, node: 'invented-0' });
+    await turn();
+    clock.mockReturnValue(8_000);
+    broker.brings(HELLO);
+    await turn();
+    expect([views.hasHeard('n1'), views.hasHeard('invented-0'), views.hasHeard('invented-1')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    clock.mockRestore();
+  });
+
+  it('judges so many new nodes at once, and a node that was heard before whatever they do', async () => {
+    broker.brings(HELLO);
+    await turn();
+    let judged = 0;
+    admits = () => {
+      judged += 1;
+      return new Promise(() => undefined);
+    };
+    await brings('invented', 0, 2_000);
+    expect(judged).toBe(1_000);
+    broker.brings(HELLO);
+    expect(judged).toBe(1_001);
+  });
+
+  it('reads nothing that is longer than a hello', async () => {
+    broker.brings({ ...HELLO, ballast: 'x'.repeat(1024 * 1024) } as Hello);
+    await turn();
+    expect(views.hasHeard('n1')).toBe(false);
   });
 
   it('counts no hello that is still being judged when the connection is lost', async () => {

@@ -1,11 +1,15 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { asHello, type Hello, HELLO_PATTERN } from '@app/contracts';
+import { asHello, type Hello, HELLO_PATTERN, quoted } from '@app/contracts';
+import { RareWarnings } from '@app/platform';
 import { type AmqpConnectionManager } from 'amqp-connection-manager';
 import { type ConsumeMessage } from 'amqplib';
 import { BROKER } from './broker.provider';
 import { subscribe } from './exchange-subscription';
 import { NodeTrustService } from './node-trust.service';
 import { NodeViewsService } from './node-views.service';
+
+/** Nodes that were not heard before and are being judged. Beyond them a hello is passed over: the next one comes in two seconds. */
+const MAX_NEW = 1_000;
 
 interface Heard {
   readonly hello: Hello;
@@ -18,11 +22,14 @@ interface Heard {
 @Injectable()
 export class HelloListener implements OnModuleInit {
   readonly #log = new Logger(HelloListener.name);
+  readonly #warnings = new RareWarnings(this.#log);
 
   /** By node, the newest hello that was not judged yet; a newer one replaces an older one. */
   readonly #waiting = new Map<string, Heard>();
   /** Nodes of which a hello is being judged: one at a time, so that none overtakes another. */
   readonly #judging = new Set<string>();
+  /** Those of them that were not heard before. */
+  readonly #new = new Set<string>();
 
   constructor(
     @Inject(BROKER) private readonly broker: AmqpConnectionManager,
@@ -44,20 +51,31 @@ export class HelloListener implements OnModuleInit {
     const hello = asHello(body);
     if (hello === null) {
       const { routingKey } = message.fields;
-      this.#log.warn({ msg: 'Something that is no hello was published', routing_key: routingKey });
+      this.#warnings.warn(`Something that is no hello was published as ${quoted(routingKey)}`);
       return;
     }
+    if (!this.#isTaken(hello.node)) return;
     this.#waiting.set(hello.node, { hello, message, arrivedAt: performance.now() });
     if (!this.#judging.has(hello.node)) void this.#judgeAll(hello.node);
   }
 
+  /** A node that was heard before, or is being judged, always is. */
+  #isTaken(node: string): boolean {
+    if (this.views.hasHeard(node) || this.#judging.has(node)) return true;
+    if (this.#new.size < MAX_NEW && this.views.hasRoomFor(this.#new.size + 1)) return true;
+    this.#warnings.warn('More nodes say hello than are heard: those that are new are passed over');
+    return false;
+  }
+
   async #judgeAll(node: string): Promise<void> {
+    if (!this.views.hasHeard(node)) this.#new.add(node);
     this.#judging.add(node);
     for (let heard = this.#waiting.get(node); heard !== undefined; heard = this.#waiting.get(node)) {
       this.#waiting.delete(node);
       await this.#judge(heard).catch((error: unknown) => this.#log.error(error));
     }
     this.#judging.delete(node);
+    this.#new.delete(node);
   }
 
   async #judge({ hello, message, arrivedAt }: Heard): Promise<void> {

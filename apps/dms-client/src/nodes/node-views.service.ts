@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Hello, HELLO_INTERVAL_MS, HELLO_TIMEOUT_MS, type NodeEvent } from '@app/contracts';
+import { RecentMap } from '@app/platform';
 import { allSilentWarning } from './all-silent';
 import { NodesRepository } from './nodes.repository';
 
@@ -24,6 +25,11 @@ export interface NodeView {
   readonly ledger: string | null;
 }
 
+/**
+ * Nodes that are heard. While so many speak no other one is heard, so that hellos in invented names take no node's place;
+ * one that is silent makes room.
+ */
+const MAX_NODES = 10_000;
 /** `nodes` is written when something changed, and else this often. */
 const WRITE_INTERVAL_MS = 30_000;
 /** A hello may come so much later than it should. */
@@ -40,9 +46,10 @@ interface Heard {
 @Injectable()
 export class NodeViewsService {
   readonly #log = new Logger(NodeViewsService.name);
+  /** The one that was heard longest ago comes first. */
   readonly #heard = new Map<string, Heard>();
-  readonly #written = new Map<string, { text: string; at: number }>();
-  readonly #learned = new Map<string, { incarnation: string | null; legacy: boolean }>();
+  readonly #written = new RecentMap<string, { text: string; at: number }>(MAX_NODES);
+  readonly #learned = new RecentMap<string, { incarnation: string | null; legacy: boolean }>(MAX_NODES);
 
   readonly #changes = new EventEmitter();
   readonly #since = performance.now();
@@ -51,7 +58,7 @@ export class NodeViewsService {
   /** When the ledger may have lost commits. */
   #ledgerDoubtedAt = -Infinity;
   /** When the comparison of each node with the ledger began, of which all was settled. */
-  readonly #comparedAt = new Map<string, number>();
+  readonly #comparedAt = new RecentMap<string, number>(MAX_NODES);
 
   constructor(private readonly nodes: NodesRepository) {}
 
@@ -63,6 +70,20 @@ export class NodeViewsService {
   /** Calls `listener` with what each hello says of mounts that vanished or broke. */
   onTroubled(listener: (events: readonly NodeEvent[]) => void): void {
     this.#changes.on('troubled', listener);
+  }
+
+  hasHeard(host: string): boolean {
+    return this.#heard.has(host);
+  }
+
+  /** Whether nodes that were not heard yet can be; a node that is silent is forgotten for them. */
+  hasRoomFor(newNodes: number): boolean {
+    for (const [host, { at }] of this.#heard) {
+      if (this.#heard.size + newNodes <= MAX_NODES) return true;
+      if (performance.now() - at < HELLO_TIMEOUT_MS) return false;
+      this.#heard.delete(host);
+    }
+    return newNodes <= MAX_NODES;
   }
 
   /** @throws DmsError LEDGER_UNAVAILABLE where nothing was heard of the node and the ledger cannot be asked */
@@ -207,6 +228,7 @@ export class NodeViewsService {
     if (this.#isOutdated(arrivedAt)) return;
     const heard = this.#heard.get(hello.node);
     const before = heard === undefined || this.#isOutdated(heard.at) ? null : heard.hello;
+    this.#heard.delete(hello.node);
     this.#heard.set(hello.node, { hello, at: performance.now(), arrivedAt });
     const same =
       before?.incarnation === hello.incarnation && before.mount_table_version === hello.mount_table_version;
