@@ -9,10 +9,15 @@ import {
   SignatureError,
   verifyMessage,
 } from '@app/contracts';
+import { AtOnce, RecentMap } from '@app/platform';
 import { type ConsumeMessage } from 'amqplib';
 import { NodePinsRepository } from './node-pins.repository';
 import { NO_KEY, type PinnedKeys } from './pinning';
 
+/** Nodes that are remembered: a hello of one that was forgotten is compared with the ledger, and logged, once more. */
+const MAX_NODES = 10_000;
+/** Hellos and events that are compared with the ledger at once: requests need its connections, too. */
+const LOOKS_AT_ONCE = 8;
 /** What a process has found good it looks up again after this time in ms: another one may have been told otherwise. */
 const REMEMBERED_MS = 30_000;
 const SAME_WARNING_MS = 30_000;
@@ -31,10 +36,11 @@ interface Found {
 export class NodeTrustService {
   readonly #log = new Logger(NodeTrustService.name);
   /** Hosts whose last hello was found good, with its keys and memory. */
-  readonly #good = new Map<string, Found>();
-  readonly #warned = new Map<string, Found>();
+  readonly #good = new RecentMap<string, Found>(MAX_NODES);
+  readonly #warned = new RecentMap<string, Found>(MAX_NODES);
   /** By host, the id of the key of the last hello that did not fit what is pinned. */
-  readonly #refused = new Map<string, Found>();
+  readonly #refused = new RecentMap<string, Found>(MAX_NODES);
+  readonly #looks = new AtOnce(LOOKS_AT_ONCE);
 
   constructor(private readonly pins: NodePinsRepository) {}
 
@@ -51,7 +57,7 @@ export class NodeTrustService {
     const good = this.#good.get(hello.node);
     if (good?.text === text && performance.now() - good.at < REMEMBERED_MS) return true;
     this.#good.delete(hello.node);
-    const verdict = await this.pins.judge(hello);
+    const verdict = await this.#looks.run(() => this.pins.judge(hello));
     if (verdict.kind === 'refuse') {
       this.#refused.set(hello.node, { text: hello.signing_key?.kid ?? NO_KEY, at: performance.now() });
       return this.#refuse(hello, verdict.reason);
@@ -81,7 +87,8 @@ export class NodeTrustService {
    * @throws DmsError LEDGER_UNAVAILABLE where it cannot be told
    */
   async isSignedBy(node: string, message: ConsumeMessage): Promise<boolean> {
-    const pinned = (await this.pins.find(node))?.pinned ?? null;
+    const known = await this.#looks.run(() => this.pins.find(node));
+    const pinned = known?.pinned ?? null;
     if (pinned === null) return true;
     if (pinned.signing_key === null) return false;
     return (await signatureProblem(message, pinned.signing_key)) === null;

@@ -7,6 +7,7 @@ import { judgeKeys, type PinnedKeys, pinOf } from './pinning';
 
 describe('the trust in hellos', () => {
   let pinned: PinnedKeys | null;
+  let looks: { now: number; most: number };
   let trust: NodeTrustService;
   let hello: Hello;
   let message: ConsumeMessage;
@@ -28,6 +29,7 @@ describe('the trust in hellos', () => {
 
   beforeEach(() => {
     pinned = null;
+    looks = { now: 0, most: 0 };
     const known = (): KnownNode => ({ pinned, wasHeard: true, refusedKeyId: null });
     const judge = (heard: Hello): ReturnType<typeof judgeKeys> => {
       const verdict = judgeKeys(pinned, heard);
@@ -36,7 +38,12 @@ describe('the trust in hellos', () => {
     };
     trust = new NodeTrustService({
       find: () => Promise.resolve(known()),
-      judge: (heard: Hello) => Promise.resolve(judge(heard)),
+      judge: async (heard: Hello) => {
+        looks = { now: looks.now + 1, most: Math.max(looks.most, looks.now + 1) };
+        await new Promise(setImmediate);
+        looks.now -= 1;
+        return judge(heard);
+      },
     } as unknown as NodePinsRepository);
   });
 
@@ -44,6 +51,17 @@ describe('the trust in hellos', () => {
     const { signing_key: key } = hello;
     pinned = { ...(pinOf(hello) as PinnedKeys), key_id: key?.kid ?? '', public_key: null, signing_key: null };
   };
+
+  it('keeps few connections to the database from requests, however many nodes nobody has heard of speak', async () => {
+    const strangers = Array.from({ length: 50 }, (_, index) => `invented-${index}`);
+    const admitted = strangers.map((node) => {
+      const fields = { routingKey: helloRoutingKey(node) };
+      const stranger = { ...hello, node, public_key: null, signing_key: null, signs_replies: false };
+      return trust.admits(stranger, { ...message, fields } as unknown as ConsumeMessage);
+    });
+    await Promise.all(admitted);
+    expect(looks).toEqual({ now: 0, most: 8 });
+  });
 
   it('pins at first sight, and asks the ledger again where somebody waits for the key that an operator accepted', async () => {
     expect(await trust.admits(hello, message)).toBe(true);

@@ -9,7 +9,7 @@ import {
   UnknownSignerError,
   verifyMessage,
 } from '@app/contracts';
-import { happened, type ReplyProblem } from '@app/platform';
+import { happened, RecentMap, type ReplyProblem } from '@app/platform';
 import { type ConsumeMessage } from 'amqplib';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { type KnownNode, NodePinsRepository } from './node-pins.repository';
@@ -19,6 +19,8 @@ import { type PinnedKeys } from './pinning';
 
 const POLL_MS = 100;
 const SAME_ERROR_MS = 30_000;
+/** Nodes whose last error is remembered. */
+const MAX_NODES = 10_000;
 
 /**
  * With which key a node signs its replies; `none`: it signs none; `unknown`: nothing was heard of it yet, or nothing since
@@ -53,7 +55,7 @@ interface Problem {
 export class ReplyTrustService {
   readonly #log = new Logger(ReplyTrustService.name);
   /** By host, when a refused reply was last logged. */
-  readonly #logged = new Map<string, number>();
+  readonly #logged = new RecentMap<string, number>(MAX_NODES);
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Pick<ClientSettings, 'requireSigned'>,
