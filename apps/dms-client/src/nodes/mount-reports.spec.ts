@@ -34,6 +34,15 @@ describe('what nodes report of mounts', () => {
     expect(reports.of(KEY, 3, 7)).toBeNull();
   });
 
+  it('is shared: a node that reports without end takes nothing from others', () => {
+    const reports = new MountReports();
+    reports.note(EVENT);
+    for (let index = 0; index <= 10_000; index += 1)
+      reports.note({ ...EVENT, node: 'loud', backup_target_id: `t${index}` });
+    expect(reports.of(KEY, 3)).not.toBeNull();
+    expect(reports.of({ host: 'loud', targetId: 't0' }, 3)).toBeNull();
+  });
+
   it('is bounded: of too many targets the oldest report is forgotten', () => {
     const reports = new MountReports();
     for (let index = 0; index <= 10_000; index += 1)

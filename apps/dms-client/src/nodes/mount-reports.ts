@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type NodeEvent } from '@app/contracts';
-import { keyText, type TargetKey } from '../ledger/target-key';
+import { FairMap } from '@app/platform';
+import { type TargetKey } from '../ledger/target-key';
 
-/** Of more targets, the reports that came first are forgotten; the hellos of their nodes repeat them. */
+/** Of more targets, the node that has most reports loses its oldest; the hellos of that node repeat it. */
 const MAX_REPORTS = 10_000;
 
 /**
@@ -12,16 +13,13 @@ const MAX_REPORTS = 10_000;
  */
 @Injectable()
 export class MountReports {
-  readonly #reports = new Map<string, NodeEvent>();
+  readonly #reports = new FairMap<NodeEvent>(MAX_REPORTS);
 
   /** Takes an event of a node; one that says that a mount is well takes the report back. */
   note(event: NodeEvent): void {
-    const text = keyText({ host: event.node, targetId: event.backup_target_id });
-    this.#reports.delete(text);
-    if (event.event !== 'vanished' && event.event !== 'broken') return;
-    this.#reports.set(text, event);
-    const [oldest] = this.#reports.keys();
-    if (oldest !== undefined && this.#reports.size > MAX_REPORTS) this.#reports.delete(oldest);
+    const { node, backup_target_id: targetId } = event;
+    if (event.event === 'vanished' || event.event === 'broken') this.#reports.set(node, targetId, event);
+    else this.#reports.delete(node, targetId);
   }
 
   /**
@@ -30,7 +28,7 @@ export class MountReports {
    * @param mntId of the mount that the ledger knows; without it, the epoch alone is compared
    */
   of(key: TargetKey, epoch: number | null, mntId?: number | null): NodeEvent | null {
-    const report = this.#reports.get(keyText(key));
+    const report = this.#reports.of(key.host).get(key.targetId);
     if (report === undefined || report.epoch !== epoch) return null;
     return mntId === undefined || mntId === report.mnt_id ? report : null;
   }
