@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type NodeEvent } from '@app/contracts';
-import { keyText, type TargetKey } from '../ledger/target-key';
+import { FairMap } from '@app/platform';
+import { type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
 import { MountReports } from '../nodes/mount-reports';
@@ -9,6 +10,9 @@ import { EventTargetsRepository } from './event-targets.repository';
 
 /** Targets that are settled at once; a node that was shut down tells of all its mounts. */
 const AT_ONCE = 16;
+/** Those of one node: one that answers no command holds up no other. */
+const AT_ONCE_OF_NODE = 4;
+/** Of more, the node of which most wait loses its oldest; its hellos repeat it. */
 const MAX_WAITING = 10_000;
 /** A target that is being worked on is asked about again after this time. */
 const AGAIN_MS = 500;
@@ -24,10 +28,11 @@ const ATTEMPTS = 4;
 @Injectable()
 export class NodeEventsService implements OnModuleInit {
   readonly #log = new Logger(NodeEventsService.name);
-  /** By target; a later event of a target replaces an earlier one that waits. */
-  readonly #waiting = new Map<string, NodeEvent>();
-  /** Targets that are being followed: one event of each at a time. */
-  readonly #following = new Set<string>();
+  /** By node and target; a later event of a target replaces an earlier one that waits. */
+  readonly #waiting = new FairMap<NodeEvent>(MAX_WAITING);
+  /** By node, the targets that are being followed: one event of each at a time. */
+  readonly #following = new Map<string, Set<string>>();
+  #followed = 0;
   /** Nodes of which a hello is being compared with the ledger. */
   readonly #comparing = new Set<string>();
 
@@ -69,23 +74,35 @@ export class NodeEventsService implements OnModuleInit {
   }
 
   #nominate(event: NodeEvent): void {
-    const text = keyText(keyOf(event));
-    if (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(text)) return;
-    this.#waiting.set(text, event);
-    this.#start();
+    this.#waiting.set(event.node, event.backup_target_id, event);
+    this.#start([event.node]);
   }
 
-  #start(): void {
-    for (const [text, event] of this.#waiting) {
-      if (this.#following.size >= AT_ONCE) return;
-      if (this.#following.has(text)) continue;
-      this.#waiting.delete(text);
-      this.#following.add(text);
-      void this.#follow(event).finally(() => {
-        this.#following.delete(text);
-        this.#start();
-      });
+  /** Begins what these nodes told, as far as there is room. */
+  #start(nodes: readonly string[]): void {
+    for (const node of nodes) {
+      for (const event of this.#waiting.of(node).values()) {
+        const ofNode = this.#following.get(node) ?? new Set<string>();
+        if (this.#followed >= AT_ONCE) return;
+        if (ofNode.size >= AT_ONCE_OF_NODE) break;
+        if (!ofNode.has(event.backup_target_id)) this.#begin(event, ofNode);
+      }
     }
+  }
+
+  #begin(event: NodeEvent, ofNode: Set<string>): void {
+    const { node, backup_target_id: targetId } = event;
+    this.#waiting.delete(node, targetId);
+    this.#following.set(node, ofNode.add(targetId));
+    this.#followed += 1;
+    void this.#follow(event).finally(() => {
+      this.#followed -= 1;
+      ofNode.delete(targetId);
+      if (ofNode.size === 0) this.#following.delete(node);
+      // Others first: this node has just had its turn.
+      const others = this.#waiting.owners().filter((owner) => owner !== node);
+      this.#start([...others, node]);
+    });
   }
 
   /** Until the ledger has another epoch: then somebody has asked the node since. */

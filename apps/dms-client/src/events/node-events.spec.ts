@@ -29,6 +29,8 @@ describe('events of nodes', () => {
   let epochs: Map<string, number>;
   let settled: string[];
   let settles: boolean;
+  /** When a node answers the command that settles. */
+  let answers: (host: string) => Promise<void>;
   let atOnce: { now: number; most: number };
   let service: NodeEventsService;
   let comparisons: number;
@@ -43,6 +45,7 @@ describe('events of nodes', () => {
     epochs = new Map();
     settled = [];
     settles = true;
+    answers = () => Promise.resolve();
     atOnce = { now: 0, most: 0 };
     comparisons = 0;
     databaseIsAway = false;
@@ -52,7 +55,7 @@ describe('events of nodes', () => {
         if (databaseIsAway) return Promise.reject(new Error('away'));
         return Promise.resolve(
           events.filter(
-            ({ backup_target_id, epoch }) => (epochs.get(`h/${backup_target_id}`) ?? 1) === epoch,
+            ({ node, backup_target_id, epoch }) => (epochs.get(`${node}/${backup_target_id}`) ?? 1) === epoch,
           ),
         );
       },
@@ -61,7 +64,7 @@ describe('events of nodes', () => {
       settle: async (key: TargetKey, suspicious: boolean) => {
         expect(suspicious).toBe(true);
         atOnce = { now: atOnce.now + 1, most: Math.max(atOnce.most, atOnce.now + 1) };
-        await Promise.resolve();
+        await answers(key.host);
         atOnce.now -= 1;
         settled.push(keyText(key));
         if (settles) epochs.set(keyText(key), 2);
@@ -104,6 +107,15 @@ describe('events of nodes', () => {
     await jest.advanceTimersByTimeAsync(5_000);
     expect(new Set(settled).size).toBe(100);
     expect(atOnce.most).toBeLessThanOrEqual(16);
+  });
+
+  it('of a node whose targets cannot be settled hold up those of no other node', async () => {
+    answers = (host) => (host === 'h' ? new Promise(() => undefined) : Promise.resolve());
+    for (let index = 0; index < 100; index += 1) service.hear(event(`t${index}`));
+    for (let index = 0; index < 20; index += 1) service.hear(event(`t${index}`, { node: 'other' }));
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(atOnce.now).toBe(4);
+    expect(new Set(settled).size).toBe(20);
   });
 
   it.each(['broken', 'vanished'] as const)(
