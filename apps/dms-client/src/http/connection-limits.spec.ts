@@ -10,7 +10,13 @@ describe('connections of the HTTP facade', () => {
   beforeEach(async () => {
     sockets = [];
     server = createServer((_request, response) => response.end('answered'));
-    limitConnections(server, { connections: 30, silentOfAddress: 4, headerMs: 600, hurriedMs: 150 });
+    limitConnections(server, {
+      connections: 30,
+      ofAddress: 25,
+      silentOfAddress: 4,
+      headerMs: 600,
+      hurriedMs: 150,
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
@@ -64,6 +70,15 @@ describe('connections of the HTTP facade', () => {
     sockets.push(socket);
     await dropped;
     expect(await count()).toBeLessThanOrEqual(30);
+  });
+
+  it('of one address are not all there are, also if each has asked once', async () => {
+    for (let index = 0; index < 27; index += 1) await open('127.0.0.1', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await Promise.all(sockets.slice(25).map(async (one) => one.closed || (await once(one, 'close'))));
+    const other = await open('127.0.0.2', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [answer] = (await once(other, 'data')) as [Buffer];
+    expect(answer.toString()).toContain('answered');
+    expect(await count()).toBe(26);
   });
 
   it('last once they have asked, as long as the keep-alive time says', async () => {
