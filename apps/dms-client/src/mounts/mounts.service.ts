@@ -14,6 +14,7 @@ import { HeldBindingsRepository } from '../ledger/held-bindings.repository';
 import { MountReports } from '../nodes/mount-reports';
 import { NodeViewsService } from '../nodes/node-views.service';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
+import { RequestsUnderWay } from './requests-under-way';
 import { TargetCoordinator } from './target-coordinator.service';
 import { type CallerPresence, type TargetResponse, type WaitingRequest } from './waiting-request';
 
@@ -39,6 +40,8 @@ export interface SubmitOptions {
 /** Grants and ends the holds of jobs on backup targets. Ways in: HTTP and the command line. */
 @Injectable()
 export class MountsService {
+  readonly #underWay: RequestsUnderWay;
+
   constructor(
     private readonly coordinator: TargetCoordinator,
     private readonly views: NodeViewsService,
@@ -46,14 +49,16 @@ export class MountsService {
     private readonly arrivals: ArrivalsRepository,
     private readonly reports: MountReports,
     @Inject(SETTINGS) private readonly settings: ClientSettings,
-  ) {}
+  ) {
+    this.#underWay = new RequestsUnderWay(settings);
+  }
 
   /**
    * Mounts the target for the job, or lets the job join the mount that stands.
    *
    * @param request has passed `parseTargetRequest`
    * @throws DmsError VALIDATION_FAILED, FORBIDDEN, CONFLICT, BUSY, MOUNT_FAILED, SECRET_UNAVAILABLE, AUTH_EXPIRED,
-   *   NODE_UNREACHABLE, LOCK_TIMEOUT, LEDGER_UNAVAILABLE, BROKER_UNAVAILABLE: nothing is held;
+   *   NODE_UNREACHABLE, LOCK_TIMEOUT, LEDGER_UNAVAILABLE, BROKER_UNAVAILABLE, RATE_LIMITED: nothing is held;
    *   TIMEOUT: the outcome is unknown and is being found out
    */
   async mount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<MountResponseDto> {
@@ -67,7 +72,7 @@ export class MountsService {
    * Ends the job's hold; the last hold takes the mount away. Never fails because of the mount: what became of it
    * stands in the response.
    *
-   * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, TIMEOUT
+   * @throws DmsError LEDGER_UNAVAILABLE, LOCK_TIMEOUT, RATE_LIMITED, TIMEOUT
    */
   async unmount(request: TargetRequestDto, options: SubmitOptions = {}): Promise<UnmountResponseDto> {
     return (await this.#submit('unmount', request, options)) as UnmountResponseDto;
@@ -110,7 +115,7 @@ export class MountsService {
     request: TargetRequestDto,
     {
       caller = PRESENT,
-      scope = ALL_PROJECTS,
+      scope,
       operationId = randomUUID(),
       idempotencyKey,
       onTaken = () => undefined,
@@ -119,12 +124,15 @@ export class MountsService {
     const key = { host: request.host, targetId: request.backup_target.id };
     const deadlineMs = this.settings.requestTimeoutMs;
     const arrivedAt = performance.now();
+    // What the service does by itself is bounded where it begins.
+    const end = scope === undefined ? null : this.#underWay.begin(scope.projectId);
     return new Promise((resolve, reject) => {
       let answered = false;
       const once = (settle: () => void): void => {
         if (answered) return;
         answered = true;
         clearTimeout(timer);
+        end?.();
         settle();
       };
       const fail = (error: DmsError): void => once(() => reject(error.of(operationId)));
@@ -137,7 +145,7 @@ export class MountsService {
         inContext: keptContext(),
         mountPath: request.backup_target.filesystem_export_mount_path ?? null,
         caller,
-        scope,
+        scope: scope ?? ALL_PROJECTS,
         arrivedAt,
         idempotencyKey: idempotencyKey ?? null,
         deadline: arrivedAt + deadlineMs,
