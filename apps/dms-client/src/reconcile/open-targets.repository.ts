@@ -8,8 +8,9 @@ import { COUNTED } from '../ledger/target-conditions';
 import { keyText, type TargetKey } from '../ledger/target-key';
 import { isLeased, type LeaseRow, leaseValue } from '../ledger/target-transaction';
 import { queryLedger, writeLedger } from '../queries/query-ledger';
+import { inTurns } from './in-turns';
 
-/** Looked at in one round at most. */
+/** Looked at in one round at most; the nodes take turns. */
 const LIMIT = 200;
 /** Rows that are read for a round at most. */
 const READ = 1_000;
@@ -45,7 +46,7 @@ export class OpenTargetsRepository {
     for (const { host, targetId } of [...restless, ...abandoned, ...unanswered]) {
       found.set(keyText({ host, targetId }), { host, targetId });
     }
-    return [...found.values()].slice(0, LIMIT);
+    return inTurns([...found.values()], LIMIT);
   }
 
   /** Says that this process works on these operations still. */
