@@ -1,4 +1,5 @@
 export * from './bounds/at-once';
+export * from './bounds/bounded-map';
 export * from './bounds/fair-map';
 export * from './bounds/recent-map';
 export * from './broker/broker-alarm';

@@ -38,6 +38,7 @@ async function reconciled(
 ) {
   const settled: string[] = [];
   const recorded: object[] = [];
+  let [now, most] = [0, 0];
   const record = (operations: { end: object }[]): Promise<void> =>
     Promise.resolve(void recorded.push(...operations.map(({ end }) => end)));
   const service = new ReconcilerService(
@@ -51,14 +52,21 @@ async function reconciled(
     } as unknown as NodeFactsRepository,
     { inventory: () => Promise.resolve({ incarnation: 'i', seen }) } as unknown as NodeLooksService,
     {
-      settle: ({ targetId }: { targetId: string }) => Promise.resolve(settled.push(targetId) > 0 && atRest),
+      settle: async ({ targetId }: { targetId: string }) => {
+        now += 1;
+        most = Math.max(most, now);
+        await new Promise(setImmediate);
+        now -= 1;
+        return settled.push(targetId) > 0 && atRest;
+      },
     } as unknown as TargetCoordinator,
     {
       transaction: (_: unknown, work: (transaction: unknown) => unknown) =>
         Promise.resolve(work({ row, operations: { record } })),
     } as unknown as TargetLedger,
   );
-  return { settled, recorded, body: await service.reconcile(null, dryRun, by) };
+  const body = await service.reconcile(null, dryRun, by);
+  return { settled, recorded, body, most };
 }
 
 beforeAll(() => void Logger.overrideLogger(false));
@@ -87,6 +95,11 @@ describe('reconciling what Python programs hold and the ledger has no row for', 
       expect(settled).toEqual([]);
       expect(body.differences[0]).toMatchObject({ kind: 'held_without_mount', outcome: 'reported' });
     }
+  });
+
+  it('settles so many at once, however many a node has', async () => {
+    const { settled, most } = await reconciled(held(200));
+    expect([settled.length, most]).toEqual([200, 64]);
   });
 
   it('says that there may be more where it has as many as it looks at', async () => {

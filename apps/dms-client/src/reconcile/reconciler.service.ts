@@ -9,7 +9,7 @@ import {
   type ReconcileOutcome,
   type ReconcileResponseDto,
 } from '@app/contracts';
-import { currentRequest, happened, RareWarnings } from '@app/platform';
+import { boundedMap, currentRequest, happened, RareWarnings } from '@app/platform';
 import { TargetLedger } from '../ledger/target-ledger';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
@@ -21,6 +21,9 @@ import { NodeLeaseRepository } from './node-lease.repository';
 
 /** For who asks. A comparison takes as long as an inventory, and a process that died has its lease for seconds. */
 const PATIENCE_MS = 15_000;
+
+/** Differences of one node that are settled at once: a node may see as many as it likes. */
+const SETTLED_AT_ONCE = 64;
 
 const LEGACY = 'a Python server runs there, which cannot tell what is mounted: look at the node yourself';
 const NEVER_HEARD = 'jobs hold mounts there by the ledger, and no dms-server of that host was ever heard of';
@@ -116,10 +119,8 @@ export class ReconcilerService {
         return { differences: [], error, more: false };
       }
       const { differences, error, more } = compared;
-      const reconciled = await Promise.all(
-        differences.map((difference) =>
-          this.#settle(host, difference, { dryRun, onlyTold: isOnlyTold(difference, by) }),
-        ),
+      const reconciled = await boundedMap(differences, SETTLED_AT_ONCE, (difference) =>
+        this.#settle(host, difference, { dryRun, onlyTold: isOnlyTold(difference, by) }),
       );
       return { differences: reconciled, error, more };
     } catch (error) {

@@ -6,6 +6,7 @@ import {
   isUnderBase,
   type MountObservation,
 } from '@app/contracts';
+import { boundedMap } from '@app/platform';
 import { type CommandResult } from '../commands/command-result';
 import { atMost } from '../commands/deadline';
 import { FenceService } from '../fence/fence.service';
@@ -15,7 +16,6 @@ import { NO_HINT } from '../mounts/observation.service';
 import { FuseProcessesService } from '../processes/fuse-processes.service';
 import { type Deadline } from '../providers/target-provider.interface';
 import { SETTINGS, type ServerSettings } from '../settings/server.settings';
-import { boundedMap } from './bounded-map';
 
 /** Looks into mounts take this long in all; what was not looked into by then is reported as unknown. */
 const LOOKS_MS = 10_000;
