@@ -1,5 +1,5 @@
 import { DaemonIdentities } from './daemon-identities';
-import { type ProcessIdentity, type ProcessStat, readSame, servesMount } from './process-identity';
+import { type ProcessStat, readSame, servesMount } from './process-identity';
 
 jest.mock('./process-identity');
 
@@ -9,7 +9,7 @@ describe('the daemons whose command was compared', () => {
     const compare = jest.mocked(servesMount).mockResolvedValue(true);
     const daemons = new DaemonIdentities();
     const look = (pid: number): Promise<ProcessStat | null> =>
-      daemons.living({ pid, startTime: 1, bootId: 'b' } as ProcessIdentity, '/base/t');
+      daemons.living({ pid, startTime: 1, bootId: 'b' }, '/base/t');
     for (let pid = 0; pid <= 10_000; pid += 1) await look(pid);
     await look(10_000);
     expect(compare).toHaveBeenCalledTimes(10_001);
