@@ -10,7 +10,8 @@ const MAX_REFUSED = 1_000;
 /** A token that Keystone does not know is not asked about again for so long. */
 const REFUSED_MS = 5_000;
 /** Tokens that are checked at once for the first time: in all, and of one address. */
-const MAX_ASKED = { all: 64, ofAddress: 32 };
+const MAX_ASKED = 64;
+const MAX_ASKED_OF_ADDRESS = 32;
 /** Tokens that were valid have checks of their own. */
 const MAX_ASKED_AGAIN = 1_000;
 /** Tokens that are not known here yet: so many a second from one address, and twice as many at once. */
@@ -83,7 +84,7 @@ export class KeystoneAuthenticator implements Authenticator {
     if (underWay !== undefined) return underWay;
     if (performance.now() < (this.#refused.get(key) ?? 0)) return Promise.resolve(null);
     const ofAddress = this.#askedOf.get(address) ?? 0;
-    const isFull = ofAddress >= MAX_ASKED.ofAddress || this.#asked.size - this.#askedAgain >= MAX_ASKED.all;
+    const isFull = ofAddress >= MAX_ASKED_OF_ADDRESS || this.#asked.size - this.#askedAgain >= MAX_ASKED;
     if (isFull) return Promise.reject(tooMany(0));
     const waitS = this.#unknown.take(address);
     if (waitS > 0) return Promise.reject(tooMany(waitS));
