@@ -2,7 +2,6 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { type Credentials } from './authenticator.interface';
 import { StaticTokenAuthenticator } from './static-token.authenticator';
 import { TokenFileAdapter } from './token-file.adapter';
 import { parseTokens } from './token-file.parser';
@@ -40,7 +39,7 @@ describe('StaticTokenAuthenticator', () => {
   let authenticator: StaticTokenAuthenticator;
 
   const as = (authorization: string | undefined): ReturnType<StaticTokenAuthenticator['authenticate']> =>
-    authenticator.authenticate({ headers: { authorization } } as Credentials);
+    authenticator.authenticate({ headers: { authorization } });
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dms-tokens-'));
