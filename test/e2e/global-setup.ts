@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Rig } from '../rig';
 import { missingForRig } from './on-rig';
 
@@ -12,4 +13,14 @@ export default async function globalSetup({ maxWorkers }: { readonly maxWorkers:
   // One after the other: what starts them is busy with the processor.
   while (rigs.length < maxWorkers) rigs.push(await Rig.start());
   process.env.DMS_TEST_RIGS = JSON.stringify(rigs.map(({ addresses }) => addresses));
+  if (maxWorkers > 1) separateMounts();
+}
+
+/**
+ * Has Jest start its processes with mount namespaces of their own. A test that makes a namespace copies all mounts that it
+ * finds, and one in the other process would rightly be told that its mount lives on elsewhere.
+ */
+function separateMounts(): void {
+  process.env.DMS_TEST_NODE = process.execPath;
+  process.execPath = join(__dirname, 'own-mounts.sh');
 }

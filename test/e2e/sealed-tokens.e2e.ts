@@ -232,7 +232,7 @@ describeOnRig('a token on its way', (shared) => {
       ...{ backup_target_id: 't', mount_path: '/t', at: new Date().toISOString() },
     };
     await tap.publish('dms.events', `event.vanished.${fleet.node.host}`, Buffer.from(JSON.stringify(event)));
-    await waitFor(async () => (await clientLog()).includes('its node has not signed it'), {
+    await waitFor(async () => (await clientLog()).includes('has not signed it'), {
       ...SOON,
       what: 'the event to be dropped',
     });
