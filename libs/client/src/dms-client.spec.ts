@@ -186,6 +186,15 @@ describe('DmsClient', () => {
     expect(performance.now() - again).toBeGreaterThanOrEqual(1_000);
   });
 
+  it('goes on asking while the service is overloaded, and not where it is to ask only once', async () => {
+    const refused = failure(503, 'OVERLOADED', {}, { 'retry-after': '0' });
+    answers = [refused, refused, refused, json(200, GRANTED)];
+    expect(await client({ retries: 1 }).mount(REQUEST)).toEqual(GRANTED);
+    expect(seen).toHaveLength(4);
+    answers = [refused];
+    await expect(client({ retries: 0 }).mount(REQUEST)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+
   it('asks what became of a request whose outcome is unknown', async () => {
     answers = [
       failure(504, 'TIMEOUT', { operation_id: 'o-1' }),

@@ -7,7 +7,10 @@ const LONGEST_PAUSE_MS = 10_000;
 const SPREAD_MS = 1_000;
 
 export interface RetryOptions {
-  /** How often a failed attempt may be repeated. */
+  /**
+   * How often a failed attempt may be repeated. Unless that is never, attempts that an overload has refused do not count: the
+   * request would have waited in the service for as long.
+   */
   readonly retries: number;
   /** By `performance.now()`: no attempt begins after it, and no pause is begun that would end after it. */
   readonly deadline: number;
@@ -22,7 +25,7 @@ export interface RetryOptions {
  */
 export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { retries, deadline, signal, worthwhile } = options;
-  for (let failures = 0; ; failures += 1) {
+  for (let failures = 0; ; ) {
     signal?.throwIfAborted();
     try {
       return await attempt();
@@ -31,6 +34,7 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
       const pauseMs = pauseAfter(failures, error.retryAfterS);
       if (performance.now() + pauseMs >= deadline) throw error;
       await pause(pauseMs, signal);
+      if (error.code !== 'OVERLOADED') failures += 1;
     }
   }
 }
