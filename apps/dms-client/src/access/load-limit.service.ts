@@ -10,7 +10,7 @@ const TARGET_MS = 50;
 const LEAST = 16;
 /** So many may come at once. */
 const BURST = 200;
-/** There is an overload once more wait than have their turn in time, and one has waited for so long... */
+/** There is an overload once more than have their turn in time have each waited for so long... */
 const STANDING_MS = 500;
 /** ...until none was refused for so long. */
 const CALM_MS = 500;
@@ -89,10 +89,19 @@ export class LoadLimitService {
   /** How many may wait now. */
   #most(now: number): number {
     const most = Math.max(LEAST, (this.#pace.perSecond(now) * TARGET_MS) / 1000);
-    const [oldest] = this.#waiting.values();
-    const isStanding = this.#waiting.size >= most && now - oldest.since >= STANDING_MS;
-    if (isStanding) this.#overloadedAt = now;
+    if (this.#haveWaited(now, most)) this.#overloadedAt = now;
     return now - this.#overloadedAt < CALM_MS ? most : BURST;
+  }
+
+  /** Whether at least so many have waited for long: a few may be slow by themselves. */
+  #haveWaited(now: number, count: number): boolean {
+    let long = 0;
+    for (const { since } of this.#waiting.values()) {
+      if (now - since < STANDING_MS) return false;
+      long += 1;
+      if (long >= count) return true;
+    }
+    return false;
   }
 
   #letGo(now: number): void {

@@ -63,6 +63,18 @@ describe('LoadLimitService', () => {
     expect(accepted.length).toBeLessThanOrEqual(20);
   });
 
+  it('takes a crowd as ever beside a few requests that are slow by themselves', () => {
+    arriveAll(15);
+    jest.advanceTimersByTime(600);
+    expect(arriveAll(100)).toBe(100);
+  });
+
+  it('sees an overload in a queue that moves too slowly, before it is full', () => {
+    arriveAll(60);
+    jest.advanceTimersByTime(500);
+    expect(arriveAll(1)).toBe(0);
+  });
+
   it('is as before half a second after the last request that was too many', () => {
     arriveAll(300);
     jest.advanceTimersByTime(400);
