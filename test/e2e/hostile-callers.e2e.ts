@@ -114,6 +114,10 @@ describeOnRig('callers who are not known', (rig) => {
     const strangers = flood((turn) => ({ 'x-forwarded-for': `198.51.100.${turn % 250}, 192.0.2.67` }));
     try {
       await waitFor(() => strangers.count(429) > 0, { timeoutMs: 20_000, what: 'the limit of the address' });
+      // It is the limit of that address, not of all.
+      const token = await fleet.targets.cloud.token('owner');
+      const from = { 'x-forwarded-for': '192.0.2.9' };
+      expect((await as(token, from).get('/api/v1/bindings')).status).toBe(200);
     } finally {
       await strangers.end();
     }

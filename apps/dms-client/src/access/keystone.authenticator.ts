@@ -11,7 +11,7 @@ const MAX_REFUSED = 1_000;
 const REFUSED_MS = 5_000;
 /** Tokens that are checked at once for the first time: in all, and of one address. */
 const MAX_ASKED = 64;
-const MAX_ASKED_OF_ADDRESS = 32;
+const MAX_ASKED_OF_ADDRESS = 48;
 /** Tokens that were valid have checks of their own. */
 const MAX_ASKED_AGAIN = 1_000;
 /** Tokens that are not known here yet: so many a second from one address, and twice as many at once. */
