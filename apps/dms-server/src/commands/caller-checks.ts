@@ -63,6 +63,7 @@ class ConnectionChecks {
       const { code } = error as { code?: unknown };
       if (code === NOT_FOUND) return false;
       if (code === RESOURCE_LOCKED) return true;
+      void endOf(channel);
       throw error;
     }
   }
@@ -76,5 +77,14 @@ class ConnectionChecks {
     });
     this.#channel = channel;
     return channel;
+  }
+}
+
+/** Closes a channel that the broker has perhaps closed, which is no matter then. */
+async function endOf(channel: Channel): Promise<void> {
+  try {
+    await within(channel.close(), CHECK_MS, 'the end of a channel');
+  } catch {
+    // It is closed, or goes with its connection.
   }
 }

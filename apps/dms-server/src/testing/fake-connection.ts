@@ -20,6 +20,7 @@ export class FakeConnection {
     this.mostOpen = Math.max(this.mostOpen, this.open);
     const channel = Object.assign(new EventEmitter(), {
       checkQueue: (queue: string): Promise<void> => this.#check(channel, queue),
+      close: (): Promise<void> => Promise.reject(new Error('Channel closed')),
     });
     return Promise.resolve(channel);
   }
