@@ -137,7 +137,10 @@ function problemOf(
     const ledgerHarmed = harms.wasAtWork(LEDGER_HARMS, sentAt - 5_000, answeredAt);
     // A dms-client that stops refuses a request before it begins: there is nothing to record.
     const isRefused = body.error_code === 'LEDGER_UNAVAILABLE' || body.error_code === 'CLIENT_UNREACHABLE';
-    const excused = isRefused || (status !== 200 && ledgerHarmed);
+    // A dms-client that stands still in a transaction keeps the row: others cannot write anything of its target.
+    const isKept =
+      body.error_code === 'LOCK_TIMEOUT' && harms.wasAtWork(['client-pause'], sentAt - 5_000, answeredAt);
+    const excused = isRefused || isKept || (status !== 200 && ledgerHarmed);
     return excused ? null : `there is no operation ${id ?? '(none was named)'}`;
   }
   if (row.jobid !== jobid) return `${row.id} is the operation of job ${row.jobid ?? 'none'}`;
