@@ -25,7 +25,7 @@ export interface RetryOptions {
  */
 export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { retries, deadline, signal, worthwhile } = options;
-  for (let failures = 0; ; ) {
+  for (let failures = 0; ;) {
     signal?.throwIfAborted();
     try {
       return await attempt();
