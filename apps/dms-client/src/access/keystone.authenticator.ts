@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DmsError, Secret } from '@app/contracts';
+import { RecentMap } from '@app/platform';
 import { type Authenticator, type Credentials } from './authenticator.interface';
 import { type Identity, isOver } from './identity';
 import { type KeystoneTokens } from './keystone-tokens.interface';
@@ -28,7 +29,7 @@ export class KeystoneAuthenticator implements Authenticator {
   readonly challenge: string;
   readonly #known = new KnownTokens();
   /** Until when, by performance.now(). */
-  readonly #refused = new Map<string, number>();
+  readonly #refused = new RecentMap<string, number>(MAX_REFUSED);
   readonly #asked = new Map<string, Promise<Identity | null>>();
   readonly #askedOf = new Map<string, number>();
   #askedAgain = 0;
@@ -111,20 +112,9 @@ export class KeystoneAuthenticator implements Authenticator {
     if (identity !== null) this.#known.remember(key, { identity, askedAt });
     else {
       this.#known.forget(key);
-      this.#refuse(key, askedAt + REFUSED_MS);
+      this.#refused.set(key, askedAt + REFUSED_MS);
     }
     return identity;
-  }
-
-  /** Of too many the one that was put in first goes. */
-  #refuse(key: string, until: number): void {
-    this.#refused.delete(key);
-    this.#refused.set(key, until);
-    if (this.#refused.size <= MAX_REFUSED) return;
-    for (const oldest of this.#refused.keys()) {
-      this.#refused.delete(oldest);
-      return;
-    }
   }
 }
 

@@ -1,3 +1,5 @@
+import { RecentMap } from '@app/platform';
+
 /** Buckets that are remembered; of more callers the one that called least of late is forgotten. */
 const MAX_BUCKETS = 10_000;
 
@@ -9,7 +11,7 @@ interface Bucket {
 
 /** A token bucket for each name: so many takes a second, and `burst` at once. */
 export class TokenBuckets {
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new RecentMap<string, Bucket>(MAX_BUCKETS);
 
   /**
    * @param perSecond 0: no limit
@@ -35,17 +37,7 @@ export class TokenBuckets {
     const bucket = this.#buckets.get(name) ?? { tokens: this.burst, filledAt: now };
     bucket.tokens = Math.min(this.burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * this.perSecond);
     bucket.filledAt = now;
-    // Behind all others: the first of the map is the one that was used longest ago.
-    this.#buckets.delete(name);
     this.#buckets.set(name, bucket);
-    if (this.#buckets.size > MAX_BUCKETS) this.#forgetOldest();
     return bucket;
-  }
-
-  #forgetOldest(): void {
-    for (const name of this.#buckets.keys()) {
-      this.#buckets.delete(name);
-      return;
-    }
   }
 }
