@@ -53,10 +53,7 @@ async function main(): Promise<void> {
       say,
       interrupted: interruption.signal,
     });
-    for (const what of broken.slice(0, MOST_LINES)) say(what);
-    say(broken.length === 0 ? 'no lies, no leaks, no stacked mounts' : `FAILED: ${broken.length}`);
-    process.exitCode = broken.length === 0 ? 0 : 1;
-    return;
+    return conclude(broken, 'no lies, no leaks, no stacked mounts');
   }
   if (values.hostile) {
     const noticed = await runHostile({
@@ -64,10 +61,7 @@ async function main(): Promise<void> {
       say,
       interrupted: interruption.signal,
     });
-    for (const what of noticed.slice(0, MOST_LINES)) say(what);
-    say(noticed.length === 0 ? 'the job noticed nothing but time' : `FAILED: ${noticed.length}`);
-    process.exitCode = noticed.length === 0 ? 0 : 1;
-    return;
+    return conclude(noticed, 'the job noticed nothing but time');
   }
   say(`chaos with --seed ${seed}`);
   const result = await runChaos({
@@ -85,6 +79,13 @@ async function main(): Promise<void> {
   const verdict = isGood(result) ? 'no lies, no leaks, no open operations' : 'FAILED';
   say(`\n${tableOf(result)}\n\n${verdict}`);
   process.exitCode = isGood(result) ? 0 : 1;
+}
+
+/** Says what is wrong, or `good`, and ends with that status. */
+function conclude(problems: readonly string[], good: string): void {
+  for (const problem of problems.slice(0, MOST_LINES)) say(problem);
+  say(problems.length === 0 ? good : `FAILED: ${problems.length}`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
 function number(name: string, text: string): number {
