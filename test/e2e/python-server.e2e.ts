@@ -103,6 +103,15 @@ describeOnRig('dms-client with a Python server', (rig) => {
     expect(one).toMatchObject({ status: 200, body: { hosts: [], not_compared: [{ host: node.host }] } });
   });
 
+  it('says that the mount was gone where the Python server had nothing to unmount', async () => {
+    expect(await send('mount', 8)).toMatchObject({ status: 'success' });
+    node.mounted.clear();
+    expect(await send('unmount', 8)).toMatchObject({
+      ...{ status: 'success', unmounted: false, physically_mounted: false, active_mounts_remaining: 0 },
+      success_msg: expect.stringMatching(/^Target not mounted at /) as unknown,
+    });
+  });
+
   it('shows the node as legacy', async () => {
     const { body } = await fleet.api.get(`/api/v1/nodes/${node.host}`);
     expect(body).toMatchObject({ host: node.host, state: 'legacy', incarnation: null });

@@ -1,4 +1,4 @@
-import { DmsError, type ErrorCode, type TargetAction } from '@app/contracts';
+import { DmsError, type ErrorCode, type LegacyReply, type TargetAction } from '@app/contracts';
 
 /** What the words of a Python server mean, the first that fits. */
 const MEANINGS: Readonly<Record<TargetAction, readonly (readonly [RegExp, ErrorCode])[]>> = {
@@ -20,6 +20,11 @@ const OTHERWISE = { mount: 'MOUNT_FAILED', unmount: 'UNMOUNT_FAILED' } as const;
 export function legacyError(action: TargetAction, message: string | null): DmsError {
   const text = message ?? 'The node gave no reason';
   return new DmsError(codeOf(action, text), text);
+}
+
+/** Whether a Python server that reports success found nothing to unmount: somebody else took the mount away before. */
+export function foundNothing({ success_msg }: LegacyReply): boolean {
+  return /^Target not mounted\b/i.test(success_msg ?? '');
 }
 
 function codeOf(action: TargetAction, text: string): ErrorCode {

@@ -1,10 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { DmsError, type NodeReply } from '@app/contracts';
+import { DmsError, type LegacyReply, type NodeReply } from '@app/contracts';
 import { type TargetTransaction } from '../ledger/target-transaction';
 import { type CommandOutcome } from '../nodes/node-commands.service';
 import { isRefusedForLedger } from '../nodes/other-ledger';
 import { type Drive } from './drive';
-import { legacyError } from './legacy-errors';
+import { foundNothing, legacyError } from './legacy-errors';
 import {
   errorOf,
   flushProblemOf,
@@ -244,11 +244,11 @@ export class SettlementService {
     transaction: TargetTransaction,
     drive: Drive,
     command: Command,
-    reply: { status: 'success' | 'error'; error_msg: string | null },
+    reply: LegacyReply,
   ): Promise<void> {
     if (command.action === 'probe' || command.action === 'fence') return; // "Unknown action": the view is legacy now.
     if (reply.status === 'success') {
-      drive.unmounted = command.action === 'unmount';
+      drive.unmounted = command.action === 'unmount' && !foundNothing(reply);
       const state = command.action === 'mount' ? 'MOUNTED' : 'ABSENT';
       return transaction.change({
         state,

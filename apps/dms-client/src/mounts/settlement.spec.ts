@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { DmsError, type NodeReply } from '@app/contracts';
+import { DmsError, type LegacyReply, type NodeReply } from '@app/contracts';
 import { type OperationEnd } from '../ledger/operation-statements';
 import { type RowChange, type TargetRow, type TargetTransaction } from '../ledger/target-transaction';
 import { Drive } from './drive';
@@ -240,5 +240,22 @@ describe('a mount that is refused', () => {
     const error = new DmsError('MOUNT_FAILED', 'the node said no');
     await new Drive(KEY, new Set([waiting])).refuse(transaction as never, [waiting], error);
     expect(end.mock.calls[0][0]).toMatchObject({ errorCode: code, errorMessage: message });
+  });
+});
+
+describe('the success of a Python server that was told to unmount', () => {
+  it.each([
+    ['Target unmounted successfully from /mnt/p', true],
+    ['Target not mounted at /mnt/p', false],
+    [null, true],
+  ])('that says %j took the mount away: %s', async (success_msg, unmounted) => {
+    const drive = new Drive(KEY, new Set());
+    const change = jest.fn(() => Promise.resolve());
+    const reply = { status: 'success', error_msg: null, success_msg } as LegacyReply;
+    const outcome = { kind: 'reply', reply: { kind: 'legacy', reply } } as const;
+    const command = { action: 'unmount', participants: [] } as unknown as Command;
+    await new SettlementService().settle({ key: KEY, change } as never, drive, command, outcome);
+    expect(change).toHaveBeenCalledWith(expect.objectContaining({ state: 'ABSENT' }));
+    expect(drive.unmounted).toBe(unmounted);
   });
 });
