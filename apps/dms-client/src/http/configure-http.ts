@@ -24,7 +24,6 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.disable('x-powered-by');
   application.disable('etag');
   trustProxies(application);
-  application.use(refuseOverload(application.get(LoadLimitService, { strict: false })));
   application.use(requestContext);
   application.use(securityHeaders);
   allowOrigins(application);
@@ -32,7 +31,9 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.use(application.get(AccessMiddleware, { strict: false }).use);
   application.useBodyParser('json', { limit: MAX_BODY, strict: true, type: () => true });
   application.useGlobalFilters(new ErrorFilter());
-  keepConnections(application);
+  const server: Server = application.getHttpServer();
+  keepConnections(application, server);
+  refuseOverload(server, application.get(LoadLimitService, { strict: false }));
   describe(application, version);
 }
 
@@ -42,9 +43,8 @@ function trustProxies(application: NestExpressApplication): void {
   if (trustedProxies !== null) application.set('trust proxy', [...trustedProxies]);
 }
 
-function keepConnections(application: NestExpressApplication): void {
+function keepConnections(application: NestExpressApplication, server: Server): void {
   const { httpKeepAliveMs } = application.get<ClientSettings>(SETTINGS, { strict: false });
-  const server: Server = application.getHttpServer();
   server.keepAliveTimeout = httpKeepAliveMs;
   limitConnections(server);
 }

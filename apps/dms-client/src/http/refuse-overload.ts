@@ -1,36 +1,50 @@
+import { type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { contextOfHttp, errorBody, pastPhase } from '@app/platform';
-import { type NextFunction, type Request, type Response } from 'express';
 import { isGuarded } from '../access/access.middleware';
 import { type LoadLimitService, overloaded } from '../access/load-limit.service';
 import { knownMethod } from './request-context.middleware';
-import { securityHeaders } from './security-headers';
+import { HEADERS_OF_DATA } from './security-headers';
 
 const ERROR = overloaded();
 const BODY = JSON.stringify(errorBody(ERROR));
 const HEADERS = {
+  ...HEADERS_OF_DATA,
   'Content-Type': 'application/json; charset=utf-8',
   'Content-Length': Buffer.byteLength(BODY),
   'Retry-After': String(ERROR.details?.retry_after_s),
 };
 
 /**
- * Answers 503 OVERLOADED while there is no room for a request, as an Express middleware before all others: each refusal
- * takes time from the requests that are carried out, so it does no more than it has to.
+ * Answers 503 OVERLOADED while there is no room for a request, before Express sees it: each refusal takes time from the
+ * requests that are carried out, so it does no more than it has to.
+ *
+ * @param server its `request` listeners get the requests for which there is room
  */
-export function refuseOverload(
-  load: Pick<LoadLimitService, 'hasRoom'>,
-): (request: Request, response: Response, next: NextFunction) => void {
-  return (request, response, next) => {
-    if (!isGuarded(request.path) || load.hasRoom()) return next();
-    const began = performance.now();
-    response.setHeader('X-Request-Id', contextOfHttp(request.headers).requestId);
-    securityHeaders(request, response, () => undefined);
-    response.writeHead(ERROR.httpStatus, HEADERS).end(BODY);
-    const attributes = {
-      http_method: knownMethod(request.method),
-      http_route: 'unknown',
-      http_status: ERROR.httpStatus,
-    };
-    pastPhase('request', attributes, began, String(ERROR.httpStatus));
+export function refuseOverload(server: Server, load: Pick<LoadLimitService, 'hasRoom'>): void {
+  const carryOut = server.listeners('request') as RequestListener[];
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    if (isGuarded(pathOf(request)) && !load.hasRoom()) return refuse(request, response);
+    for (const listener of carryOut) listener(request, response);
+  });
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse): void {
+  const began = performance.now();
+  response.writeHead(ERROR.httpStatus, {
+    ...HEADERS,
+    'X-Request-Id': contextOfHttp(request.headers).requestId,
+  });
+  response.end(BODY);
+  const attributes = {
+    http_method: knownMethod(request.method ?? ''),
+    http_route: 'unknown',
+    http_status: ERROR.httpStatus,
   };
+  pastPhase('request', attributes, began, String(ERROR.httpStatus));
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
 }

@@ -14,16 +14,25 @@ const FOR_DOCUMENTATION = [
   "form-action 'none'",
 ].join('; ');
 
+/** Of all answers. */
+const HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-store',
+};
+
+/** Of answers that are data. */
+export const HEADERS_OF_DATA = { ...HEADERS, 'Content-Security-Policy': FOR_DATA };
+
+const HEADERS_OF_DOCUMENTATION = { ...HEADERS, 'Content-Security-Policy': FOR_DOCUMENTATION };
+
 /**
  * What browsers are told. Other origins (CORS) are let in by DMS_CORS_ORIGINS alone. There is no header that
  * demands TLS, for who puts TLS before this program knows that.
  */
 export function securityHeaders({ path }: Request, response: Response, next: NextFunction): void {
   const isDocumentation = /^\/docs(\/|$)/i.test(path);
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', isDocumentation ? FOR_DOCUMENTATION : FOR_DATA);
-  response.setHeader('X-Frame-Options', 'DENY');
-  response.setHeader('Referrer-Policy', 'no-referrer');
-  response.setHeader('Cache-Control', 'no-store');
+  response.set(isDocumentation ? HEADERS_OF_DOCUMENTATION : HEADERS_OF_DATA);
   next();
 }
