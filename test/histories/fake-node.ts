@@ -40,6 +40,8 @@ interface Deed {
 
 class Memory implements FenceMemory {
   readonly #records = new Map<string, TargetRecord>();
+  /** There is one target only. */
+  readonly isFull = false;
   incarnation: string;
   ledger: string | null = null;
 
@@ -69,6 +71,10 @@ class Memory implements FenceMemory {
   changeLedger(ledger: string | null): void {
     this.ledger = ledger;
     this.incarnation += '+';
+  }
+
+  makeRoom(): boolean {
+    return false;
   }
 
   problem(): null {

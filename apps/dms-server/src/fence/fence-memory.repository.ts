@@ -10,8 +10,10 @@ import { decodeRecord, encodeRecord } from './record-codec';
 import { type TargetRecord } from './target-record';
 
 const RECORD_SUFFIX = '.json';
-/** Targets that are remembered. None is forgotten before the boot ends, so of more than these a new one is refused. */
+/** Targets that are remembered. For more than these, those of which nothing is left are forgotten. */
 const MAX_TARGETS = 50_000;
+/** The part of them that has to be worth a new incarnation, after which dms-client asks for all that stands. */
+const WORTH_FORGETTING = 1 / 10;
 /** As much as a record needs. */
 const TRIAL_TEXT = ' '.repeat(4_096);
 
@@ -96,6 +98,25 @@ export class FileFenceMemory implements FenceMemory {
     });
   }
 
+  get isFull(): boolean {
+    return this.#records.size >= this.maxTargets;
+  }
+
+  makeRoom(): boolean {
+    const left = this.all().filter(isOfNothing);
+    if (left.length < this.maxTargets * WORTH_FORGETTING) return false;
+    // First of all, so that no epoch is forgotten under which something may still come.
+    this.changeLedger(this.ledger);
+    for (const { targetId } of left) {
+      const name = fileNameOf(targetId);
+      // A file that stays takes no harm: it would be read with an epoch that nobody sends any more.
+      rmSync(this.#fileOf(name), { force: true });
+      this.#records.delete(targetId);
+      this.#owners.delete(name);
+    }
+    return true;
+  }
+
   problem(): string | null {
     try {
       // A full file system shows by writing alone.
@@ -111,10 +132,10 @@ export class FileFenceMemory implements FenceMemory {
 
   /** @throws DmsError NODE_FULL */
   #requireRoom(): void {
-    if (this.#records.size < this.maxTargets) return;
+    if (!this.isFull) return;
     const text =
-      `The node has had commands of ${this.maxTargets} targets since its boot and takes no further target. ` +
-      'Those that it knows are served; a reboot empties its memory';
+      `The node remembers ${this.maxTargets} targets and takes no further one before some of them are forgotten, which happens ` +
+      'while no command is under way and where nothing of them is left. Those that it knows are served';
     throw new DmsError('NODE_FULL', text);
   }
 
@@ -173,6 +194,13 @@ export class FileFenceMemory implements FenceMemory {
   #fileOf(name: string): string {
     return join(this.#targets, `${name}${RECORD_SUFFIX}`);
   }
+}
+
+/** Whether its last operation has ended and nothing is mounted, held or to be told. */
+function isOfNothing(record: TargetRecord): boolean {
+  const { outcome, mountedAs, legacyHolders, epochHolder, flushProblem } = record;
+  const isLeft = mountedAs !== null || legacyHolders.length > 0 || epochHolder || flushProblem !== null;
+  return outcome !== null && !isLeft;
 }
 
 /** @throws DmsError NODE_FULL, INTERNAL */

@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import { fileNameOf } from '@app/contracts';
 import { FileFenceMemory } from './fence-memory.repository';
 import { FenceService } from './fence.service';
-import { emptyRecord } from './target-record';
+import { emptyRecord, type TargetRecord } from './target-record';
 
 const BOOT = 'boot-1';
 Logger.overrideLogger(false);
@@ -32,10 +32,10 @@ describe('FileFenceMemory', () => {
     expect(after.problem()).toBeNull();
   });
 
-  it('forgets no target: of more than it has room for a new one is refused, and those that it knows are served', () => {
+  it('refuses a new target where it has room for no more, and serves those that it knows', () => {
     const memory = new FileFenceMemory(runDir, BOOT, 2);
     for (const id of ['t1', 't2']) memory.save(emptyRecord(id));
-    expect(() => memory.save(emptyRecord('t3'))).toThrow('takes no further target');
+    expect(() => memory.save(emptyRecord('t3'))).toThrow('takes no further one');
     memory.save({ ...emptyRecord('t1'), epoch: 7 });
     expect(
       open()
@@ -44,6 +44,66 @@ describe('FileFenceMemory', () => {
         .sort(),
     ).toEqual(['t1', 't2']);
     expect(memory.get('t1')?.epoch).toBe(7);
+  });
+
+  describe('that is full', () => {
+    const outcome = {
+      status: 'error',
+      error_code: 'MOUNT_FAILED',
+      error_msg: 'no',
+      success_msg: null,
+    } as const;
+    const ended = (id: string): TargetRecord => ({ ...emptyRecord(id), epoch: 7, outcome });
+    const mountedAs = {
+      ...{ type: 'nfs' as const, source: 'server:/export', mountPath: '/mnt/t', readOnly: false },
+      ...{ mntId: 7, device: '0:7', fstype: 'nfs4' },
+    };
+    const left: [string, Partial<TargetRecord>][] = [
+      ['mounted', { mountedAs }],
+      ['held by a Python program', { legacyHolders: [{ id: 'a', jobid: 7, since: 1 }] }],
+      ['held', { epochHolder: true }],
+      ['not flushed', { flushProblem: 'no space' }],
+      ['worked on when the server ended', { outcome: null }],
+    ];
+
+    it('forgets what has ended under a new incarnation, and keeps whatever is left of the others', () => {
+      const memory = new FileFenceMemory(runDir, BOOT, left.length + 1);
+      for (const [id, changes] of left) memory.save({ ...ended(id), ...changes });
+      memory.save(ended('gone'));
+      const { incarnation, memoryId } = memory;
+      const service = new FenceService(memory);
+      const envelope = (): Parameters<FenceService['admit']>[1] => ({
+        ...{ protocol: 1, incarnation: memory.incarnation, epoch: 1, deadline_ms: 1_000 },
+        operation_id: '00000000-0000-4000-8000-000000000001',
+      });
+      expect(() => service.admit('new', envelope(), true)).toThrow('takes no further one');
+      expect(memory.incarnation).toBe(incarnation);
+
+      expect(service.admit('new', envelope())).toBe('stale');
+      expect(memory.incarnation).not.toBe(incarnation);
+      expect(memory.memoryId).toBe(memoryId);
+      expect(service.admit('new', envelope())).toBe('proceed');
+      const known = [...left.map(([id]) => id), 'new'].sort();
+      for (const one of [memory, open()]) {
+        expect(
+          one
+            .all()
+            .map(({ targetId }) => targetId)
+            .sort(),
+        ).toEqual(known);
+        expect(one.get('mounted')?.epoch).toBe(7);
+      }
+    });
+
+    it('does not change its incarnation for a few', () => {
+      const memory = new FileFenceMemory(runDir, BOOT, 21);
+      for (let index = 0; index < 20; index += 1) memory.save({ ...ended(`t${index}`), epochHolder: true });
+      memory.save(ended('gone'));
+      const { incarnation } = memory;
+      expect(memory.makeRoom()).toBe(false);
+      expect(memory.incarnation).toBe(incarnation);
+      expect(memory.get('gone')).not.toBeNull();
+    });
   });
 
   it.each([

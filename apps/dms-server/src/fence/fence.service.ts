@@ -56,8 +56,10 @@ export class FenceService {
    * Another ledger than the one that is remembered is let in where nothing of that one is left, under a new
    * incarnation: so what is refused here was never obeyed, nor will it be when its ledger comes back.
    *
+   * Where there is no room for the target, those of which nothing is left are forgotten, also under a new incarnation.
+   *
    * @param underWay whether a command of any target waits here or is worked on
-   * @throws DmsError INTERNAL if the memory cannot be written: the command is to be refused
+   * @throws DmsError INTERNAL if the memory cannot be written, NODE_FULL if it has no room: the command is to be refused
    */
   admit(targetId: string, envelope: EnvelopeDto, underWay = false): Admission {
     if (envelope.incarnation !== this.memory.incarnation) return 'stale';
@@ -72,6 +74,8 @@ export class FenceService {
     if (envelope.epoch === record.epoch) {
       return envelope.operation_id === record.operationId ? 'repeat' : 'stale';
     }
+    if (this.memory.isFull && this.memory.get(targetId) === null && !underWay && this.#makeRoom())
+      return 'stale';
     if (ledger !== null && this.memory.ledger === null) this.memory.takeLedger(ledger);
     this.memory.save({
       ...record,
@@ -119,6 +123,13 @@ export class FenceService {
     const { mountedAs, legacyHolders, epochHolder } = this.recordOf(targetId);
     if (mountedAs === null && legacyHolders.length === 0 && !epochHolder) return;
     this.note(targetId, { mountedAs: null, legacyHolders: [], epochHolder: false });
+  }
+
+  #makeRoom(): boolean {
+    const isMade = this.memory.makeRoom();
+    const msg = 'Targets of which nothing was left are forgotten, to make room';
+    if (isMade) this.#logger.warn({ msg, incarnation: this.memory.incarnation });
+    return isMade;
   }
 
   #changeLedger(ledger: string | null): void {

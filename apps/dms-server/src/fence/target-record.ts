@@ -65,7 +65,8 @@ export interface LegacyHolder {
   readonly since: number;
 }
 
-/** The node's memory of one target. It outlives the mount: the epoch must never be forgotten before a reboot. */
+/** The node's memory of one target. It outlives the mount: the epoch must never be forgotten before
+ * the node's incarnation changes. */
 export interface TargetRecord {
   readonly targetId: string;
   /** The highest epoch that was received, and the one operation that it authorises. 0 and null before the first. */
