@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type NodeEvent } from '@app/contracts';
-import { FairMap } from '@app/platform';
+import { FairMap, RareWarnings } from '@app/platform';
 import { type TargetKey } from '../ledger/target-key';
 import { TargetLedger } from '../ledger/target-ledger';
 import { TargetCoordinator } from '../mounts/target-coordinator.service';
@@ -28,6 +28,8 @@ const ATTEMPTS = 4;
 @Injectable()
 export class NodeEventsService implements OnModuleInit {
   readonly #log = new Logger(NodeEventsService.name);
+  /** While the ledger is away every hello and every event would say so. */
+  readonly #rarely = new RareWarnings(this.#log);
   /** By node and target; a later event of a target replaces an earlier one that waits. */
   readonly #waiting = new FairMap<NodeEvent>(MAX_WAITING);
   /** By node, the targets that are being followed: one event of each at a time. */
@@ -67,7 +69,7 @@ export class NodeEventsService implements OnModuleInit {
     try {
       for (const event of await this.targets.contradicting(events)) this.#nominate(event);
     } catch (error) {
-      this.#log.warn({ msg: 'What a hello says of mounts could not be compared', host: node, err: error });
+      this.#rarely.warn('What hellos say of mounts could not be compared', error as Error);
     } finally {
       this.#comparing.delete(node);
     }
@@ -116,7 +118,7 @@ export class NodeEventsService implements OnModuleInit {
         await this.coordinator.settle(key, true);
       }
     } catch (error) {
-      this.#log.warn({ msg: 'An event of a node could not be followed', ...key, err: error });
+      this.#rarely.warn('Events of nodes could not be followed', error as Error);
     }
   }
 
