@@ -7,7 +7,7 @@ import {
   HealthIndicatorService,
   HealthCheckService,
 } from '@nestjs/terminus';
-import { INSECURE_TLS_WARNING, logLoss } from '@app/platform';
+import { logHealth, tlsHealth } from '@app/platform';
 import { Access } from '../access/access.decorator';
 import { type ClientSettings, SETTINGS } from '../settings/client.settings';
 import { StopService } from '../stop/stop.service';
@@ -45,8 +45,8 @@ export class HealthController {
       () => this.broker.check('broker'),
       () => this.nodes.check('nodes'),
       () => this.facade(),
-      () => this.tls(),
-      () => this.log(),
+      () => tlsHealth(this.indicators, this.settings.insecureTls),
+      () => logHealth(this.indicators),
     ]);
   }
 
@@ -54,18 +54,5 @@ export class HealthController {
   private facade(): HealthIndicatorResult {
     const indicator = this.indicators.check('facade');
     return this.stop.isStopping ? indicator.down('dms-client is being stopped') : indicator.up();
-  }
-
-  /** A client that checks no certificates is ready, and says so. */
-  private tls(): HealthIndicatorResult {
-    const indicator = this.indicators.check('tls');
-    return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
-  }
-
-  /** Without its log the client is ready all the same, and says what was lost. */
-  private log(): HealthIndicatorResult {
-    const { lines, problem } = logLoss();
-    const indicator = this.indicators.check('log');
-    return indicator.up({ lost_lines: lines, ...(problem === null ? {} : { warning: problem }) });
   }
 }

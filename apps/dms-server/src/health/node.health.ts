@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
-import { alarmText, BrokerAlarm, INSECURE_TLS_WARNING, logLoss } from '@app/platform';
+import { alarmText, BrokerAlarm, logHealth, tlsHealth } from '@app/platform';
 import { NodeCommandServer } from '../commands/node-command.server';
 import { FENCE_MEMORY, type FenceMemory } from '../fence/fence-memory.interface';
 import { WaysIn } from '../hello/ways-in';
@@ -63,17 +63,12 @@ export class NodeHealth {
     return problem === null ? indicator.up() : indicator.down(`no process can be started: ${problem}`);
   }
 
-  /** A node that checks no certificates is ready, and says so. */
   tls(): HealthIndicatorResult {
-    const indicator = this.indicators.check('tls');
-    return this.settings.insecureTls ? indicator.up({ warning: INSECURE_TLS_WARNING }) : indicator.up();
+    return tlsHealth(this.indicators, this.settings.insecureTls);
   }
 
-  /** Without its log the node is ready all the same, and says what was lost. */
   log(): HealthIndicatorResult {
-    const { lines, problem } = logLoss();
-    const indicator = this.indicators.check('log');
-    return indicator.up({ lost_lines: lines, ...(problem === null ? {} : { warning: problem }) });
+    return logHealth(this.indicators);
   }
 
   /** Epochs can be remembered: without that, commands are refused. */
