@@ -30,6 +30,8 @@ export interface OperationRow {
 }
 
 const POLL_MS = 500;
+/** Others may have had the mount, and written to it, so long before a job joined them. */
+const BEFORE_MOUNT_MS = 60_000;
 /** Longer than a job asks again and again for the same mount. */
 const BEFORE_REPEAT_MS = 60_000;
 
@@ -179,6 +181,30 @@ export async function bindingsOfRefused(fleet: Fleet, jobs: readonly Job[]): Pro
     what: `job ${jobid} was refused only, and its binding is ${state}`,
     targetId: id,
   }));
+}
+
+/**
+ * Answers that tell a loss which there was none of: nothing broke the mount, and all that was written to it about then is in
+ * the bucket as it was written.
+ */
+export async function falseAlarms(
+  fleet: Fleet,
+  targets: readonly S3Target[],
+  jobs: readonly Job[],
+  harms: HarmLog,
+): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const { jobid, place, mountedAt, at, message } of jobs.flatMap(({ dirtyAnswers }) => dirtyAnswers)) {
+    if (harms.mayHaveBroken(place, mountedAt - BEFORE_MOUNT_MS)) continue;
+    const files = jobs
+      .filter(({ plan }) => plan.place.host === place.host && plan.place.targetId === place.targetId)
+      .flatMap(({ tried }) => tried)
+      .filter((file) => file.at >= mountedAt - BEFORE_MOUNT_MS && file.at <= at);
+    if ((await missingFiles(fleet, targets, files)).length > 0) continue;
+    const what = `job ${jobid} was told a loss, and all of ${files.length} files are in the bucket: ${message}`;
+    found.push({ what, targetId: place.targetId });
+  }
+  return found;
 }
 
 /** Files that were acknowledged, whose mount was unmounted cleanly, and that are not in the bucket. */

@@ -6,6 +6,8 @@ const SERVICE_HARM_KINDS = [
   'connections-close',
   'database-kill',
   'database-pause',
+  'fuse-kill-at-commit',
+  'store-refuse',
 ] as const;
 
 /** What the killer can do on clusters only. */
@@ -26,6 +28,8 @@ const HARM_KINDS = [
   'server-kill',
   'server-pause',
   'server-term',
+  'server-replace',
+  'run-full',
   'fuse-kill',
   'fuse-pause',
   ...SERVICE_HARM_KINDS,
@@ -33,7 +37,7 @@ const HARM_KINDS = [
   'stranger-umount',
 ] as const;
 
-/** Harms of the database and the broker. */
+/** Harms of the database, the broker and the object store. */
 export type ServiceHarmKind = (typeof SERVICE_HARM_KINDS | typeof CLUSTER_HARM_KINDS)[number];
 
 export type HarmKind = (typeof HARM_KINDS | typeof CLUSTER_HARM_KINDS)[number];
@@ -47,6 +51,7 @@ export function harmKinds(onClusters: boolean): readonly HarmKind[] {
 export const LEDGER_HARMS: readonly HarmKind[] = [
   'database-kill',
   'database-pause',
+  'fuse-kill-at-commit',
   'database-stop',
   'database-partition',
   'database-restart',

@@ -1,16 +1,19 @@
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountsBelow } from '../fleet/mount-table';
 import { type NodeProcess } from '../fleet/node-process';
 import { processState, runCommand } from '../rig';
 import { type Daemon, daemonsOf, processesNaming, signalDaemon } from './daemons';
 import { type Harm, type HarmKind } from './harm-log';
-import { type Act, doing, type HarmSize, type HarmTools, lasting } from './harm-tools';
+import { type Act, doing, type HarmSize, type HarmTools, lasting, underWay } from './harm-tools';
 import { type Program } from './keeper';
+import { forgetRunDirectory } from './node-disks';
 import { SERVICE_ACTS } from './service-harms';
 
 const COMMAND_MS = 6_000;
+/** For words before dms-server. What is mounted in its base shows in all namespaces. */
+const NEW_NAMESPACE = ['unshare', '--mount', '--propagation', 'unchanged'];
 
 /** How each harm is done and undone. */
 export const ACTS: Record<HarmKind, Act> = {
@@ -20,6 +23,8 @@ export const ACTS: Record<HarmKind, Act> = {
   'server-kill': (tools, size) => killed('server-kill', tools, tools.fleet.nodes, size),
   'server-pause': (tools, size) => paused('server-pause', tools, tools.fleet.nodes, size),
   'server-term': (tools, size) => stopped('server-term', tools, tools.fleet.nodes, size),
+  'server-replace': serverReplaced,
+  'run-full': runDirectoryFull,
   'fuse-kill': fuseKilled,
   'fuse-pause': fusePaused,
   'node-reboot': nodeRebooted,
@@ -42,6 +47,7 @@ async function killed(
   });
 }
 
+/** With requests to work on, if any come: they are what a stop can lose. */
 async function stopped(
   kind: HarmKind,
   tools: HarmTools,
@@ -49,10 +55,48 @@ async function stopped(
   size: HarmSize,
 ): Promise<void> {
   await onProgram(kind, tools, programs, size, async (program) => {
+    await underWay(tools, program);
     tools.keeper.letBe(program);
     await program.stop();
     await lasting(tools, size.howLong * 2_000);
     await tools.keeper.bringUp(program);
+  });
+}
+
+/** As a container or a pod is replaced: the new server finds the mounts in a mount namespace of its own. */
+async function serverReplaced(tools: HarmTools, size: HarmSize): Promise<void> {
+  const node = freeOne(tools, tools.fleet.nodes, size.which);
+  if (node === undefined) return;
+  await doing(tools, node, async () => {
+    const { keeper, harms } = tools;
+    const harm = harms.begin('server-replace', keeper.nameOf(node), keeper.placeOf(node));
+    keeper.letBe(node);
+    if (size.howLong < 0.5) node.signal('SIGKILL');
+    await node.stop();
+    // From one in a namespace of its own the next goes back to that of the machine.
+    node.words = node.words.length === 0 ? NEW_NAMESPACE : [];
+    await keeper.bringUp(node);
+    harms.end(harm);
+  });
+}
+
+/** Nothing can be written down at the node for a while. */
+async function runDirectoryFull(tools: HarmTools, { which, howLong }: HarmSize): Promise<void> {
+  const node = freeOne(tools, tools.fleet.nodes, which);
+  if (node === undefined) return;
+  await doing(tools, node, async () => {
+    const { keeper, harms } = tools;
+    const harm = harms.begin('run-full', keeper.nameOf(node), keeper.placeOf(node));
+    const filler = join(node.runDirectory, 'filler');
+    try {
+      // Ends with "No space left on device".
+      await command('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k', 'status=none']);
+      await lasting(tools, 1_000 + howLong * 8_000);
+    } finally {
+      await rm(filler, { force: true });
+    }
+    await keeper.awaitReady(node);
+    harms.end(harm);
   });
 }
 
@@ -139,7 +183,7 @@ async function nodeRebooted(tools: HarmTools, { which }: HarmSize): Promise<void
     for (const path of mountpointsOf(node)) await command('umount', ['-l', path]);
     endProcessesOf(node);
     harm.breaks = 'surely';
-    await rm(node.runDirectory, { recursive: true, force: true });
+    await forgetRunDirectory(node);
     await tools.keeper.bringUp(node);
     tools.harms.end(harm);
   });

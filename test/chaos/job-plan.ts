@@ -12,6 +12,8 @@ export interface JobPlan {
   /** Whether it asks for its binding, too, while it holds the mount. */
   readonly asksForBinding: boolean;
   readonly writes: boolean;
+  /** Whether it is killed with a file open that it has not synced, right before its unmount. */
+  readonly leavesUnsynced: boolean;
   /** Whether a process of the job still stands in the mount when the job unmounts. */
   readonly lingers: boolean;
   readonly usesIdempotencyKey: boolean;
@@ -46,6 +48,7 @@ export function planJob(
     usesIdempotencyKey: random.chance(0.25),
     mountsAgain: random.chance(0.5),
     unmountsAfterRefusal: random.chance(0.5),
+    leavesUnsynced: random.chance(0.25),
   };
   return { plan, random };
 }

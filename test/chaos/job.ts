@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HarmLog } from './harm-log';
+import { type HarmLog, type HarmPlace } from './harm-log';
 import { type JobPlan } from './job-plan';
 import { type Journal, seconds } from './journal';
-import { type Expected, lingerIn, type Look, lookInto, writeInto } from './mount-look';
-import { type Asked, isFinalRefusal, type Orchestrator } from './orchestrator';
+import { type Expected, lingerIn, type Look, lookInto, OpenFile, writeInto } from './mount-look';
+import { type AnswerBody, type Asked, isFinalRefusal, type Orchestrator } from './orchestrator';
 import { type Random } from './random';
 
 /** What all jobs work with. */
@@ -29,12 +29,23 @@ export interface Lie {
   readonly what: string;
 }
 
-/** A file whose write was acknowledged. */
+/** A file that was written, or tried to be. */
 export interface WrittenFile {
   readonly jobid: number;
   readonly targetId: string;
   readonly name: string;
   readonly text: string;
+  readonly at: number;
+}
+
+/** An unmount whose answer tells that data was lost, or may be. */
+export interface DirtyAnswer {
+  readonly jobid: number;
+  readonly place: HarmPlace;
+  /** When the job asked for the mount. */
+  readonly mountedAt: number;
+  readonly at: number;
+  readonly message: string;
 }
 
 interface Grant extends Expected {
@@ -56,7 +67,13 @@ const RELEASE_MS = 120_000;
 /** A backup job with a careful orchestrator: mounts, looks again and again while it holds the mount, unmounts. */
 export class Job {
   readonly lies: Lie[] = [];
+  /** Files whose write was acknowledged with an fsync. */
   readonly written: WrittenFile[] = [];
+  /** Files that a killed process of the job had open: written, and not synced. */
+  readonly unsynced: WrittenFile[] = [];
+  /** All files that the job tried to write. */
+  readonly tried: WrittenFile[] = [];
+  readonly dirtyAnswers: DirtyAnswer[] = [];
   /** Milliseconds that each break took to be told, counted from when the service was whole. */
   readonly noticed: number[] = [];
   /** Whether this job holds nothing by what it was answered, and asked for no unmount. */
@@ -64,7 +81,9 @@ export class Job {
   released = false;
   #grants = 0;
   #broken = false;
-  #dirty = false;
+  /** What the last unmount was answered. */
+  #last: AnswerBody = {};
+  #askedAt = 0;
 
   constructor(
     readonly plan: JobPlan,
@@ -76,9 +95,13 @@ export class Job {
     return `job ${this.plan.jobid}`;
   }
 
-  /** Files that must be in the bucket: their mount was never broken, and was unmounted cleanly. */
+  /**
+   * Files that must be in the bucket: their mount was never broken, and was unmounted cleanly. Of what was not synced only
+   * the unmount that took the mount away can tell.
+   */
   get durableFiles(): readonly WrittenFile[] {
-    return this.#broken || this.#dirty ? [] : this.written;
+    if (this.#broken || this.#last.error_code === 'UNMOUNTED_DIRTY') return [];
+    return this.#last.unmounted === true ? [...this.written, ...this.unsynced] : this.written;
   }
 
   async run(): Promise<void> {
@@ -98,6 +121,7 @@ export class Job {
 
   async #acquire(): Promise<Grant | 'unknown' | 'refused'> {
     this.#grants += 1;
+    if (this.#askedAt === 0) this.#askedAt = this.at.journal.now();
     let refusedOnly = this.#grants === 1;
     for (let attempt = 0; attempt < this.plan.attempts && !this.at.stopping(); attempt += 1) {
       if (attempt > 0) await sleep(this.random.between(100, 1_500));
@@ -111,11 +135,11 @@ export class Job {
   }
 
   #grantOf({ body, sentAt, answeredAt }: Asked): Grant {
-    const { mount_path: path, mnt_id: mountId, physically_mounted: mounted } = body;
+    const { mount_path: path, device, physically_mounted: mounted } = body;
     if (!path || mounted !== true) this.#lie('a mount was answered with success, but without a mount');
     return {
       path: path ?? '',
-      mountId: mountId ?? null,
+      device: device ?? null,
       marker: this.at.marker(this.plan.place.targetId),
       askedAt: sentAt,
       answeredAt,
@@ -151,6 +175,7 @@ export class Job {
 
   /** Whoever lingers does so beyond the unmount, which then finds the mount busy. */
   async #leave({ path }: Grant): Promise<HoldEnd> {
+    if (this.plan.leavesUnsynced) await this.#leaveUnsynced(path);
     if (!this.plan.lingers) return 'done';
     this.at.journal.note(this.name, 'leaves a process in the mount');
     void lingerIn(path, this.random.between(2_000, 8_000));
@@ -158,15 +183,32 @@ export class Job {
     return 'done';
   }
 
+  async #leaveUnsynced(path: string): Promise<void> {
+    const file = this.#newFile('open');
+    const open = await OpenFile.write(`${path}/${file.name}`, file.text);
+    if (open === null) return this.at.journal.note(this.name, 'cannot write a file that it leaves open');
+    this.unsynced.push(file);
+    this.at.journal.note(this.name, `is killed with ${file.name} open`);
+    await open.leave();
+  }
+
+  #newFile(kind: string): WrittenFile {
+    const { jobid, place } = this.plan;
+    const file = {
+      jobid,
+      targetId: place.targetId,
+      name: `job-${jobid}-${this.#grants}-${kind}.txt`,
+      text: `written by job ${jobid}, ${this.random.next()}\n`.repeat(50),
+      at: this.at.journal.now(),
+    };
+    this.tried.push(file);
+    return file;
+  }
+
   async #look(grant: Grant, writes: boolean): Promise<Look> {
     const look = await lookInto(grant);
     if (look.kind === 'good' && writes) {
-      const file = {
-        jobid: this.plan.jobid,
-        targetId: this.plan.place.targetId,
-        name: `job-${this.plan.jobid}-${this.#grants}.txt`,
-        text: `written by job ${this.plan.jobid}, ${this.random.next()}\n`.repeat(50),
-      };
+      const file = this.#newFile('synced');
       const written = await writeInto(grant.path, file.name, file.text);
       if (written.kind === 'good') this.written.push(file);
       else this.at.journal.note(this.name, `writing: ${written.problem}`);
@@ -229,11 +271,7 @@ export class Job {
     let stoppingSince: number | null = null;
     while (!this.at.interrupted.aborted) {
       const asked = await this.#ask('unmount');
-      if (asked.status === 200) {
-        this.#dirty = asked.body.error_code === 'UNMOUNTED_DIRTY';
-        this.released = true;
-        return;
-      }
+      if (asked.status === 200) return this.#released(asked);
       if (this.at.stopping()) stoppingSince ??= this.at.journal.now();
       if (stoppingSince !== null && this.at.journal.now() - stoppingSince > RELEASE_MS) {
         this.at.journal.note(this.name, 'gives up unmounting');
@@ -241,6 +279,15 @@ export class Job {
       }
       await sleep(this.random.between(200, 1_500));
     }
+  }
+
+  #released({ body, answeredAt: at }: Asked): void {
+    this.released = true;
+    this.#last = body;
+    if (body.error_code !== 'UNMOUNTED_DIRTY') return;
+    const { jobid, place } = this.plan;
+    const message = String(body.success_msg);
+    this.dirtyAnswers.push({ jobid, place, mountedAt: this.#askedAt, at, message });
   }
 
   #ask(action: 'mount' | 'unmount'): Promise<Asked> {

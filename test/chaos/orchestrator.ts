@@ -1,6 +1,7 @@
 import { type Fleet } from '../fleet/fleet';
 import { type HarmPlace } from './harm-log';
 import { type Journal } from './journal';
+import { type Program } from './keeper';
 import { type Random } from './random';
 
 export type Action = 'mount' | 'unmount';
@@ -10,9 +11,10 @@ export interface AnswerBody {
   readonly status?: string;
   readonly error_code?: string | null;
   readonly error_msg?: string | null;
+  readonly success_msg?: string | null;
   readonly operation_id?: string;
   readonly mount_path?: string | null;
-  readonly mnt_id?: number | null;
+  readonly device?: string | null;
   readonly unmounted?: boolean;
   readonly physically_mounted?: boolean;
   readonly active_mounts_remaining?: number;
@@ -43,6 +45,8 @@ const LOOK_TIMEOUT_MS = 4_000;
  */
 export class Orchestrator {
   readonly asked: Asked[] = [];
+  /** Whom the requests that have no answer yet were sent to, and the hosts that they are for. */
+  readonly #waiting = new Set<{ readonly client: Program; readonly host: string | null }>();
 
   constructor(
     private readonly fleet: Fleet,
@@ -58,6 +62,8 @@ export class Orchestrator {
   ): Promise<Asked> {
     const client = random.pick(this.fleet.clients);
     const sentAt = this.journal.now();
+    const waiting = { client, host: place.host };
+    this.#waiting.add(waiting);
     const outcome = await send(`${client.url}/api/v1/${action}`, {
       method: 'POST',
       headers: {
@@ -67,6 +73,7 @@ export class Orchestrator {
       body: JSON.stringify({ ...request, job: { jobid } }),
       signal: AbortSignal.timeout(this.requestTimeoutMs + PATIENCE_MS),
     });
+    this.#waiting.delete(waiting);
     const name = `client ${this.fleet.clients.indexOf(client) + 1}`;
     const asked = {
       jobid,
@@ -80,6 +87,13 @@ export class Orchestrator {
     this.asked.push(asked);
     this.journal.note(`job ${jobid}`, `${action} by ${name}: ${describe(asked)}`);
     return asked;
+  }
+
+  /** Whether a mount or unmount of which this program has a part has no answer yet. */
+  isWaitingFor(program: Program): boolean {
+    return [...this.#waiting].some(
+      ({ client, host }) => client === program || ('host' in program && program.host === host),
+    );
   }
 
   /** The state of a binding as a dms-client tells it; `none` where there is no such binding, null without an answer. */
@@ -112,7 +126,7 @@ export function describe({ status, body, sentAt, answeredAt }: Asked): string {
   }
   const parts = [
     body.mount_path ?? 'no path',
-    body.mnt_id === undefined ? '' : `mount ${body.mnt_id}`,
+    body.device === undefined ? '' : `device ${body.device}`,
     body.unmounted === undefined ? '' : `unmounted ${body.unmounted}`,
     body.active_mounts_remaining === undefined ? '' : `remaining ${body.active_mounts_remaining}`,
     body.error_code ?? '',

@@ -20,6 +20,8 @@ export interface ChaosResult {
   /** Operations that contradict an answer, files that are missing, bindings of the refused, programs not ready. */
   readonly contradictions: readonly Finding[];
   readonly filesChecked: number;
+  /** Unmounts that were answered UNMOUNTED_DIRTY: what was written is gone or may be, or the mount had broken. */
+  readonly dirtyAnswers: number;
   readonly crashes: number;
   /** Milliseconds from when the service was whole until a break was told. */
   readonly noticed: readonly number[];
@@ -50,6 +52,7 @@ export function tableOf(result: ChaosResult): string {
     ...counted('harm', result.harms, ({ kind }) => kind),
     ['programs that ended by themselves', result.crashes],
     ['files read back from the buckets', result.filesChecked],
+    ['answers that tell a loss', result.dirtyAnswers],
     ['breaks told', result.noticed.length],
     ['lies', result.lies.length],
     ['leaks', result.leaks.length],

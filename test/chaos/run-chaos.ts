@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../fleet/fleet';
+import { ObjectStoreFront } from '../fleet/object-store-front';
 import { type S3Target } from '../fleet/targets';
 import { Rig, waitFor } from '../rig';
 import {
   bindingsOfRefused,
   countBy,
+  falseAlarms,
   type Finding,
   healed,
   leaks,
@@ -23,6 +25,7 @@ import { Journal, type JournalEntry, lineOf, seconds } from './journal';
 import { Keeper } from './keeper';
 import { Killer } from './killer';
 import { MARKER_KEY } from './mount-look';
+import { layDisks } from './node-disks';
 import { Orchestrator } from './orchestrator';
 import { type ChaosResult, evidenceOf, isGood, keepLogs, logTails } from './report';
 
@@ -89,10 +92,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       nodeSettings: NODE_SETTINGS,
       clientSettings: CLIENT_SETTINGS,
     });
+    const store = await ObjectStoreFront.start(rig.addresses.s3?.endpoint ?? '');
     try {
-      return await new Chaos(rig, fleet, options, say).run();
+      return await new Chaos(rig, fleet, store, options, say).run();
     } finally {
       await fleet.stop();
+      await store.stop();
     }
   } finally {
     await rig.stop();
@@ -114,6 +119,7 @@ class Chaos {
   constructor(
     rig: Rig,
     private readonly fleet: Fleet,
+    private readonly store: ObjectStoreFront,
     private readonly options: ChaosOptions,
     private readonly say: (line: string) => void,
   ) {
@@ -125,6 +131,8 @@ class Chaos {
     const tools = {
       fleet,
       rig,
+      store,
+      orchestrator: this.#orchestrator,
       harms: this.#harms,
       keeper: this.#keeper,
       journal: this.#journal,
@@ -159,10 +167,15 @@ class Chaos {
     }
   }
 
-  /** Buckets with their markers, one request for each place, and both hosts known to the clients. */
+  /** Disks of the nodes, buckets with their markers, one request for each place, and both hosts known to the clients. */
   async #prepare(): Promise<void> {
+    for (const node of this.fleet.nodes) {
+      await node.stop();
+      await layDisks(node);
+      await node.start();
+    }
     for (let index = 0; index < (this.options.targets ?? 3); index += 1) {
-      const target = await this.fleet.targets.s3(`chaos-${index + 1}`);
+      const target = await this.fleet.targets.s3(`chaos-${index + 1}`, { endpoint_url: this.store.url });
       await this.fleet.targets.store.putObject(target.bucket, MARKER_KEY, markerOf(target.id));
       this.#targets.push(target);
       for (const { host } of this.fleet.nodes)
@@ -227,10 +240,12 @@ class Chaos {
         ...wrongOperations(this.#orchestrator.asked, operations, this.#harms),
         ...(await bindingsOfRefused(fleet, this.#jobs)),
         ...(await missingFiles(fleet, this.#targets, files)),
+        ...(await falseAlarms(fleet, this.#targets, this.#jobs, this.#harms)),
         ...unfinished,
         ...this.#keeper.neverReady.map((what) => ({ what, targetId: null })),
       ],
       filesChecked: files.length,
+      dirtyAnswers: this.#jobs.flatMap(({ dirtyAnswers }) => dirtyAnswers).length,
       crashes: this.#keeper.crashes,
       noticed: this.#jobs.flatMap(({ noticed }) => noticed),
       healingMs: tookMs,

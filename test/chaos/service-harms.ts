@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type GaleraNode, type RabbitMq, type Service } from '../rig';
+import { type Daemon, daemonsOf, signalDaemon } from './daemons';
 import { type HarmKind, type ServiceHarmKind } from './harm-log';
 import {
   type Act,
@@ -9,16 +12,22 @@ import {
   type HarmTools,
   lasting,
 } from './harm-tools';
+import { layersAt } from './mount-look';
 
 type Part = 'database' | 'broker';
 
-/** How the database and the broker are harmed: one server, or in turn each node of a cluster. */
+/** How long a new mount is waited for. */
+const NEW_MOUNT_WITHIN_MS = 5_000;
+
+/** How the database, the broker and the object store are harmed: one server, or in turn each node of a cluster. */
 export const SERVICE_ACTS: Record<ServiceHarmKind, Act> = {
   'broker-kill': (tools, size) => killed('broker-kill', 'broker', tools, size),
   'broker-pause': (tools, size) => paused('broker-pause', 'broker', tools, size),
   'connections-close': connectionsClosed,
   'database-kill': (tools, size) => killed('database-kill', 'database', tools, size),
   'database-pause': (tools, size) => paused('database-pause', 'database', tools, size),
+  'fuse-kill-at-commit': daemonKilledAtCommit,
+  'store-refuse': storeRefuses,
   'broker-stop': (tools, size) => stopped('broker-stop', 'broker', tools, size),
   'broker-partition': brokerCutOff,
   'broker-restart': (tools, size) => restarted('broker-restart', 'broker', tools, size),
@@ -52,6 +61,54 @@ async function paused(kind: HarmKind, part: Part, tools: HarmTools, { howLong }:
       service.resume();
     }
   });
+}
+
+/** The daemon of a mount that was just made dies while the ledger cannot be told of the mount. */
+async function daemonKilledAtCommit(tools: HarmTools, { howLong }: HarmSize): Promise<void> {
+  const { harms } = tools;
+  await onNode('fuse-kill-at-commit', 'database', tools, async (service) => {
+    const daemon = await newDaemon(tools);
+    if (daemon === null) return;
+    service.pause();
+    try {
+      const place = { host: daemon.node.host, targetId: daemon.targetId };
+      const harm = harms.begin('fuse-kill', `${daemon.targetId} (pid ${daemon.pid})`, place, 'maybe');
+      if (signalDaemon(daemon, 'SIGKILL')) harm.breaks = 'surely';
+      harms.end(harm);
+      await lasting(tools, 1_000 + howLong * 4_000);
+    } finally {
+      service.resume();
+    }
+  });
+}
+
+/** The daemon of a mount that appears meanwhile; null if none does. */
+async function newDaemon({ fleet, busy, ending }: HarmTools): Promise<Daemon | null> {
+  const mounted = (): Daemon[] =>
+    fleet.nodes
+      .filter((node) => !busy.has(node))
+      .flatMap((node) => daemonsOf(node))
+      .filter(({ node, targetId }) => layersAt(join(node.base, targetId)).length > 0);
+  const before = new Set(mounted().map(({ pid }) => pid));
+  const end = performance.now() + NEW_MOUNT_WITHIN_MS;
+  while (performance.now() < end && !ending.aborted) {
+    const found = mounted().find(({ pid }) => !before.has(pid) && !busy.has(pid));
+    if (found !== undefined) return found;
+    await sleep(5);
+  }
+  return null;
+}
+
+/** Reads are answered, and uploads are not taken: for good, or by a failure that says to try again. */
+async function storeRefuses(tools: HarmTools, { which, howLong }: HarmSize): Promise<void> {
+  const { harms, store } = tools;
+  if (store.refuses !== null) return;
+  const status = which < 0.5 ? 403 : 503;
+  const harm = harms.begin('store-refuse', `uploads with ${status}`, EVERYWHERE);
+  store.refuses = (request) => (/^(PUT|POST) /.test(request) ? status : null);
+  await lasting(tools, 1_000 + howLong * 7_000);
+  store.refuses = null;
+  harms.end(harm);
 }
 
 async function connectionsClosed(tools: HarmTools): Promise<void> {

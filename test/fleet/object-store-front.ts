@@ -5,14 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const REQUEST = /^(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP\/1\.[01]\r$/gm;
 
 /**
- * Stands before a real object store: counts what is asked for, and holds back answers as a slow one does. It passes bytes on
- * as they are, for what an object store sends is not always what an HTTP library takes.
+ * Stands before a real object store: counts what is asked for, holds back answers as a slow one does, and refuses requests as
+ * one that is full does. It passes bytes on as they are, for what an object store sends is not always what an HTTP library takes.
  */
 export class ObjectStoreFront {
   /** Method and path of each request. */
   readonly requests: string[] = [];
   /** So long the answer to a request (method and path) is held back, in milliseconds. */
   delayMs: (request: string) => number = () => 0;
+  /** The status with which a request (method and path) is refused, and its connection closed; null: it is passed on. */
+  refuses: ((request: string) => number | null) | null = null;
   readonly #sockets = new Set<Socket>();
 
   private constructor(
@@ -56,11 +58,17 @@ export class ObjectStoreFront {
       });
     }
     let heldUntil = 0;
+    let isRefused = false;
     client.on('data', (bytes: Buffer) => {
+      if (isRefused) return;
       for (const [, method, path] of bytes.toString('latin1').matchAll(REQUEST)) {
         const request = `${method} ${path}`;
         this.requests.push(request);
         heldUntil = performance.now() + this.delayMs(request);
+        const status = this.refuses?.(request) ?? null;
+        if (status === null) continue;
+        isRefused = true;
+        return void client.end(refusal(status));
       }
       store.write(bytes);
     });
@@ -74,4 +82,12 @@ export class ObjectStoreFront {
       });
     });
   }
+}
+
+/** As S3 puts it. */
+function refusal(status: number): string {
+  const code = status === 403 ? 'AccessDenied' : 'SlowDown';
+  const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code></Error>`;
+  const head = `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/xml\r\nContent-Length: ${body.length}`;
+  return `${head}\r\nConnection: close\r\n\r\n${body}`;
 }

@@ -40,11 +40,11 @@ export class Targets {
     };
   }
 
-  /** A new bucket as a target. */
-  async s3(name = 'target'): Promise<S3Target> {
+  /** A new bucket as a target. `changes` are for its secret. */
+  async s3(name = 'target', changes: Record<string, string> = {}): Promise<S3Target> {
     const bucket = `${name}-${randomUUID().slice(0, 8)}`;
     await this.store.createBucket(bucket);
-    return { id: bucket, bucket, secretRef: await this.secret(bucket) };
+    return { id: bucket, bucket, secretRef: await this.secret(bucket, changes) };
   }
 
   /** The body of a request, as the documentation shows it. `changes` are for `backup_target`. */
