@@ -88,6 +88,10 @@ describeOnRig('reconciling', (rig) => {
 
   it('notices a node that has lost its memory, and keeps the mounts that it still has', async () => {
     const held = await mounted();
+    const [{ incarnation: before }] = await fleet.query<{ incarnation: string }>(
+      'SELECT incarnation FROM nodes WHERE host = ?',
+      [fleet.node.host],
+    );
     await fleet.node.stop();
     await rm(join(fleet.node.runDirectory, 'node.json'), { force: true });
     await rm(join(fleet.node.runDirectory, 'targets'), { recursive: true, force: true });
@@ -97,8 +101,8 @@ describeOnRig('reconciling', (rig) => {
         (
           await fleet.query<{ same: number }>(
             `SELECT t.incarnation = n.incarnation AS same FROM target_mounts t JOIN nodes n USING (host)
-           WHERE t.backup_target_id = ? AND t.state = 'MOUNTED'`,
-            [held.target.id],
+           WHERE t.backup_target_id = ? AND t.state = 'MOUNTED' AND n.incarnation <> ?`,
+            [held.target.id, before],
           )
         )[0]?.same === 1,
       { timeoutMs: 30_000, what: 'the ledger to follow the new memory' },

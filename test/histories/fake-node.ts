@@ -105,6 +105,8 @@ export class FakeNode {
   #mounts = 0;
   #childUntil = 0;
   #acting: Deed | null = null;
+  /** Whether the memory has the mount that stands: without it, it may be anybody's. */
+  #knowsMount = false;
   /** I4: the highest epoch whose command changed something, and the highest that was told as settled. */
   #lastActed = 0;
   #lastSettled = 0;
@@ -153,6 +155,7 @@ export class FakeNode {
   /** dms-server is started again without its run directory. */
   loseMemory(): void {
     this.#restart();
+    this.#knowsMount = false;
     this.#fences = this.fenceOf(this.#newMemory());
   }
 
@@ -195,6 +198,7 @@ export class FakeNode {
       if (await this.#childStays()) return this.#error('TIMEOUT', 'unknown');
       if (action === 'fence') {
         this.#lastSettled = Math.max(this.#lastSettled, envelope.epoch);
+        this.#knowsMount = true;
         return this.#ok(this.#state(), 'fenced');
       }
       if (admission === 'repeat') return this.#repeat();
@@ -232,6 +236,7 @@ export class FakeNode {
       if (this.mount !== null) return;
       this.#mounts += 1;
       this.#version += 1;
+      this.#knowsMount = true;
       this.mount = { id: this.#mounts, broken: false };
       this.onMade(envelope.operation_id);
     };
@@ -244,6 +249,7 @@ export class FakeNode {
   }
 
   async #unmount(server: number, envelope: EnvelopeDto): Promise<ReplyBody> {
+    if (this.mount !== null && !this.#knowsMount) return this.#error('CONFLICT', 'foreign', false);
     const fault = this.#fault('busy');
     if (this.mount !== null && fault === 'busy') return this.#error('BUSY', this.#state());
     const take = (): void => {

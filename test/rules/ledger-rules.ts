@@ -281,6 +281,17 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
         ],
       },
       {
+        rule: 'A mount that the node knew in another memory is fenced before it is taken away.',
+        without:
+          'The node takes it for a mount of somebody else, and leaves it alone after the last job was answered.',
+        shownBy: [
+          test(
+            'test/rules/scenarios.ts',
+            'a node loses its memory, its new hello is heard, and the last job unmounts',
+          ),
+        ],
+      },
+      {
         rule: 'An unmount that was not delivered leaves UNCERTAIN.',
         without: 'As above: nobody has looked at what stands.',
         shownBy: [

@@ -30,6 +30,13 @@ export const SCENARIOS = {
     const { state } = stage.database.stored.bindings.get(1) ?? {};
     return state === 'lost' ? null : 'I1: a job drifts onto another mount';
   },
+  'a node loses its memory, its new hello is heard, and the last job unmounts': async (stage) => {
+    await settled(stage, stage.ask('mount', 1, 'A'));
+    stage.node.loseMemory();
+    await stage.hello();
+    await settled(stage, stage.ask('unmount', 1, 'A'));
+    return stage.node.mount === null ? null : 'I2: the last job is answered, and its mount stands';
+  },
   'a daemon dies on a node that has gone silent, and a job asks for the mount': async (stage) => {
     await settled(stage, stage.ask('mount', 1, 'A'));
     await stage.time.pass(SILENCE_MS);

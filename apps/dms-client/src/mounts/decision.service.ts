@@ -152,13 +152,18 @@ export class DecisionService {
     }
     // BUSY a moment ago: the unmounts are answered, and it is tried again later.
     if (drive.problem !== null) return this.#rest(transaction, drive);
+    if (isOfOtherMemory(row, view)) return this.#uncertain(transaction, drive, view);
     this.#log.log({ msg: 'Single active mount detected. Sending unmount request', ...transaction.key });
     return this.#unmount(transaction, drive, view);
   }
 
   async #broken(transaction: TargetTransaction, drive: Drive, view: NodeView): Promise<Step> {
     const { held } = await transaction.bindings.count();
-    if (held === 0 && drive.problem === null) return this.#unmount(transaction, drive, view);
+    if (held === 0 && drive.problem === null) {
+      return isOfOtherMemory(transaction.row, view)
+        ? this.#uncertain(transaction, drive, view)
+        : this.#unmount(transaction, drive, view);
+    }
     const why = held > 0 ? `${held} job(s) still hold it` : (drive.problem?.message ?? 'it is in use');
     await drive.refuse(
       transaction,
@@ -237,6 +242,14 @@ function believed(row: TargetRow, drive: Drive, view: NodeView): boolean {
   if (view.legacy) return true;
   if (view.incarnation !== row.incarnation) return false;
   return (view.up && view.punctual) || drive.confirmedIncarnation === row.incarnation;
+}
+
+/**
+ * True if the node has another memory than when it said what the row says. It may take the mount for somebody's, and leave
+ * it alone: a fence has it remember the mount first.
+ */
+function isOfOtherMemory(row: TargetRow, view: NodeView): boolean {
+  return !view.legacy && view.incarnation !== null && view.incarnation !== row.incarnation;
 }
 
 /**
