@@ -240,8 +240,8 @@ export class ClientProcess {
       const abandoned = [...operations].filter(([id, operation]) =>
         isGone(id, operation, ABANDONED_AFTER_MS, this.session),
       );
-      const unanswered = [...bindings].filter(([jobid, binding]) =>
-        isUnanswered(jobid, binding, claimTtlMs, this.session),
+      const unanswered = [...bindings.keys()].filter((jobid) =>
+        isUnanswered(jobid, this.database.stored, claimTtlMs, this.session),
       );
       const free = !isLeased(this.database.stored, this.session, this.database);
       const found = (open && free) || abandoned.length > 0 || unanswered.length > 0;

@@ -355,7 +355,7 @@ class FakeBindings {
   withdrawUnanswered(ttlMs: number): Promise<void> {
     for (const [jobid, binding] of this.draft.bindings) {
       const ended = this.draft.operations.get(binding.operationId)?.status !== 'executing';
-      if (ended && isUnanswered(jobid, binding, ttlMs, this.session)) this.#change(jobid, 'released');
+      if (ended && isUnanswered(jobid, this.draft, ttlMs, this.session)) this.#change(jobid, 'released');
     }
     return Promise.resolve();
   }
@@ -494,11 +494,13 @@ export function isGone(
 /** A claim that nothing has changed for `ttlMs`, as far as the process of the session has observed. */
 export function isUnanswered(
   jobid: number,
-  { state, operationId, updatedAt }: StoredBinding,
+  { bindings, operations }: Stored,
   ttlMs: number,
   { observed }: Session,
 ): boolean {
-  return state === 'claimed' && observed.isStale(`claim ${jobid}`, `${operationId}/${updatedAt}`, ttlMs);
+  const { state, operationId = '', updatedAt } = bindings.get(jobid) ?? {};
+  const value = `${operationId}/${updatedAt}/${operations.get(operationId)?.status}`;
+  return state === 'claimed' && observed.isStale(`claim ${jobid}`, value, ttlMs);
 }
 
 function countOf({ bindings }: Stored): BindingCounts {

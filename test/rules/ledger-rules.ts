@@ -140,6 +140,13 @@ export const LEDGER_CHAPTERS: readonly Chapter[] = [
         ],
       },
       {
+        rule: 'A claim without an answer is kept for its whole time from the end of its operation.',
+        without: 'An operation says success, and what it granted was taken back in the same moment.',
+        shownBy: [
+          test('test/rules/scenarios.ts', 'what a mount came to is found out when its claim is old already'),
+        ],
+      },
+      {
         rule: 'An unmount that names a hold ends that one only.',
         without: 'One of several users of a job takes the mount from the others.',
         shownBy: [test('test/e2e/sharing.e2e.ts', 'counts several holds of one job')],

@@ -37,6 +37,20 @@ export const SCENARIOS = {
     await settled(stage, stage.ask('unmount', 1, 'A'));
     return stage.node.mount === null ? null : 'I2: the last job is answered, and its mount stands';
   },
+  'what a mount came to is found out when its claim is old already': async (stage) => {
+    stage.networkFaults.push('command lost');
+    await settled(stage, stage.ask('mount', 1, 'A'));
+    await settled(stage, stage.ask('mount', 2, 'A'));
+    const operation = (): string | undefined => [...stage.database.stored.operations.values()].at(0)?.status;
+    for (let passed = 0; passed < 2 * LONG_MS && operation() === 'executing'; passed += BRIEF_MS) {
+      await stage.pass(BRIEF_MS);
+    }
+    await stage.pass(BRIEF_MS);
+    const state = stage.database.stored.bindings.get(1)?.state;
+    return operation() === 'success' && state === 'claimed'
+      ? null
+      : `I3: the operation says ${operation()}, and its binding is ${state}`;
+  },
   'a daemon dies on a node that has gone silent, and a job asks for the mount': async (stage) => {
     await settled(stage, stage.ask('mount', 1, 'A'));
     await stage.time.pass(SILENCE_MS);

@@ -66,6 +66,7 @@ export class Guest {
     await writeFile(paths.init, GUEST_INIT, { mode: 0o755 });
     await writeFile(paths.network, RUN_NETWORK, { mode: 0o755 });
     await rm(this.#consoleInput, { force: true });
+    await rm(this.#networkFile, { force: true });
     await runCommand('mkfifo', [this.#consoleInput], { timeoutMs: 10_000 });
     const child = await Child.start({
       name: `guest ${name}`,
@@ -88,7 +89,7 @@ export class Guest {
     await waitFor(
       async () => {
         if (!child.running) throw new Error(`${child.name} ${child.outcome}:\n${await child.logTail()}`);
-        return (await child.log()).includes(READY_LINE);
+        return existsSync(this.#networkFile) && (await child.log()).includes(READY_LINE);
       },
       { timeoutMs: BOOT_TIMEOUT_MS, what: `guest ${name} to boot`, intervalMs: POLL_MS },
     );

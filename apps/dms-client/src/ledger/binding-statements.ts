@@ -52,8 +52,12 @@ export type PythonHolds = ReadonlyMap<number, string | null>;
 /** What a renewal of the lease of a binding changes. Older versions change the time alone. */
 export const BINDING_LEASE_VALUE = "CONCAT(lease_renewals, '/', lease_expires_at)";
 
-/** What changes with whatever its job or a process does about a claim; `b` is its row. */
-export const CLAIM_VALUE = "CONCAT(COALESCE(b.operation_id, ''), '/', COALESCE(b.updated_at, ''))";
+/**
+ * What changes with whatever its job or a process does about a claim, and with the end of its operation, from which on the
+ * job can find its answer; `b` is the claim's row.
+ */
+export const CLAIM_VALUE = `CONCAT(COALESCE(b.operation_id, ''), '/', COALESCE(b.updated_at, ''), '/',
+  COALESCE((SELECT ended.completed_at FROM mount_operations ended WHERE ended.id = b.operation_id), ''))`;
 
 export interface ClaimRow {
   readonly id: number;
