@@ -1,4 +1,4 @@
-import { type Server } from 'node:http';
+import { type RequestListener, type Server } from 'node:http';
 import { type INestApplication } from '@nestjs/common';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
@@ -33,7 +33,8 @@ export function configureHttp(application: NestExpressApplication, version: stri
   application.useGlobalFilters(new ErrorFilter());
   const server: Server = application.getHttpServer();
   keepConnections(application, server);
-  refuseOverload(server, application.get(LoadLimitService, { strict: false }));
+  const express = application.getHttpAdapter().getInstance() as RequestListener;
+  refuseOverload(server, express, application.get(LoadLimitService, { strict: false }));
   describe(application, version);
 }
 

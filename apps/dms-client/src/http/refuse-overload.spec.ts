@@ -1,7 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { limitConnections } from './connection-limits';
 import { refuseOverload } from './refuse-overload';
+
+const SILENT_MS = 300;
+const LIMITS = { connections: 100, ofAddress: 100, silentOfAddress: 100 };
 
 describe('a request while more come than can be carried out', () => {
   let server: Server;
@@ -9,11 +13,13 @@ describe('a request while more come than can be carried out', () => {
   const reached: (string | undefined)[] = [];
 
   beforeAll(async () => {
-    server = createServer((request, response) => {
+    const carryOut: RequestListener = (request, response) => {
       reached.push(request.url);
       response.end();
-    });
-    refuseOverload(server, { hasRoom: () => room });
+    };
+    server = createServer(carryOut);
+    limitConnections(server, { ...LIMITS, headerMs: SILENT_MS, hurriedMs: SILENT_MS });
+    refuseOverload(server, carryOut, { hasRoom: () => room });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
@@ -48,6 +54,27 @@ describe('a request while more come than can be carried out', () => {
     room = false;
     expect((await ask(path)).status).toBe(200);
     expect(reached).toEqual([path]);
+  });
+
+  it('counts as a request: its connection is no silent one, and stays', async () => {
+    room = false;
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    try {
+      let answers = '';
+      socket.setEncoding('utf8').on('data', (text: string) => (answers += text));
+      const refusals = (): number => answers.split('HTTP/1.1 503 ').length - 1;
+      const ask = async (): Promise<void> => {
+        const before = refusals();
+        socket.write('GET /api/v1/nodes HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        while (refusals() === before) await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+      };
+      await ask();
+      await new Promise((resolve) => setTimeout(resolve, 3 * SILENT_MS));
+      await ask();
+      expect(refusals()).toBe(2);
+    } finally {
+      socket.destroy();
+    }
   });
 
   it('is carried out once there is room', async () => {

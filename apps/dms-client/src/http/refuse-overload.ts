@@ -18,14 +18,18 @@ const HEADERS = {
  * Answers 503 OVERLOADED while there is no room for a request, before Express sees it: each refusal takes time from the
  * requests that are carried out, so it does no more than it has to.
  *
- * @param server its `request` listeners get the requests for which there is room
+ * @param carryOut a listener of the server, which from now on gets the requests for which there is room. All others, as that
+ *   which counts silent connections, get every request
  */
-export function refuseOverload(server: Server, load: Pick<LoadLimitService, 'hasRoom'>): void {
-  const carryOut = server.listeners('request') as RequestListener[];
-  server.removeAllListeners('request');
+export function refuseOverload(
+  server: Server,
+  carryOut: RequestListener,
+  load: Pick<LoadLimitService, 'hasRoom'>,
+): void {
+  server.off('request', carryOut);
   server.on('request', (request, response) => {
     if (isGuarded(pathOf(request)) && !load.hasRoom()) return refuse(request, response);
-    for (const listener of carryOut) listener(request, response);
+    return carryOut(request, response);
   });
 }
 
